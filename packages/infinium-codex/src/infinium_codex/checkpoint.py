@@ -1,0 +1,86 @@
+"""How far the worker got with a session: kept beside its spool, written only after its traces are safe in the outbox."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from infinium_codex.fields import integer, mapping, parse_object, text
+from infinium_codex.transcript import Position
+
+SUFFIX = ".state"
+_REMEMBERED = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """A place from which spool and transcript can be read on."""
+
+    spool: int = 0
+    """Offset in the spool file."""
+    transcript: Position = field(default_factory=Position)
+
+    def to_dict(self) -> dict[str, object]:
+        return {"spool": self.spool, "transcript": self.transcript.to_dict()}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, object]) -> Self:
+        return cls(
+            spool=max(integer(record, "spool") or 0, 0),
+            transcript=Position.from_dict(mapping(record, "transcript")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """The worker's memory of one session. Losing it costs time, not traces: they are told apart by their keys."""
+
+    transcript_path: str | None = None
+    next: Mark = field(default_factory=Mark)
+    """Where the next turn's reading begins."""
+    summary: Mark = field(default_factory=Mark)
+    """Where the session's next summary begins."""
+    part: int = 1
+    """Number of that summary: the session's first, or a further one after the user came back."""
+    done: tuple[str, ...] = ()
+    """Turns already traced, newest last: a late event of theirs (an async hook) opens nothing."""
+
+    def remember(self, turns: tuple[str, ...]) -> tuple[str, ...]:
+        """The turns done, with these added; only as many as can still have a late event."""
+        return (*self.done, *(turn for turn in turns if turn not in self.done))[-_REMEMBERED:]
+
+    def save(self, path: Path) -> None:
+        """Write it in place of the last one, whole or not at all."""
+        record = {
+            "schema": 1,
+            "transcript_path": self.transcript_path,
+            "next": self.next.to_dict(),
+            "summary": self.summary.to_dict(),
+            "part": self.part,
+            "done": list(self.done),
+        }
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(json.dumps(record).encode())
+        aside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The checkpoint at `path`; the beginning when there is none or it cannot be read."""
+        try:
+            record = parse_object(path.read_bytes())
+        except OSError:
+            record = None
+        if record is None:
+            return cls()
+        done = record.get("done")
+        return cls(
+            transcript_path=text(record, "transcript_path"),
+            next=Mark.from_dict(mapping(record, "next")),
+            summary=Mark.from_dict(mapping(record, "summary")),
+            part=integer(record, "part") or 1,
+            done=tuple(turn for turn in done if isinstance(turn, str)) if isinstance(done, list) else (),
+        )

@@ -1,0 +1,183 @@
+"""What Codex's tool calls and their outputs say, in the words each version uses."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infinium_codex.fields import integer, mapping, parse_object, text
+from infinium_trace.events import ChangeKind, FileChange
+
+SHELL = "shell"
+_SHELL_NAMES = frozenset({"Bash", "exec_command", "shell_command", "shell", "local_shell", "container.exec"})
+
+# The head a shell tool's output has, in any order of lines, before "Output:" (0.114 to 0.169).
+_EXIT_CODE = re.compile(r"^(?:Exit code: |Process exited with code )(-?\d+)$", re.MULTILINE)
+_WALL_TIME = re.compile(r"^Wall time: ([\d.]+) seconds?$", re.MULTILINE)
+_RUNNING = re.compile(r"^Process running with session ID (\d+)$", re.MULTILINE)
+_HEAD_LIMIT = 2_000
+
+_UNKNOWN_TOOL = re.compile(r"^unsupported (?:custom tool )?call: ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolResult:
+    """What the text of a tool's output says about the call."""
+
+    output: str
+    exit_code: int | None = None
+    duration_ms: float | None = None
+    still_running: bool = False
+    error: str | None = None
+
+
+def tool_name(name: str) -> str:
+    """One name for a tool that hook and transcript name differently."""
+    return SHELL if name in _SHELL_NAMES else name
+
+
+def tool_arguments(name: str, raw: object) -> Mapping[str, object] | str | None:
+    """A call's arguments, parsed where they are JSON; a shell command always under `command`."""
+    if isinstance(raw, str):
+        parsed = parse_object(raw)
+        if parsed is None:
+            return raw or None
+        raw = parsed
+    if not isinstance(raw, dict):
+        return None
+    arguments: dict[str, object] = dict(raw)
+    if name in _SHELL_NAMES and "command" not in arguments and "cmd" in arguments:
+        arguments["command"] = arguments.pop("cmd")
+    if name == "apply_patch":
+        patch = text(arguments, "input") or text(arguments, "command") or text(arguments, "patch")
+        return patch if patch else arguments
+    return arguments
+
+
+def read_output(raw: object, *, bare: bool = False) -> ToolResult:
+    """Read a `*_output` record's text, or a hook's `tool_response`; `bare` output has no head to read."""
+    output = _output_text(raw)
+    if bare:
+        return ToolResult(output=output)
+    wrapped = parse_object(output) if output.startswith("{") else None
+    if wrapped is not None and "metadata" in wrapped:  # apply_patch up to 0.124
+        metadata = mapping(wrapped, "metadata")
+        seconds = metadata.get("duration_seconds")
+        return ToolResult(
+            output=text(wrapped, "output") or "",
+            exit_code=integer(metadata, "exit_code"),
+            duration_ms=seconds * 1000.0 if isinstance(seconds, int | float) else None,
+        )
+    head, marker, body = output[:_HEAD_LIMIT].partition("Output:\n")
+    if marker:
+        exit_code, wall, running = _EXIT_CODE.search(head), _WALL_TIME.search(head), _RUNNING.search(head)
+        if exit_code or wall or running:
+            return ToolResult(
+                output=body + output[_HEAD_LIMIT:],
+                exit_code=int(exit_code[1]) if exit_code else None,
+                duration_ms=_seconds(wall[1]) if wall else None,
+                still_running=running is not None,
+            )
+    if _UNKNOWN_TOOL.match(output):
+        return ToolResult(output=output, error=output)
+    return ToolResult(output=output)
+
+
+def _output_text(raw: object) -> str:
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, dict):
+        return text(raw, "content") or text(raw, "output") or _join(raw.get("content"))
+    return _join(raw)
+
+
+def _join(items: object) -> str:
+    if not isinstance(items, list):
+        return ""
+    return "\n".join(found for item in items if isinstance(item, dict) and (found := text(item, "text")))
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        return float(value) * 1000.0
+    except ValueError:
+        return None
+
+
+def patch_changes(patch: str) -> tuple[FileChange, ...]:
+    """The files a patch in Codex's format names, with the lines it adds and removes."""
+    changes: list[FileChange] = []
+    path: str | None = None
+    kind = ChangeKind.MODIFIED
+    moved_to: str | None = None
+    added = removed = 0
+
+    def close() -> None:
+        if path is not None:
+            counted = kind is not ChangeKind.DELETED
+            changes.append(
+                FileChange(
+                    path=path,
+                    kind=kind,
+                    moved_to=moved_to,
+                    lines_added=added if counted else None,
+                    lines_removed=removed if counted else None,
+                )
+            )
+
+    for line in patch.splitlines():
+        header = next((h for h in _HEADERS if line.startswith(h)), None)
+        if header:
+            close()
+            path, kind, moved_to, added, removed = line[len(header) :].strip(), _HEADERS[header], None, 0, 0
+        elif line.startswith("*** Move to: "):
+            moved_to, kind = line[13:].strip(), ChangeKind.MOVED
+        elif line.startswith("+"):
+            added += 1
+        elif line.startswith("-"):
+            removed += 1
+    close()
+    return tuple(changes)
+
+
+_HEADERS = {
+    "*** Add File: ": ChangeKind.ADDED,
+    "*** Update File: ": ChangeKind.MODIFIED,
+    "*** Delete File: ": ChangeKind.DELETED,
+}
+_CHANGE_TYPES = {"add": ChangeKind.ADDED, "update": ChangeKind.MODIFIED, "delete": ChangeKind.DELETED}
+
+
+def recorded_changes(changes: Mapping[str, object]) -> tuple[FileChange, ...]:
+    """The `changes` of `FileChange` items and of `patch_apply_end`: a path with what happened to it."""
+    found = []
+    for path, value in changes.items():
+        change = value if isinstance(value, dict) else {}
+        word = text(change, "type")
+        inner: Mapping[str, object] = change
+        if word is None and len(change) == 1:  # older: {"add": {"content": …}}
+            word = next(iter(change))
+            inner = mapping(change, word)
+        kind = _CHANGE_TYPES.get(word or "", ChangeKind.MODIFIED)
+        moved_to = text(inner, "move_path")
+        added, removed = _counted(kind, inner)
+        found.append(
+            FileChange(
+                path=path,
+                kind=ChangeKind.MOVED if moved_to else kind,
+                moved_to=moved_to,
+                lines_added=added,
+                lines_removed=removed,
+            )
+        )
+    return tuple(found)
+
+
+def _counted(kind: ChangeKind, change: Mapping[str, object]) -> tuple[int | None, int | None]:
+    content, diff = text(change, "content"), text(change, "unified_diff")
+    if content is not None:
+        lines = len(content.splitlines())
+        return (lines, 0) if kind is ChangeKind.ADDED else (0, lines)
+    if diff is None:
+        return None, None
+    lines_of_diff = [line for line in diff.splitlines() if not line.startswith(("+++", "---"))]
+    return sum(line.startswith("+") for line in lines_of_diff), sum(line.startswith("-") for line in lines_of_diff)

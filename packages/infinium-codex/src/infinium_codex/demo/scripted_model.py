@@ -1,0 +1,242 @@
+"""A model server on loopback that answers Codex with a script, so a real turn needs no account and no network.
+
+It speaks the part of the Responses API that Codex uses: ``POST /v1/responses`` answered with server-sent events.
+Tools are called by the name the running Codex offers them under, which differs between versions.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+_SHELL_TOOLS = {"exec_command": "cmd", "shell_command": "command"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens the server reports for one response, as the Responses API counts them."""
+
+    input_tokens: int
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "input_tokens": self.input_tokens,
+            "input_tokens_details": {"cached_tokens": self.cached_tokens},
+            "output_tokens": self.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
+            "total_tokens": self.input_tokens + self.output_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The model says something."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The model runs a shell command."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The model applies a patch in Codex's patch format."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model calls a function tool by name."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The server answers with an HTTP error instead of a response."""
+
+    status: int = 500
+
+
+Move = Say | Shell | Patch | Call | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One response of the model: what it does, and the usage it reports."""
+
+    moves: Sequence[Move]
+    usage: Usage
+    wait: float = 0.0
+    """Seconds the server lets pass before it answers."""
+
+
+class ScriptedModel:
+    """Serve `replies` in order, one a request, the last one again when they run out; remember every request.
+
+    Use it as a context manager: it listens on a free port of the loopback interface while the block runs.
+    """
+
+    def __init__(self, replies: Sequence[Reply]) -> None:
+        self.replies = list(replies)
+        self.requests: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """What Codex's provider configuration names as ``base_url``."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    @property
+    def reported(self) -> list[Usage]:
+        """The usage of every response served so far, in order."""
+        with self._lock:
+            return [self._at(number).usage for number in range(len(self.requests))]
+
+    def _at(self, number: int) -> Reply:
+        return self.replies[min(number, len(self.replies) - 1)]
+
+    def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
+        """Note the request and give its number and the reply to it."""
+        with self._lock:
+            self.requests.append(request)
+            number = len(self.requests) - 1
+            return number, self._at(number)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def codex_config(model: ScriptedModel, project: str) -> str:
+    """The `config.toml` with which Codex talks to `model` and trusts `project`."""
+    return (
+        'model = "gpt-5.1-codex"\n'
+        'model_provider = "scripted"\n'
+        "\n"
+        "[model_providers.scripted]\n"
+        'name = "scripted"\n'
+        f'base_url = "{model.base_url}"\n'
+        'wire_api = "responses"\n'
+        "supports_websockets = false\n"
+        "request_max_retries = 0\n"
+        "stream_max_retries = 0\n"
+        "\n"
+        "[features]\n"
+        "enable_request_compression = false\n"
+        "\n"
+        f"[projects.{json.dumps(project)}]\n"
+        'trust_level = "trusted"\n'
+    )
+
+
+def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            """Stay quiet: the terminal belongs to the demo."""
+
+        def do_GET(self) -> None:
+            self._answer(404, "application/json", b"{}")
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if not self.path.endswith("/responses"):
+                self._answer(404, "application/json", b"{}")
+                return
+            request = json.loads(body)
+            number, reply = model.take(request)
+            if reply.wait:
+                threading.Event().wait(reply.wait)
+            for move in reply.moves:
+                if isinstance(move, Fail):
+                    self._answer(move.status, "application/json", b'{"error": {"message": "scripted failure"}}')
+                    return
+            self._answer(200, "text/event-stream", _stream(request, number, reply))
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+def _stream(request: dict[str, Any], number: int, reply: Reply) -> bytes:
+    response_id = f"resp_{number}"
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": response_id}}]
+    for index, move in enumerate(reply.moves):
+        item = _item(request, f"{number}_{index}", move)
+        events.append({"type": "response.output_item.done", "output_index": index, "item": item})
+    done = {"id": response_id, "status": "completed", "output": [], "usage": reply.usage.to_wire()}
+    events.append({"type": "response.completed", "response": done})
+    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
+
+
+def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
+    offered = {tool.get("name"): tool for tool in request.get("tools", []) if isinstance(tool, dict)}
+    match move:
+        case Say(text):
+            content = [{"type": "output_text", "text": text, "annotations": []}]
+            return {
+                "type": "message",
+                "id": f"msg_{name}",
+                "role": "assistant",
+                "status": "completed",
+                "content": content,
+            }
+        case Shell(command):
+            tool = next((tool for tool in _SHELL_TOOLS if tool in offered), "exec_command")
+            return _function(name, tool, {_SHELL_TOOLS[tool]: command})
+        case Patch(text):
+            if offered.get("apply_patch", {}).get("type", "custom") == "custom":
+                return {
+                    "type": "custom_tool_call",
+                    "id": f"ctc_{name}",
+                    "call_id": f"call_{name}",
+                    "status": "completed",
+                    "name": "apply_patch",
+                    "input": text,
+                }
+            return _function(name, "apply_patch", {"input": text})
+        case Call(tool, arguments, namespace):
+            item = _function(name, tool, arguments)
+            return item | ({"namespace": namespace} if namespace else {})
+        case Fail():
+            raise AssertionError("a failing reply is answered before it is streamed")
+
+
+def _function(name: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "function_call",
+        "id": f"fc_{name}",
+        "call_id": f"call_{name}",
+        "status": "completed",
+        "name": tool,
+        "arguments": json.dumps(arguments),
+    }

@@ -1,0 +1,43 @@
+"""Take values out of JSON that nobody promised the shape of: the wrong type reads as absent."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+
+def parse_object(raw: bytes | str) -> dict[str, object] | None:
+    """The JSON object in `raw`, or None when it is not one. Bytes that are no UTF-8 are replaced, not refused."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def text(record: Mapping[str, object], key: str) -> str | None:
+    """The string under `key`; an empty one counts as absent."""
+    value = record.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def integer(record: Mapping[str, object], key: str) -> int | None:
+    """The whole number under `key`."""
+    value = record.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(record: Mapping[str, object], key: str) -> Mapping[str, object]:
+    """The object under `key`, empty when there is none."""
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def epoch_ms(value: object) -> int | None:
+    """An ISO 8601 time as UTC epoch milliseconds."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return round(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None

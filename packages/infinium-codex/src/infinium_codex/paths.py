@@ -1,0 +1,66 @@
+"""Where the connector keeps its things, decided in one place."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+APP = "infinium-codex"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """The directories of one user."""
+
+    data: Path
+    """The hook's home: hook.py, and links to the interpreter and the environment that run it. Survives upgrades."""
+    state: Path
+    """Outbox, ledger, local traces, logs: survives a reboot."""
+    spool: Path
+    """Hook events not yet made into traces, one file a session. In the temp directory unless told otherwise."""
+
+    @property
+    def outbox(self) -> Path:
+        return self.state / "outbox"
+
+    @property
+    def ledger(self) -> Path:
+        return self.state / "ledger"
+
+    @property
+    def local(self) -> Path:
+        return self.state / "local"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def origins(self) -> Path:
+        """Which API origins the user approved for which agent (owned by infinium-config)."""
+        return self.state / "origins.json"
+
+
+def find_places(environ: Mapping[str, str]) -> Places:
+    """The places of the user whose environment this is."""
+    import platformdirs
+
+    return Places(
+        data=platformdirs.user_data_path(APP, appauthor=False),
+        state=platformdirs.user_state_path(APP, appauthor=False),
+        spool=spool_directory(environ),
+    )
+
+
+def spool_directory(environ: Mapping[str, str]) -> Path:
+    """Where the hook appends: it decides by the same rule, without importing this (a test holds the two together)."""
+    base = environ.get("CONNECTOR_SESSION_DIR") or environ.get("TMPDIR") or tempfile.gettempdir()
+    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
+    return Path(base) / f"{APP}-{user}"
+
+
+def codex_home(environ: Mapping[str, str]) -> Path:
+    """Codex's own home: `CODEX_HOME`, else `~/.codex`."""
+    chosen = environ.get("CODEX_HOME")
+    return Path(chosen) if chosen else Path.home() / ".codex"

@@ -1,0 +1,111 @@
+"""From a folded session to a trace in the outbox."""
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from infinium_codex.git_state import read_git_state
+from infinium_codex.paths import Places
+from infinium_codex.version import VERSION
+from infinium_codex.wiring import note_error, open_ledger, open_outbox
+from infinium_config import LOCAL, Settings
+from infinium_trace import (
+    Limits,
+    Redactor,
+    Session,
+    TraceContext,
+    Turn,
+    encode,
+    session_payload,
+    trace_key,
+    turn_payload,
+)
+from infinium_transport import Envelope, Outbox
+
+LOCAL_AGENT = "local"
+"""The agent id of traces that stay on this machine and name no agent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracer:
+    """Queues the traces of one session for the destination its project names."""
+
+    session_id: str
+    agent_id: str
+    base_url: str
+    outbox: Outbox
+    context: TraceContext
+    limits: Limits
+    secrets: tuple[str, ...]
+
+    @classmethod
+    def open(
+        cls, session_id: str, cwd: Path, places: Places, environ: Mapping[str, str], settings: Settings
+    ) -> Self | None:
+        """A tracer for the project at `cwd`; None, and an error in the ledger, when it has no destination."""
+        base_url = settings.base_url.value
+        agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
+        if agent_id is None:
+            message = f"No agent id for {cwd}: set INFINIUM_AGENT_ID or run 'infinium-codex init' there."
+            note_error(places, "worker", message, {"session": session_id})
+            return None
+        git = read_git_state(cwd)
+        root = settings.project.root if settings.project else cwd
+        secret = environ.get("INFINIUM_AGENT_SECRET")
+        return cls(
+            session_id=session_id,
+            agent_id=agent_id,
+            base_url=base_url,
+            outbox=open_outbox(places, open_ledger(places)),
+            context=TraceContext(
+                session_id=session_id,
+                connector_version=VERSION,
+                agent_program="codex",
+                runtime=f"{platform.python_implementation()} {platform.python_version()}",
+                os=platform.system(),
+                project_name=root.name,
+                git_branch=git.branch,
+                git_commit=git.commit,
+                extra_tags={},
+                redaction=settings.redaction.value,
+            ),
+            limits=Limits(
+                input_preview=settings.max_input_preview.value,
+                output_preview=settings.max_output_preview.value,
+                input_summary=settings.max_input_summary.value,
+                output_summary=settings.max_output_summary.value,
+            ),
+            secrets=(secret,) if secret else (),
+        )
+
+    def queue_turn(self, session: Session, turn: Turn) -> None:
+        """Put the turn's trace into the outbox, once."""
+        key = trace_key(self.session_id, None, turn.id, "turn")
+        payload = turn_payload(session, turn, self.context, self.limits, self._redactor())
+        self._queue(key, payload, {"kind": "turn", "turn": turn.id})
+
+    def queue_summary(self, session: Session, turns: tuple[Turn, ...], part: int) -> None:
+        """Put the summary of these turns, the session's `part`, into the outbox, once."""
+        key = trace_key(self.session_id, None, str(part), "session")
+        payload = session_payload(session, turns, self.context, self.limits, self._redactor(), part=part)
+        self._queue(key, payload, {"kind": "session", "part": str(part)})
+
+    def _redactor(self) -> Redactor:
+        return Redactor(secrets=self.secrets, enabled=self.context.redaction != "off")
+
+    def _queue(self, key: str, payload: dict[str, object], labels: dict[str, str]) -> None:
+        labels |= {"session": self.session_id, "project": self.context.project_name or ""}
+        self.outbox.put(
+            Envelope(
+                key=key,
+                agent_id=self.agent_id,
+                base_url=self.base_url,
+                body=encode(payload),
+                created=time.time(),
+                name=str(payload.get("name", "")),
+                labels=labels,
+            )
+        )

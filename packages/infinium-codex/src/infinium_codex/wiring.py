@@ -1,0 +1,135 @@
+"""Puts the three libraries together: which outbox, which client, which secret."""
+
+import os
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infinium_codex.paths import Places
+from infinium_codex.version import VERSION
+from infinium_config import (
+    ApprovedOrigins,
+    InfiniumConfigError,
+    SecretFound,
+    Settings,
+    Source,
+    get_secret,
+    load,
+)
+from infinium_transport import (
+    DeliveryReport,
+    Ledger,
+    LocalStore,
+    Outbox,
+    OutboxLimits,
+    Refusal,
+    RetryPolicy,
+    deliver,
+)
+
+if TYPE_CHECKING:
+    from infinium_transport import Client
+
+USER_AGENT = f"infinium-codex-connector/{VERSION}"
+
+
+def open_ledger(places: Places) -> Ledger:
+    """The record of what was sent and what went wrong."""
+    return Ledger(places.ledger)
+
+
+def open_outbox(places: Places) -> Outbox:
+    """The traces that wait to be sent."""
+    return Outbox(places.outbox, limits=OutboxLimits())
+
+
+def open_local(places: Places) -> LocalStore:
+    """The traces of the local destination."""
+    return LocalStore(places.local)
+
+
+def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Settings | None:
+    """The settings that hold in `cwd`; None, and an error in the ledger, when the project file cannot be read."""
+    try:
+        settings = load(cwd, environ, home=home_directory(environ))
+    except InfiniumConfigError as error:
+        note_error(places, "config", str(error), {"directory": str(cwd)})
+        return None
+    for problem in settings.problems:
+        note_error(places, "config", problem.message, {"directory": str(cwd)})
+    return settings
+
+
+def home_directory(environ: Mapping[str, str]) -> Path | None:
+    """The user's home, whose own `.infinium` is not a project's."""
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(home) if home else None
+
+
+def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
+    """Send what waits in the outbox, for every agent whose secret can be had."""
+
+    def client() -> "Client":
+        from infinium_transport import Client
+
+        return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
+
+    return deliver(
+        open_outbox(places),
+        open_ledger(places),
+        local=open_local(places),
+        client=client,
+        secret=SecretFinder(places, environ, settings),
+        policy=RetryPolicy(max_retries=settings.max_retries.value),
+        clock=time.time,
+        sleep=time.sleep,
+        random=random.random,
+    )
+
+
+class SecretFinder:
+    """Looks a secret up once for each agent and destination, and only where its user approved the destination."""
+
+    def __init__(self, places: Places, environ: Mapping[str, str], settings: Settings) -> None:
+        self._origins = ApprovedOrigins(places.origins)
+        self._environ = environ
+        self._settings = settings
+        self._known: dict[tuple[str, str], str | Refusal] = {}
+
+    def __call__(self, agent_id: str, base_url: str) -> str | Refusal:
+        known = self._known.get((agent_id, base_url))
+        if known is None:
+            known = self._known[agent_id, base_url] = self._find(agent_id, base_url)
+        return known
+
+    def _find(self, agent_id: str, base_url: str) -> str | Refusal:
+        configured = self._settings.base_url
+        source = configured.source if configured.value == base_url else Source.PROJECT_FILE
+        found = get_secret(agent_id, base_url, self._environ, origins=self._origins, base_url_source=source)
+        if isinstance(found, SecretFound):
+            return found.secret.reveal()
+        return Refusal(reason=found.reason, hint=found.hint)
+
+
+def note_error(places: Places, where: str, message: str, labels: Mapping[str, str]) -> None:
+    """Tell the ledger, where it can be told."""
+    try:
+        open_ledger(places).record_error(where, message, when=time.time(), labels=dict(labels))
+    except OSError:
+        return  # a full disk or a read-only home: there is no place left to say so
+
+
+def take_hook_errors(places: Places) -> None:
+    """Move what the hook could not do from its own note into the ledger."""
+    notes = places.data / "hook.errors"
+    taken = notes.with_name(f"hook.errors.{os.getpid()}")
+    try:
+        notes.rename(taken)
+        lines = taken.read_text("utf-8", "replace").splitlines()
+        taken.unlink()
+    except OSError:
+        return
+    for line in lines:
+        note_error(places, "hook", line.partition(" ")[2] or line, {})

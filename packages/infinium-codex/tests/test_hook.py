@@ -1,0 +1,237 @@
+"""The hook, run as Codex runs it: a program of its own with an event on stdin."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import infinium_codex
+import pytest
+from infinium_codex.paths import spool_directory
+from infinium_codex.spool import Damage, Record, read_records
+from infinium_config import find_project
+
+HOOK = Path(infinium_codex.__path__[0]) / "hook.py"
+SESSION = "01a20828-75a6-78d1-a88f-1c66e225ea32"
+
+
+def event(**fields: object) -> bytes:
+    return json.dumps({"session_id": SESSION, "hook_event_name": "PreToolUse", **fields}).encode()
+
+
+class Hook:
+    """A hook home with a worker that only notes how it was started."""
+
+    def __init__(self, root: Path) -> None:
+        self.home, self.temp, self.project = root / "hook home", root / "temp", root / "a project"
+        for directory in (self.home / "venv" / "bin", self.temp, self.project / ".infinium"):
+            directory.mkdir(parents=True)
+        shutil.copy(HOOK, self.home / "hook.py")
+        worker = self.home / "venv" / "bin" / "python"
+        worker.write_text(
+            f'#!/bin/sh\nls -l /proc/self/fd >{root}/fds\necho "$@" >{root}/started.part\nmv {root}/started.part {root}/started\n'
+        )
+        worker.chmod(0o755)
+        self.started = root / "started"
+        self.fds = root / "fds"
+        self.configure({"base_url": "local"})
+
+    def configure(self, config: dict[str, object]) -> None:
+        (self.project / ".infinium" / "config.json").write_text(json.dumps(config))
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"TMPDIR": str(self.temp), "HOME": str(self.home), "PATH": os.environ["PATH"]}
+
+    def command(self, name: str = "PreToolUse") -> list[str]:
+        return [sys.executable, "-I", "-S", str(self.home / "hook.py"), name]
+
+    def run(self, payload: bytes, name: str = "PreToolUse", **more: object) -> subprocess.CompletedProcess[bytes]:
+        options = {"cwd": self.project, "env": self.environ} | more
+        done = subprocess.run(self.command(name), input=payload, capture_output=True, check=False, **options)  # type: ignore[call-overload]
+        assert isinstance(done, subprocess.CompletedProcess)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        return done
+
+    def records(self) -> list[Record | Damage]:
+        found: list[Record | Damage] = []
+        for path in sorted(self.temp.rglob("*.spool")):
+            with path.open("rb") as file:
+                found += read_records(file)
+        return found
+
+    def payloads(self) -> list[bytes]:
+        return [record.payload for record in self.records() if isinstance(record, Record)]
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> Iterator[Hook]:
+    hook = Hook(tmp_path)
+    yield hook
+    hook.temp.chmod(0o755)
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def test_an_event_is_spooled_as_codex_sent_it_and_nothing_is_printed(hook: Hook) -> None:
+    payload = event(prompt="ünïcode \u2028 and \\u001e")
+    hook.run(payload, "UserPromptSubmit")
+    (record,) = hook.records()
+    assert isinstance(record, Record)
+    assert (record.event, record.payload) == ("UserPromptSubmit", payload)
+    assert abs(record.at_ms - time.time() * 1000) < 60_000
+
+
+def test_the_spool_is_where_the_worker_looks_and_only_its_users(hook: Hook) -> None:
+    hook.run(event(), umask=0)
+    directory = spool_directory(hook.environ)
+    assert [path.name for path in directory.iterdir()] == [f"{SESSION}.spool"]
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert (directory / f"{SESSION}.spool").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["Stop", "Interrupt", "SessionEnd", "SubagentStop"])
+def test_the_end_of_something_starts_the_worker_without_codex_descriptors(hook: Hook, name: str) -> None:
+    read, write = os.pipe()
+    hook.run(event(), name, pass_fds=(write,))
+    os.close(write)
+    os.close(read)
+    started = wait_for(hook.started).split()
+    assert started[:4] == ["-I", "-m", "infinium_codex.worker", str(spool_directory(hook.environ) / f"{SESSION}.spool")]
+    assert "pipe:" not in hook.fds.read_text()
+
+
+def test_a_tool_event_starts_no_worker(hook: Hook) -> None:
+    hook.run(event(), "PreToolUse")
+    hook.run(event(), "Stop")
+    wait_for(hook.started)
+    hook.started.unlink()
+    hook.run(event(), "PostToolUse")
+    assert len(hook.records()) == 3
+    assert not hook.started.exists()
+
+
+def test_a_paused_project_records_nothing(hook: Hook) -> None:
+    hook.configure({"base_url": "local", "paused": True})
+    hook.run(event(), "Stop")
+    assert hook.records() == []
+    assert not hook.started.exists()
+
+
+@pytest.mark.parametrize("text", ['{"paused" :\n true}', '{"a": 1, "paused":true }'])
+def test_paused_is_read_however_the_file_is_laid_out(hook: Hook, text: str) -> None:
+    (hook.project / ".infinium" / "config.json").write_text(text)
+    hook.run(event())
+    assert hook.records() == []
+
+
+@pytest.mark.parametrize("text", ['{"paused": false}', '{"note": "\\"paused\\": true"}', "not json", ""])
+def test_anything_else_is_not_paused(hook: Hook, text: str) -> None:
+    (hook.project / ".infinium" / "config.json").write_text(text)
+    hook.run(event())
+    assert len(hook.records()) == 1
+
+
+def test_a_directory_that_is_no_project_records_nothing_unless_the_environment_names_an_agent(hook: Hook) -> None:
+    hook.run(event(), cwd=hook.temp)
+    assert hook.records() == []
+    hook.run(event(), cwd=hook.temp, env=hook.environ | {"INFINIUM_BASE_URL": "local"})
+    assert len(hook.records()) == 1
+
+
+def test_hook_and_library_find_the_same_project(hook: Hook, tmp_path: Path) -> None:
+    """From a subdirectory, from a linked worktree, not from a home directory's own `.infinium`."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(hook.project)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    worktree = tmp_path / "elsewhere" / "tree"
+    subprocess.run([*git, "worktree", "add", "-q", str(worktree)], check=True)
+    sub = hook.project / "src" / "deep"
+    sub.mkdir(parents=True)
+    (hook.home / ".infinium").mkdir()
+    (hook.home / ".infinium" / "config.json").write_text('{"base_url": "local"}')
+    for number, (directory, is_project) in enumerate(
+        [(sub, True), (worktree, True), (hook.home, False), (tmp_path / "elsewhere", False)]
+    ):
+        before = len(hook.records())
+        hook.run(event(number=number), cwd=directory)
+        assert (len(hook.records()) > before) is is_project, directory
+        assert (find_project(directory, home=hook.home) is not None) is is_project, directory
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"not json", b"\xff\x00\x1eI2 ", b'{"session_id": 7}', b'{"session_id": "../../x"}']
+)
+def test_garbage_is_kept_for_the_worker_to_judge(hook: Hook, payload: bytes) -> None:
+    hook.run(payload)
+    hook.run(event())
+    assert payload in hook.payloads()
+    assert event() in hook.payloads()
+    assert {path.parent for path in hook.temp.rglob("*.spool")} == {spool_directory(hook.environ)}
+
+
+def test_a_spool_directory_that_is_a_link_is_refused_and_noted(hook: Hook, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    spool_directory(hook.environ).symlink_to(elsewhere)
+    hook.run(event())
+    assert list(elsewhere.iterdir()) == []
+    assert "not a directory of this user's own" in (hook.home / "hook.errors").read_text()
+
+
+def test_codex_notices_nothing_of_a_full_disk(hook: Hook) -> None:
+    """A limit on file sizes cuts the write short, as a full disk does."""
+    hook.run(event())
+    code = "import resource,os,sys; resource.setrlimit(resource.RLIMIT_FSIZE,(500,500)); os.execv(sys.argv[1],sys.argv[1:])"
+    command = [sys.executable, "-c", code, *hook.command()]
+    done = subprocess.run(
+        command, input=event(x="y" * 900), capture_output=True, cwd=hook.project, env=hook.environ, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    hook.run(event(last=True))
+    assert hook.payloads() == [event(), event(last=True)]
+    assert any(isinstance(record, Damage) for record in hook.records())
+
+
+def test_events_of_many_hooks_at_once_stay_whole(hook: Hook) -> None:
+    payloads = [event(number=number, output="o" * 64_000) for number in range(32)]
+    running = []
+    for payload in payloads:
+        process = subprocess.Popen(hook.command(), stdin=subprocess.PIPE, cwd=hook.project, env=hook.environ)
+        running.append((process, payload))
+    for process, payload in running:
+        process.communicate(payload)
+    assert sorted(hook.payloads()) == sorted(payloads)
+
+
+def test_a_hook_killed_while_it_reads_leaves_its_neighbours_whole(hook: Hook) -> None:
+    hook.run(event(number=1))
+    with subprocess.Popen(hook.command(), stdin=subprocess.PIPE, cwd=hook.project, env=hook.environ) as process:
+        assert process.stdin
+        process.stdin.write(event(number=2)[:20])
+        process.stdin.flush()
+        process.send_signal(signal.SIGKILL)
+    hook.run(event(number=3))
+    assert hook.payloads() == [event(number=1), event(number=3)]
+
+
+def test_the_hook_loads_only_built_in_modules(hook: Hook) -> None:
+    code = (
+        "import sys; before = set(sys.modules);"
+        "exec(compile(open(sys.argv[1]).read(), 'hook', 'exec'), {'__name__': 'hook'});"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, str(hook.home / "hook.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"binascii"}

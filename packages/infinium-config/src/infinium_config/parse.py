@@ -1,0 +1,79 @@
+"""Text to values: each parser gives the value or raises ValueError with words for a person."""
+
+import re
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from infinium_config.model import LOCAL
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+REDACTION_MODES = ("on", "off", "metadata-only")
+
+
+def parse_bool(text: str) -> bool:
+    """1, true, yes, on or 0, false, no, off, in any case."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("use true or false")
+
+
+def parse_count(text: str) -> int:
+    """A whole number, zero or more."""
+    if not re.fullmatch(r"\d{1,9}", text.strip()):
+        raise ValueError("use a whole number, zero or more")
+    return int(text)
+
+
+def parse_seconds(text: str) -> float:
+    """A number of seconds above zero."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise ValueError("use a number of seconds above zero")
+    return seconds
+
+
+def parse_directory(text: str) -> Path:
+    """An absolute directory; `~` is the home directory."""
+    path = Path(text).expanduser()
+    if not path.is_absolute():
+        raise ValueError("use an absolute path")
+    return path
+
+
+def parse_agent_id(text: str) -> str:
+    """A UUID, given back in lower case."""
+    try:
+        return str(uuid.UUID(text.strip()))
+    except ValueError:
+        raise ValueError("use the agent's UUID, as its page at Infinium shows it") from None
+
+
+def parse_base_url(text: str) -> str:
+    """An http or https URL without a trailing slash, or `local`."""
+    url = text.strip().rstrip("/")
+    if url.lower() == LOCAL:
+        return LOCAL
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("use an https:// address without user, query or fragment, or the word local")
+    return url
+
+
+def parse_redaction(text: str) -> str:
+    """on, off or metadata-only."""
+    word = text.strip().lower()
+    if word not in REDACTION_MODES:
+        raise ValueError(f"use one of {', '.join(REDACTION_MODES)}")
+    return word

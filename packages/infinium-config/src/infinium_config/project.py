@@ -1,0 +1,58 @@
+"""Find the project a directory belongs to, as git finds `.git`; from a linked worktree, in its main checkout too."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from infinium_config.model import Project, Settings
+from infinium_config.project_file import read_project_file, read_small_file
+from infinium_config.resolve import resolve
+
+CONFIG = Path(".infinium") / "config.json"
+
+
+def find_project(start: Path, *, home: Path | None) -> Project | None:
+    """The nearest project at or above `start`. `.infinium` in `home` itself is not a project's."""
+    worktree: Path | None = None
+    pending = [*_upwards(start)]
+    while pending:
+        directory = pending.pop(0)
+        config = directory / CONFIG
+        if directory != home and read_small_file(config) is not None:
+            return Project(root=directory, config_path=config, via_worktree=worktree)
+        if worktree is None and (main := main_checkout(directory)) is not None:
+            worktree = directory
+            pending = [*_upwards(main)]
+    return None
+
+
+def main_checkout(directory: Path) -> Path | None:
+    """The main checkout of the linked worktree whose top is `directory`; None where it is not one."""
+    link = read_small_file(directory / ".git") or b""
+    if not link.startswith(b"gitdir:"):
+        return None
+    own = directory / link[7:].strip().decode("utf-8", "surrogateescape")
+    common = (read_small_file(own / "commondir") or b"").strip().decode("utf-8", "surrogateescape")
+    if not common:
+        return None
+    git = Path(*_collapsed((own / common).parts))
+    return git.parent if git.name == ".git" else None
+
+
+def load(start: Path, environ: Mapping[str, str], *, home: Path | None) -> Settings:
+    """The settings that hold in `start`. Raises ProjectFileError for a project file that cannot be used."""
+    project = find_project(start, home=home)
+    return resolve(environ, project, read_project_file(project.config_path) if project else None)
+
+
+def _upwards(directory: Path) -> list[Path]:
+    return [directory, *directory.parents]
+
+
+def _collapsed(parts: tuple[str, ...]) -> list[str]:
+    kept: list[str] = []
+    for part in parts:
+        if part == "..":
+            kept = kept[:-1]
+        else:
+            kept.append(part)
+    return kept

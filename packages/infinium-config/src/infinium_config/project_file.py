@@ -1,0 +1,87 @@
+"""Read and write `.infinium/config.json`."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infinium_config import parse
+from infinium_config.atomic import write_atomically
+from infinium_config.errors import ProjectFileError
+from infinium_config.model import ProjectFile
+
+MAX_BYTES = 1 << 20
+_KEYS = ("agent_id", "base_url", "paused", "flush_on_stop", "flush_on_session_end", "redaction")
+_TEXTS: dict[str, Callable[[str], str]] = {
+    "agent_id": parse.parse_agent_id,
+    "base_url": parse.parse_base_url,
+    "redaction": parse.parse_redaction,
+}
+
+
+def read_project_file(path: Path) -> ProjectFile:
+    """What the file says. Raises ProjectFileError naming the file, the key and what to do."""
+    raw = read_small_file(path)
+    if raw is None:
+        raise ProjectFileError(
+            f"{path} cannot be read: it must be a file of at most 1 MiB. Run init again, or remove it."
+        )
+    try:
+        record = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ProjectFileError(f"{path} is not JSON ({error}). Mend it, or remove it and run init again.") from None
+    if not isinstance(record, dict):
+        raise ProjectFileError(f"{path} must hold a JSON object. Mend it, or remove it and run init again.")
+    known = {key: _value(path, key, record[key]) for key in _KEYS if record.get(key) not in (None, "")}
+    extra = {key: value for key, value in record.items() if key not in _KEYS}
+    return ProjectFile(**known, extra=extra)
+
+
+def _value(path: Path, key: str, value: object) -> Any:
+    if key not in _TEXTS:
+        if not isinstance(value, bool):
+            raise ProjectFileError(f"{path}: {key} must be true or false, not {_shown(value)}.")
+        return value
+    if not isinstance(value, str):
+        raise ProjectFileError(f"{path}: {key} must be a text, not {_shown(value)}.")
+    try:
+        return _TEXTS[key](value)
+    except ValueError as error:
+        raise ProjectFileError(f"{path}: {key} is {_shown(value)}: {error}.") from None
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def write_project_file(path: Path, file: ProjectFile) -> bool:
+    """Write the file, 0600, whole or not at all; False when it already holds just these bytes."""
+    record = {key: value for key in _KEYS if (value := getattr(file, key)) is not None}
+    body = (json.dumps({**record, **file.extra}, indent=2, ensure_ascii=False) + "\n").encode()
+    if read_small_file(path) == body:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, body)
+    except OSError as error:
+        raise ProjectFileError(
+            f"{path} cannot be written: {error.strerror or error}. Check who owns the directory."
+        ) from None
+    return True
+
+
+def read_small_file(path: Path) -> bytes | None:
+    """The bytes of a regular file of at most 1 MiB; None for anything else, a link or a FIFO included."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        fd = os.open(path, flags)
+    except (OSError, ValueError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        raw = file.read(MAX_BYTES + 1)
+    return raw if len(raw) <= MAX_BYTES else None

@@ -1,0 +1,125 @@
+"""Files only their owner can read, written so that a crash leaves the old state or the new one."""
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+FILE_MODE: Final = 0o600
+DIRECTORY_MODE: Final = 0o700
+TEMPORARY: Final = ".tmp"
+
+
+def make_private_directory(directory: Path) -> None:
+    """Create a directory and its missing parents, 0700 whatever the umask; narrow an existing one to that."""
+    missing = []
+    here = directory
+    while not here.exists():
+        missing.append(here)
+        here = here.parent
+    for each in reversed(missing):
+        with suppress(FileExistsError):  # another process may be doing the same
+            each.mkdir(DIRECTORY_MODE)
+        each.chmod(DIRECTORY_MODE)
+    if stat.S_IMODE(directory.stat().st_mode) != DIRECTORY_MODE:
+        directory.chmod(DIRECTORY_MODE)
+
+
+def write_aside(path: Path, data: bytes, *, durable: bool) -> Path:
+    """Write data next to where it belongs, under a name of its own; the caller links or renames it into place."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.fchmod(descriptor, FILE_MODE)
+            write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    return aside
+
+
+def replace(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put data in place of a file's, in one step."""
+    aside = write_aside(path, data, durable=durable)
+    try:
+        aside.rename(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte; a full disk may take a part, and say so only at the next attempt."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def append(path: Path, data: bytes) -> int:
+    """Append in one write, so that writers at work at the same time do not mix; return the file's size after it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_IMODE(status.st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+        write_all(descriptor, data)
+        return status.st_size + len(data)
+    finally:
+        os.close(descriptor)
+
+
+def read_regular(path: Path) -> bytes:
+    """Read a file, provided it is one: no link is followed, no FIFO waited on.
+
+    Raises OSError; for anything that is not a regular file with errno 0.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotAFileError(0, "not a regular file", str(path))
+        return file.read()
+
+
+class NotAFileError(OSError):
+    """Something that is no regular file stands where one belongs."""
+
+
+def sync(path: Path) -> None:
+    """Have a file's bytes on disk; nothing to do where there is no such file."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_directory(directory: Path) -> None:
+    """Have a directory's entries on disk."""
+    sync(directory)
+
+
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold an advisory lock without waiting; yields whether it was free. The kernel frees it when the holder dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,220 @@
+"""The values that pass between caller, outbox, client and ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+LOCAL: Final = "local"
+"""The base URL that means: keep the trace on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One trace, addressed. The body is frozen from here on: every resend carries identical bytes."""
+
+    key: str
+    """UUID text, lower case. Names the file and travels as `Idempotency-Key`."""
+    agent_id: str
+    base_url: str
+    """Where the trace goes: a URL, or `local`."""
+    body: bytes
+    """JSON, as it will be sent."""
+    created: float
+    """Seconds since the epoch; decides the order of sending."""
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The caller's own words for history (session, turn, project, kind…); never sent."""
+
+
+class Put(StrEnum):
+    """What became of a trace handed to the outbox."""
+
+    queued = "queued"
+    already_queued = "already queued"
+    already_sent = "already sent"
+    already_dead = "already a dead letter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A trace file in the outbox, not opened yet."""
+
+    key: str
+    path: Path
+    created: float
+    """Seconds since the epoch."""
+    size: int
+    """Bytes on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A trace the server will not accept as it is, with the reason."""
+
+    key: str
+    path: Path
+    reason: str
+    status: int | None
+    """HTTP status, when there was one."""
+    words: str
+    """What the server said."""
+    since: float
+    """When it was given up, in seconds since the epoch."""
+
+
+class ParkReason(StrEnum):
+    """Why an agent's traces wait."""
+
+    unauthorized = "the server refused the credentials"
+    refused = "there is no secret to send with"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """An agent whose traces wait for its user."""
+
+    agent_id: str
+    base_url: str
+    kind: ParkReason
+    reason: str
+    credentials_mark: str
+    """Salted, slow hash of the credentials that were refused; empty where there were none."""
+    since: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """How a trace has fared so far, and when it is due again."""
+
+    attempts: int
+    conflicts: int
+    """How often the server answered 409."""
+    since: float
+    """When this was noted, in seconds since the epoch."""
+    due: float
+    """Next attempt, in seconds since the epoch."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxLimits:
+    """How much may wait (queue and dead letters each). The oldest goes first, and every drop is counted."""
+
+    count: int = 5_000
+    size: int = 256 * 1024 * 1024
+    """Bytes."""
+    age: float = 30 * 86_400.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A trace that is dropped because the outbox is full or the trace too old."""
+
+    key: str
+    path: Path
+    reason: str
+    size: int
+    """Bytes on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The destination has the trace."""
+
+    trace_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Not now: a passing fault."""
+
+    reason: str
+    after: float | None = None
+    """Seconds the server asked to wait."""
+    status: int | None = None
+    """HTTP status; None when there was no answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Never, as it is: a dead letter."""
+
+    status: int | None
+    """HTTP status; None when the request was not even made."""
+    words: str
+    """What the server said, cleaned and cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unauthorized:
+    """The server does not know these credentials: the agent's queue is parked."""
+
+    status: int | None
+    words: str
+
+
+Outcome = Accepted | Retry | Rejected | Unauthorized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The caller gives no secret for this agent at this base URL (none stored, origin not approved, …)."""
+
+    reason: str
+    hint: str = ""
+    """What the user can do about it."""
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry records."""
+
+    sent = "sent"
+    dead = "dead"
+    dropped = "dropped"
+    error = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the ledger."""
+
+    kind: EntryKind
+    when: float
+    """Seconds since the epoch."""
+    key: str = ""
+    agent_id: str = ""
+    trace_id: str | None = None
+    where: str = ""
+    """For errors: which part of the program."""
+    message: str = ""
+    status: int | None = None
+    size: int = 0
+    """Bytes of body."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """What one run of `deliver` did."""
+
+    sent: int = 0
+    queued: int = 0
+    """Left in the outbox, parked and refused ones included."""
+    dead: int = 0
+    """Became dead letters in this run."""
+    parked: int = 0
+    """Of the queued: wait for other credentials."""
+    refused: int = 0
+    """Of the queued: there is no secret for them."""
+    dropped: int = 0
+    """Dropped by the outbox's limits in this run, and counted in the ledger."""
+    corrupt: int = 0
+    """Moved to `corrupt/` in this run."""
+    busy: bool = False
+    """Another sender is at work; it takes what was queued."""
+    next_due: float | None = None
+    """When the next waiting trace is due, in seconds since the epoch; None when none waits for a time."""

@@ -1,0 +1,85 @@
+"""Which answer means what, and how long to wait. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from infinium_transport.model import Accepted, Delay, Outcome, Rejected, Retry, Unauthorized
+
+RATE_LIMIT_WAIT: Final = 60.0
+"""Seconds to wait after a 429 that does not say how long (as the API's documentation has it)."""
+
+_PASSING = frozenset({408, 425, 429})
+_CONFLICT: Final = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How hard one run tries, and how long a trace rests between runs."""
+
+    max_retries: int = 3
+    """Retries of one trace inside one run; a later run goes on."""
+    base: float = 0.5
+    """Seconds: upper end of the first backoff, doubled with each further attempt."""
+    cap: float = 900.0
+    """Seconds: no trace rests longer than this, whatever the server or the clock says."""
+    patience: float = 60.0
+    """Seconds: a run sleeps no longer than this; a longer wait is left to a later run."""
+    max_conflicts: int = 8
+    """409 answers for one trace, over all runs, before it becomes a dead letter."""
+
+
+def backoff(
+    attempt: int,
+    retry_after: float | None,
+    *,
+    random: Callable[[], float],
+    base: float = 0.5,
+    cap: float = 900.0,
+) -> float:
+    """Seconds to wait after the given attempt (1 is the first): full jitter, never less than Retry-After, capped."""
+    # 2**60 is far beyond any cap and keeps the float finite.
+    ceiling = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
+    return min(cap, max(ceiling * random(), retry_after or 0.0))
+
+
+def parse_retry_after(text: str | None, *, now: float) -> float | None:
+    """Read a Retry-After header, seconds or an HTTP date, as seconds from `now`; None when it can not be read."""
+    if not text or not text.isascii():
+        return None
+    text = text.strip()
+    if text.isdigit():
+        return float(text[:12])
+    from email.utils import parsedate_to_datetime  # rare, and email is slow to import
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def classify(
+    status: int, *, words: str = "", trace_id: str | None = None, retry_after: float | None = None
+) -> Outcome:
+    """Turn an HTTP status into what is to be done with the trace."""
+    if 200 <= status < 300:
+        return Accepted(trace_id=trace_id)
+    if status in _PASSING or status == _CONFLICT or status >= 500:
+        if status == 429 and retry_after is None:
+            retry_after = RATE_LIMIT_WAIT
+        return Retry(reason=f"HTTP {status}{': ' if words else ''}{words}", after=retry_after, status=status)
+    if status in (401, 403):
+        return Unauthorized(status=status, words=words)
+    return Rejected(status=status, words=words)
+
+
+def is_conflict(outcome: Retry) -> bool:
+    """Whether the server still works on a first copy of the same trace."""
+    return outcome.status == _CONFLICT
+
+
+def remaining_rest(delay: Delay | None, *, now: float, cap: float) -> float:
+    """Seconds until a trace is due; 0 when it is, or when the clock was set back since the delay was noted."""
+    if delay is None or now < delay.since:
+        return 0.0
+    return max(0.0, min(delay.due, delay.since + cap) - now)
