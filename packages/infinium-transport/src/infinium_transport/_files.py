@@ -1,6 +1,7 @@
 """Files only their owner can read, written so that a crash leaves the old state or the new one."""
 
 import fcntl
+import json
 import os
 import secrets
 import stat
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from infinium_transport.errors import StorageError
 
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
@@ -110,16 +113,51 @@ def sync_directory(directory: Path) -> None:
     sync(directory)
 
 
-@contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
-    """Hold an advisory lock without waiting; yields whether it was free. The kernel frees it when the holder dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+def open_lock(path: Path) -> int:
+    """Open a lock file; closing the descriptor, or the death of its owner, frees the lock."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+
+def lock(descriptor: int) -> bool:
+    """Take the lock without waiting; False when another process has it."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def set_time(path: Path, when: float) -> None:
+    """Give a file a modification time, in seconds since the epoch; a time no file can have is brought in range."""
+    nanoseconds = int(min(max(when, 0.0), 2.0**33) * 1e9) if when == when else 0
+    os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
+
+
+def entries(directory: Path) -> list[os.DirEntry[str]]:
+    """What a directory holds; nothing, where there is no such directory."""
+    try:
+        with os.scandir(directory) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A small JSON object from a file; empty when there is none or it is damaged."""
+    try:
+        value = json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@contextmanager
+def storing(action: str, path: Path) -> Iterator[None]:
+    """Turn what the operating system objects to into a StorageError that says what was tried, and where."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"Could not {action} {path}: {reason}. Check that the directory is yours and the disk is not full."
+        ) from error

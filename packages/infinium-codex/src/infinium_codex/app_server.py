@@ -1,0 +1,172 @@
+"""Ask Codex itself: a short conversation with `codex app-server`, one JSON object a line."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from types import TracebackType
+from typing import Self
+
+from infinium_codex.codex_program import CodexProgram
+from infinium_codex.fields import mapping, parse_object, text
+from infinium_codex.version import VERSION
+
+DEADLINE_SECONDS = 15.0
+"""For the whole conversation; it takes about a third of a second."""
+
+
+class AppServerError(Exception):
+    """Codex's app-server did not answer as hoped; the text has its own words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HookState:
+    """A hook as Codex lists it (`hooks/list`)."""
+
+    key: str
+    """Names the hook in `hooks.state`: file, event and position."""
+    event: str
+    """The event's name as in hooks.json."""
+    command: str
+    source_path: str
+    enabled: bool
+    current_hash: str
+    trust: str
+    """managed, untrusted, trusted or modified."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether Codex will run it."""
+        return self.enabled and self.trust in ("trusted", "managed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HookList:
+    """Codex's answer for one directory."""
+
+    hooks: tuple[HookState, ...]
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class AppServer:
+    """A running app-server, for the length of a `with` block. Every wait is bounded, the process always ends."""
+
+    def __init__(self, codex: CodexProgram, cwd: Path, environ: Mapping[str, str]) -> None:
+        self._command = [codex.path, "app-server"]
+        self._cwd, self._environ = cwd, dict(environ)
+        self._number = 0
+        self._lines: Queue[bytes | None] = Queue()
+
+    def __enter__(self) -> Self:
+        self._deadline = time.monotonic() + DEADLINE_SECONDS
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=self._cwd,
+                env=self._environ,
+            )
+        except OSError as error:
+            raise AppServerError(f"{self._command[0]} app-server could not be started: {error}") from None
+        threading.Thread(target=self._pump, daemon=True).start()
+        try:
+            client = {"name": "infinium-codex", "title": "infinium-codex", "version": VERSION}
+            self.ask("initialize", {"clientInfo": client})
+            self._send({"method": "initialized"})
+        except AppServerError:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def ask(self, method: str, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The result of a call. Raises AppServerError with Codex's words when it refuses, or does not answer."""
+        self._number += 1
+        self._send({"id": self._number, "method": method, "params": params})
+        while True:
+            try:
+                line = self._lines.get(timeout=max(self._deadline - time.monotonic(), 0.01))
+            except Empty:
+                raise AppServerError(f"Codex did not answer {method} within {DEADLINE_SECONDS:.0f} s") from None
+            if line is None:
+                raise AppServerError(f"Codex ended without answering {method}")
+            answer = parse_object(line) or {}
+            if answer.get("id") != self._number or "method" in answer:
+                continue  # a notification, or a question of Codex's that is not for us
+            if "error" in answer:
+                said = text(mapping(answer, "error"), "message") or "no reason given"
+                raise AppServerError(f"Codex refused {method}: {said}")
+            return mapping(answer, "result")
+
+    def list_hooks(self, project: Path) -> HookList:
+        """The hooks Codex knows for a directory. An untrusted project has none."""
+        data = self.ask("hooks/list", {"cwds": [str(project)]}).get("data")
+        entry = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+        hooks = entry.get("hooks")
+        states = [_hook_state(hook) for hook in hooks if isinstance(hook, dict)] if isinstance(hooks, list) else []
+        return HookList(hooks=tuple(states), warnings=_texts(entry.get("warnings")), errors=_texts(entry.get("errors")))
+
+    def write_config(self, key_path: str, value: object, *, strategy: str = "upsert") -> None:
+        """Change one value of the user's config.toml; comments and order stay."""
+        edit = {"keyPath": key_path, "value": value, "mergeStrategy": strategy}
+        self.ask("config/batchWrite", {"edits": [edit], "reloadUserConfig": True})
+
+    def read_config(self) -> Mapping[str, object]:
+        """The configuration in force where the app-server runs."""
+        return mapping(self.ask("config/read", {"includeLayers": False, "cwd": str(self._cwd)}), "config")
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise AppServerError(f"Codex ended while it was asked {message['method']}: {error}") from None
+
+    def _pump(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _stop(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # it had ended already
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _hook_state(hook: Mapping[str, object]) -> HookState:
+    event = text(hook, "eventName") or ""
+    return HookState(
+        key=text(hook, "key") or "",
+        event=event[:1].upper() + event[1:],
+        command=text(hook, "command") or "",
+        source_path=text(hook, "sourcePath") or "",
+        enabled=hook.get("enabled") is True,
+        current_hash=text(hook, "currentHash") or "",
+        trust=text(hook, "trustStatus") or "untrusted",
+    )
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    found: Sequence[object] = values if isinstance(values, list) else ()
+    return tuple(value if isinstance(value, str) else text(value, "message") or json.dumps(value)
+                 for value in found if isinstance(value, str | dict))  # fmt: skip

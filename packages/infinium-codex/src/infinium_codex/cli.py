@@ -1,0 +1,200 @@
+"""The command line. Each command imports what it needs when it runs: most of what a user types should start at once."""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cyclopts import App
+
+    from infinium_codex.result import CommandContext, Result
+
+
+def main() -> None:
+    """Entry point of `infinium-codex`."""
+    if sys.argv[1:2] == ["hook"]:
+        from infinium_codex.hook import main as hook_main
+
+        hook_main([str(_hook_program()), *sys.argv[2:]])
+    build_app()()
+
+
+def _hook_program() -> Path:
+    from infinium_codex.paths import find_places
+
+    return find_places(os.environ).data / "hook.py"
+
+
+def build_app() -> "App":
+    """The application with all its commands."""
+    from cyclopts import App, Parameter
+
+    from infinium_codex.version import VERSION
+
+    app = App(
+        name="infinium-codex",
+        help="Trace what Codex does in a project.",
+        version=VERSION,
+        result_action="return_value",
+    )
+    Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+    Count = Annotated[int, Parameter(name=["--count", "-n"], help="How many, the newest first.")]
+
+    @app.command
+    def init(
+        *,
+        agent_id: Annotated[str | None, Parameter(help="The agent's UUID.")] = None,
+        agent_secret: Annotated[str | None, Parameter(help="The agent's secret; '-' reads it from standard input.")] = None,
+        base_url: Annotated[str | None, Parameter(help="The API's address, or 'local'.")] = None,
+        granularity: Annotated[
+            Literal["turn", "session", "both"] | None, Parameter(help="What becomes a trace (default: turn).")
+        ] = None,
+        trust: Annotated[bool | None, Parameter(help="Trust these hooks in Codex.")] = None,
+        local: Annotated[bool, Parameter(negative="", help="Keep the traces on this machine: no account, no secret.")] = False,
+        gitignore: Annotated[bool, Parameter(negative="", help="Add .infinium/ to .gitignore.")] = False,
+        interactive: Annotated[bool, Parameter(help="Ask for what is missing.")] = True,
+        json: Json = False,
+    ) -> None:
+        """Set this project up, and report what Codex says of it."""
+        from infinium_codex.commands.init import InitOptions, run
+        from infinium_config import Granularity
+
+        options = InitOptions(
+            agent_id=agent_id,
+            agent_secret=agent_secret,
+            base_url=base_url,
+            granularity=Granularity(granularity) if granularity else None,
+            trust=trust,
+            local=local,
+            gitignore=gitignore,
+            interactive=interactive and not json,
+        )
+        _finish(lambda ctx: run(options, ctx), json=json)
+
+    @app.command
+    def uninstall(
+        *,
+        yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Remove our hooks, our settings and the secret from this project: nothing else."""
+        from infinium_codex.commands.uninstall import run
+
+        _finish(lambda ctx: run(ctx, yes=yes), json=json)
+
+    @app.command
+    def status(*, json: Json = False) -> None:
+        """Show what is set here, where each value comes from, and what waits."""
+        from infinium_codex.commands.status import run
+
+        _finish(run, json=json)
+
+    @app.command
+    def pause(*, json: Json = False) -> None:
+        """Record nothing in this project until 'resume'."""
+        from infinium_codex.commands.pause import run
+
+        _finish(lambda ctx: run(ctx, paused=True), json=json)
+
+    @app.command
+    def resume(*, json: Json = False) -> None:
+        """Record again."""
+        from infinium_codex.commands.pause import run
+
+        _finish(lambda ctx: run(ctx, paused=False), json=json)
+
+    @app.command
+    def history(*, count: Count = 20, json: Json = False) -> None:
+        """List what was sent, to the API or to this machine."""
+        from infinium_codex.commands.history import run
+
+        _finish(lambda ctx: run(ctx, count=count), json=json)
+
+    @app.command
+    def show(key: Annotated[str, Parameter(help="A trace's key, as 'history' lists it.")], *, json: Json = False) -> None:
+        """Print one trace."""
+        from infinium_codex.commands.show import run
+
+        _finish(lambda ctx: run(key, ctx), json=json)
+
+    @app.command
+    def errors(*, count: Count = 20, json: Json = False) -> None:
+        """List what went wrong."""
+        from infinium_codex.commands.errors import run
+
+        _finish(lambda ctx: run(ctx, count=count), json=json)
+
+    @app.command
+    def retry(
+        *,
+        dead: Annotated[bool, Parameter(negative="", help="Also try what the API had refused.")] = False,
+        dry_run: Annotated[bool, Parameter(negative="", help="Only say what would be sent.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Send what waits, now."""
+        from infinium_codex.commands.retry import run
+
+        _finish(lambda ctx: run(ctx, dead=dead, dry_run=dry_run), json=json)
+
+    @app.command
+    def demo(
+        *,
+        codex: Annotated[bool, Parameter(negative="", help="Run the real Codex, with a scripted model.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Trace one turn in a throw-away home, and show the trace."""
+        from infinium_codex.demo.command import DemoOptions, run
+
+        _finish(lambda ctx: run(DemoOptions(codex=codex), ctx), json=json)
+
+    return app
+
+
+def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> None:
+    """Run a command, print its result, end with its exit code. The one place that prints and that catches."""
+    from infinium_codex.result import CommandError, Result, describe
+
+    try:
+        result = command(_context())
+    except CommandError as error:
+        result = error.result
+    except KeyboardInterrupt:
+        result = Result.failure("Stopped.", exit_code=130)
+    except Exception as error:
+        if os.environ.get("INFINIUM_DEBUG"):
+            raise
+        result = describe(error)
+    if json:
+        from json import dumps
+
+        print(dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
+    else:
+        stream = sys.stdout if result.ok else sys.stderr
+        print("\n".join(result.lines), file=stream)
+    sys.exit(result.exit_code)
+
+
+def _context() -> "CommandContext":
+    from infinium_codex.paths import find_places
+    from infinium_codex.result import CommandContext
+
+    return CommandContext(
+        environ=dict(os.environ),
+        cwd=Path.cwd(),
+        places=find_places(os.environ),
+        stdin=sys.stdin,
+        interactive=sys.stdin.isatty() and sys.stdout.isatty(),
+        ask=_ask,
+    )
+
+
+def _ask(question: str, hidden: bool) -> str:
+    return getpass.getpass(f"{question}: ") if hidden else input(f"{question}: ")
+
+
+if __name__ == "__main__":
+    main()

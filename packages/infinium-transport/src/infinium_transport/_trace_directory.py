@@ -1,0 +1,81 @@
+"""A directory of trace files: listing it in order, opening one, setting damaged ones aside."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from infinium_transport import _files
+from infinium_transport.errors import CorruptTraceError, MissingTraceError
+from infinium_transport.model import Dropped, Envelope, OutboxLimits, Queued
+from infinium_transport.trace_file import DamagedError, decode, is_key
+
+SUFFIX: Final = ".trace"
+
+
+class TraceDirectory:
+    """Trace files in `directory`; what is none, or damaged, is moved to `corrupt` and never deleted."""
+
+    def __init__(self, directory: Path, *, corrupt: Path) -> None:
+        self.directory = directory
+        self._corrupt = corrupt
+
+    def file(self, key: str) -> Path:
+        """Where the trace of a (checked) key is, or would be."""
+        return self.directory / (key + SUFFIX)
+
+    def scan(self) -> Iterator[Queued]:
+        """The traces, oldest first."""
+        found = []
+        with _files.storing("list", self.directory):
+            for entry in _files.entries(self.directory):
+                if not entry.name.endswith(SUFFIX):
+                    continue
+                key = entry.name.removesuffix(SUFFIX)
+                with suppress(FileNotFoundError):  # sent by another process since the listing
+                    status = entry.stat(follow_symlinks=False)
+                    if is_key(key) and entry.is_file(follow_symlinks=False):
+                        found.append((status.st_mtime_ns, key, entry.path, status.st_size))
+                    else:
+                        self._set_aside(Path(entry.path))
+        for when, key, path, size in sorted(found):
+            yield Queued(key=key, path=Path(path), created=when / 1e9, size=size)
+
+    def read(self, queued: Queued) -> Envelope:
+        """Open a trace; raises CorruptTraceError (the file is set aside then) or MissingTraceError."""
+        with _files.storing("read a trace from", queued.path):
+            try:
+                return decode(_files.read_regular(queued.path), key=queued.key)
+            except FileNotFoundError:
+                raise MissingTraceError(f"Trace {queued.key} is not there any more") from None
+            except (DamagedError, _files.NotAFileError) as error:
+                kept = self._set_aside(queued.path)
+                raise CorruptTraceError(
+                    f"Trace {queued.key} can not be read ({error}). The file is kept as {kept}"
+                ) from error
+
+    def excess(self, limits: OutboxLimits, *, now: float) -> Iterator[Dropped]:
+        """The traces beyond the limits, oldest first."""
+        waiting = list(self.scan())
+        count, size = len(waiting), sum(queued.size for queued in waiting)
+        for queued in waiting:
+            if now - queued.created > limits.age:
+                reason = f"older than {limits.age / 86_400:g} days"
+            elif count > limits.count:
+                reason = f"more than {limits.count} traces waited"
+            elif size > limits.size:
+                reason = f"more than {limits.size} bytes waited"
+            else:
+                continue
+            count, size = count - 1, size - queued.size
+            yield Dropped(key=queued.key, path=queued.path, reason=reason, size=queued.size)
+
+    def _set_aside(self, path: Path) -> Path:
+        _files.make_private_directory(self._corrupt)
+        target = self._corrupt / path.name
+        number = 1
+        while target.exists() or target.is_symlink():
+            number += 1
+            target = self._corrupt / f"{path.name}.{number}"
+        path.rename(target)
+        return target

@@ -1,0 +1,66 @@
+"""The destination `local`: traces are kept on this machine, as plain JSON files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infinium_transport import _files
+from infinium_transport.model import Accepted, Envelope
+from infinium_transport.trace_file import check_key, is_key
+
+_SUFFIX: Final = ".json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrace:
+    """A trace in the local store."""
+
+    key: str
+    path: Path
+    created: float
+    """Seconds since the epoch."""
+    size: int
+    """Bytes of body."""
+
+
+class LocalStore:
+    """One file a trace, `<key>.json`, exactly the body that would have been sent."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def store(self, envelope: Envelope) -> Accepted:
+        """Keep a trace. Storing a key again changes nothing."""
+        path = self.directory / (check_key(envelope.key) + _SUFFIX)
+        with _files.storing("store a trace in", self.directory):
+            if not path.exists():
+                _files.make_private_directory(self.directory)
+                aside = _files.write_aside(path, envelope.body, durable=True)
+                _files.set_time(aside, envelope.created)
+                aside.rename(path)
+                _files.sync_directory(self.directory)
+        return Accepted(trace_id=envelope.key)
+
+    def traces(self) -> list[StoredTrace]:
+        """What is stored, oldest first."""
+        found = []
+        with _files.storing("list", self.directory):
+            for entry in _files.entries(self.directory):
+                key = entry.name.removesuffix(_SUFFIX)
+                if is_key(key) and key != entry.name and entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    found.append(
+                        StoredTrace(
+                            key=key, path=Path(entry.path), created=status.st_mtime_ns / 1e9, size=status.st_size
+                        )
+                    )
+        return sorted(found, key=lambda trace: (trace.created, trace.key))
+
+    def read(self, key: str) -> bytes | None:
+        """The body stored under a key; None when there is none."""
+        path = self.directory / (check_key(key) + _SUFFIX)
+        with _files.storing("read", path):
+            try:
+                return _files.read_regular(path)
+            except FileNotFoundError:
+                return None

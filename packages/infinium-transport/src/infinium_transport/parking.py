@@ -1,0 +1,73 @@
+"""Notes about agents whose traces wait for their user."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from pathlib import Path
+
+from infinium_transport import _files
+from infinium_transport.model import Parked, ParkReason
+
+_ROUNDS = 100_000
+
+
+def mark_of(secret: str, *, salt: str | None = None) -> str:
+    """A mark by which the same credentials are recognized, and which is no use for finding them: salted and slow."""
+    salt = salt or secrets.token_hex(16)
+    digest = hashlib.pbkdf2_hmac("sha256", secret.encode("utf-8", "surrogatepass"), salt.encode(), _ROUNDS)
+    return f"{salt}${digest.hex()}"
+
+
+def is_mark_of(mark: str, secret: str) -> bool:
+    """Whether a mark was made from this secret."""
+    salt, found, _ = mark.partition("$")
+    return bool(found) and hmac.compare_digest(mark, mark_of(secret, salt=salt))
+
+
+class Parking:
+    """One small file for each agent and base URL."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def put(self, parked: Parked) -> None:
+        """Write a note, in place of an older one."""
+        _files.make_private_directory(self._directory)
+        note = {field: getattr(parked, field) for field in Parked.__slots__}
+        _files.replace(self._file(parked.agent_id, parked.base_url), json.dumps(note).encode(), durable=True)
+
+    def get(self, agent_id: str, base_url: str) -> Parked | None:
+        """The note on an agent at a base URL."""
+        return _read(self._file(agent_id, base_url))
+
+    def all(self) -> list[Parked]:
+        """Every note, oldest first."""
+        notes = [_read(Path(entry.path)) for entry in _files.entries(self._directory) if entry.name.endswith(".json")]
+        return sorted((note for note in notes if note is not None), key=lambda note: (note.since, note.agent_id))
+
+    def remove(self, agent_id: str, base_url: str | None) -> None:
+        """Remove an agent's note for one base URL, or all of its notes."""
+        for note in self.all():
+            if note.agent_id == agent_id and base_url in (None, note.base_url):
+                self._file(note.agent_id, note.base_url).unlink(missing_ok=True)
+
+    def _file(self, agent_id: str, base_url: str) -> Path:
+        # Hashed: neither an agent id nor a URL can be trusted to be a file name.
+        name = hashlib.sha256(f"{agent_id}\n{base_url}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self._directory / f"{name}.json"
+
+
+def _read(path: Path) -> Parked | None:
+    note = _files.read_json(path)
+    try:
+        return Parked(
+            agent_id=str(note["agent_id"]),
+            base_url=str(note["base_url"]),
+            kind=ParkReason(note["kind"]),
+            reason=str(note["reason"]),
+            credentials_mark=str(note["credentials_mark"]),
+            since=float(str(note["since"])),
+        )
+    except (KeyError, ValueError):
+        return None  # damaged: the next attempt finds out again
