@@ -117,10 +117,13 @@ class AppServer:
         states = [_hook_state(hook) for hook in hooks if isinstance(hook, dict)] if isinstance(hooks, list) else []
         return HookList(hooks=tuple(states), warnings=_texts(entry.get("warnings")), errors=_texts(entry.get("errors")))
 
-    def write_config(self, key_path: str, value: object, *, strategy: str = "upsert") -> None:
-        """Change one value of the user's config.toml; comments and order stay."""
-        edit = {"keyPath": key_path, "value": value, "mergeStrategy": strategy}
-        self.ask("config/batchWrite", {"edits": [edit], "reloadUserConfig": True})
+    def write_config(self, edits: Mapping[str, object]) -> None:
+        """Change values of the user's config.toml by key path, None removes one; comments and order stay."""
+        changes = [
+            {"keyPath": path, "value": value, "mergeStrategy": "replace" if value is None else "upsert"}
+            for path, value in edits.items()
+        ]
+        self.ask("config/batchWrite", {"edits": changes, "reloadUserConfig": True})
 
     def read_config(self) -> Mapping[str, object]:
         """The configuration in force where the app-server runs."""

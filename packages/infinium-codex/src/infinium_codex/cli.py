@@ -48,13 +48,17 @@ def build_app() -> "App":
     def init(
         *,
         agent_id: Annotated[str | None, Parameter(help="The agent's UUID.")] = None,
-        agent_secret: Annotated[str | None, Parameter(help="The agent's secret; '-' reads it from standard input.")] = None,
+        agent_secret: Annotated[
+            str | None, Parameter(help="The agent's secret; '-' reads it from standard input.")
+        ] = None,
         base_url: Annotated[str | None, Parameter(help="The API's address, or 'local'.")] = None,
         granularity: Annotated[
             Literal["turn", "session", "both"] | None, Parameter(help="What becomes a trace (default: turn).")
         ] = None,
         trust: Annotated[bool | None, Parameter(help="Trust these hooks in Codex.")] = None,
-        local: Annotated[bool, Parameter(negative="", help="Keep the traces on this machine: no account, no secret.")] = False,
+        local: Annotated[
+            bool, Parameter(negative="", help="Keep the traces on this machine: no account, no secret.")
+        ] = False,
         gitignore: Annotated[bool, Parameter(negative="", help="Add .infinium/ to .gitignore.")] = False,
         interactive: Annotated[bool, Parameter(help="Ask for what is missing.")] = True,
         json: Json = False,
@@ -108,14 +112,21 @@ def build_app() -> "App":
         _finish(lambda ctx: run(ctx, paused=False), json=json)
 
     @app.command
-    def history(*, count: Count = 20, json: Json = False) -> None:
+    def history(
+        *,
+        count: Count = 20,
+        clear: Annotated[bool, Parameter(negative="", help="Forget what was sent.")] = False,
+        json: Json = False,
+    ) -> None:
         """List what was sent, to the API or to this machine."""
         from infinium_codex.commands.history import run
 
-        _finish(lambda ctx: run(ctx, count=count), json=json)
+        _finish(lambda ctx: run(ctx, count=count, clear=clear), json=json)
 
     @app.command
-    def show(key: Annotated[str, Parameter(help="A trace's key, as 'history' lists it.")], *, json: Json = False) -> None:
+    def show(
+        key: Annotated[str, Parameter(help="A trace's key, as 'history' lists it.")], *, json: Json = False
+    ) -> None:
         """Print one trace."""
         from infinium_codex.commands.show import run
 

@@ -39,7 +39,9 @@ def _lines(payload: Mapping[str, object]) -> Iterator[str]:
         yield f"Note     {warning}"
     if answer := text(payload, "output_summary"):
         yield f"Answer   {_cut(answer, _WIDTH)}"
-    where = ", ".join(f"{name} {value}" for name in ("session", "turn", "git_branch", "sources") if (value := text(tags, name)))
+    where = ", ".join(
+        f"{name} {value}" for name in ("session", "turn", "git_branch", "sources") if (value := text(tags, name))
+    )
     yield f"Tags     {where}"
 
 

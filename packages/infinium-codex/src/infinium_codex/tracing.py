@@ -10,7 +10,7 @@ from typing import Self
 from infinium_codex.git_state import read_git_state
 from infinium_codex.paths import Places
 from infinium_codex.version import VERSION
-from infinium_codex.wiring import note_error, open_ledger, open_outbox
+from infinium_codex.wiring import note_error, open_outbox
 from infinium_config import LOCAL, Settings
 from infinium_trace import (
     Limits,
@@ -59,7 +59,7 @@ class Tracer:
             session_id=session_id,
             agent_id=agent_id,
             base_url=base_url,
-            outbox=open_outbox(places, open_ledger(places)),
+            outbox=open_outbox(places),
             context=TraceContext(
                 session_id=session_id,
                 connector_version=VERSION,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from infinium_codex.codex_tools import (
+    UNIFIED_EXEC_HEAD_MS,
     ToolResult,
     patch_changes,
     read_output,
@@ -292,7 +293,7 @@ def _item(at: Where, item: Mapping[str, object], payload: Mapping[str, object]) 
             call_id=call_id,
             output=text(item, "aggregated_output"),
             exit_code=integer(item, "exit_code"),
-            duration_ms=_duration(mapping(item, "duration")),
+            duration_ms=_command_ms(item),
             failed=True if text(item, "status") in ("failed", "declined") else None,
             cwd=(text(item, "cwd") or "").removeprefix("file://") or None,
         )
@@ -312,9 +313,13 @@ def _item(at: Where, item: Mapping[str, object], payload: Mapping[str, object]) 
         yield RecordSkipped(**at, what=f"item:{kind[:64]}")
 
 
-def _duration(value: Mapping[str, object]) -> float | None:
-    seconds, nanos = integer(value, "secs"), integer(value, "nanos")
-    return None if seconds is None else seconds * 1000.0 + (nanos or 0) / 1_000_000
+def _command_ms(item: Mapping[str, object]) -> float | None:
+    duration = mapping(item, "duration")
+    seconds, nanos = integer(duration, "secs"), integer(duration, "nanos")
+    if seconds is None:
+        return None
+    head = UNIFIED_EXEC_HEAD_MS if (text(item, "source") or "").startswith("unified_exec") else 0.0
+    return seconds * 1000.0 + (nanos or 0) / 1_000_000 + head
 
 
 def _usage(record: Mapping[str, object]) -> TokenUsage:

@@ -23,9 +23,9 @@ from infinium_transport import (
     Ledger,
     LocalStore,
     Outbox,
-    OutboxLimits,
     Refusal,
     RetryPolicy,
+    StorageError,
     deliver,
 )
 
@@ -41,8 +41,8 @@ def open_ledger(places: Places) -> Ledger:
 
 
 def open_outbox(places: Places) -> Outbox:
-    """The traces that wait to be sent."""
-    return Outbox(places.outbox, limits=OutboxLimits())
+    """The traces that wait to be sent. One that the ledger knows as sent is not queued again."""
+    return Outbox(places.outbox, sent=open_ledger(places).was_sent)
 
 
 def open_local(places: Places) -> LocalStore:
@@ -117,7 +117,7 @@ def note_error(places: Places, where: str, message: str, labels: Mapping[str, st
     """Tell the ledger, where it can be told."""
     try:
         open_ledger(places).record_error(where, message, when=time.time(), labels=dict(labels))
-    except OSError:
+    except StorageError:
         return  # a full disk or a read-only home: there is no place left to say so
 
 

@@ -19,7 +19,7 @@ from infinium_codex.reading import Reading, close_running, read_session, without
 from infinium_codex.spool import session_of
 from infinium_codex.tracing import Tracer
 from infinium_codex.wiring import deliver_queued, load_settings, note_error, take_hook_errors
-from infinium_config import InfiniumConfigError, Settings
+from infinium_config import Settings
 from infinium_trace import Session, TurnStatus, fold
 
 

@@ -106,7 +106,7 @@ def store_secret(agent_id: str, secret: Secret, deadline: float = 30.0) -> Store
             raise _UnusableKeyringError("it gives back something else than was written")
         return type(backend).__module__
 
-    done = _within(deadline, store)
+    done = _within(deadline, store, hide=secret)
     return done if isinstance(done, KeyringUnavailable) else Stored(backend=done.value)
 
 
@@ -146,8 +146,11 @@ def _backend() -> "KeyringBackend":
     return first
 
 
-def _within(deadline: float, work: Callable[[], T]) -> _Done[T] | KeyringUnavailable:
-    """Run `work` in a thread that may be left behind: a keyring daemon that hangs cannot be called off."""
+def _within(deadline: float, work: Callable[[], T], hide: Secret | None = None) -> _Done[T] | KeyringUnavailable:
+    """Run `work` in a thread that may be left behind: a keyring daemon that hangs cannot be called off.
+
+    `hide` is taken out of what a back end says when it fails: some name what they could not store.
+    """
     outcome: list[_Done[T] | KeyringUnavailable] = []
 
     def run() -> None:
@@ -155,6 +158,8 @@ def _within(deadline: float, work: Callable[[], T]) -> _Done[T] | KeyringUnavail
             outcome.append(_Done(work()))
         except Exception as error:  # back ends raise what their platform raises; the text is all we keep of it
             reason = str(error) if isinstance(error, _UnusableKeyringError) else f"{type(error).__name__}: {error}"
+            if hide is not None and hide.reveal():
+                reason = reason.replace(hide.reveal(), str(hide))
             outcome.append(_unavailable(reason.splitlines()[0] if reason else "it failed"))
 
     thread = threading.Thread(target=run, daemon=True)

@@ -47,7 +47,7 @@ class ApprovedOrigins:
     def _load(self) -> dict[str, list[str]]:
         try:
             record = json.loads(read_small_file(self.path) or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}  # nothing is approved by a file nobody can read
         agents = record.get("agents") if isinstance(record, dict) else None
         if not isinstance(agents, dict):

@@ -42,7 +42,10 @@ def parse_seconds(text: str) -> float:
 
 def parse_directory(text: str) -> Path:
     """An absolute directory; `~` is the home directory."""
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # `~` of nobody this system knows
+        path = Path()
     if not path.is_absolute():
         raise ValueError("use an absolute path")
     return path
@@ -66,7 +69,8 @@ def parse_base_url(text: str) -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or parts.username or parts.password or parts.query or parts.fragment:
+    # urlsplit overlooks line breaks that an HTTP client may not
+    if not valid or re.search(r"[\s\x00-\x1f\x7f\\]", url) or parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("use an https:// address without user, query or fragment, or the word local")
     return url
 

@@ -12,12 +12,13 @@ CONFIG = Path(".infinium") / "config.json"
 
 def find_project(start: Path, *, home: Path | None) -> Project | None:
     """The nearest project at or above `start`. `.infinium` in `home` itself is not a project's."""
+    homes = () if home is None else (home, home.resolve())  # the working directory comes with links resolved
     worktree: Path | None = None
-    pending = [*_upwards(start)]
+    pending = [*_upwards(start.absolute())]
     while pending:
         directory = pending.pop(0)
         config = directory / CONFIG
-        if directory != home and read_small_file(config) is not None:
+        if directory not in homes and read_small_file(config) is not None:
             return Project(root=directory, config_path=config, via_worktree=worktree)
         if worktree is None and (main := main_checkout(directory)) is not None:
             worktree = directory

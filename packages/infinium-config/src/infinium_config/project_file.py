@@ -60,7 +60,7 @@ def _shown(value: object) -> str:
 def write_project_file(path: Path, file: ProjectFile) -> bool:
     """Write the file, 0600, whole or not at all; False when it already holds just these bytes."""
     record = {key: value for key in _KEYS if (value := getattr(file, key)) is not None}
-    body = (json.dumps({**record, **file.extra}, indent=2, ensure_ascii=False) + "\n").encode()
+    body = (json.dumps({**record, **file.extra}, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
     if read_small_file(path) == body:
         return False
     try:
@@ -80,8 +80,9 @@ def read_small_file(path: Path) -> bytes | None:
         fd = os.open(path, flags)
     except (OSError, ValueError):
         return None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
         raw = file.read(MAX_BYTES + 1)
     return raw if len(raw) <= MAX_BYTES else None

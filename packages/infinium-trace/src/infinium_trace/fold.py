@@ -84,13 +84,20 @@ class _ToolBuilder:
     still_running: bool = False
     facts: _Facts = field(default_factory=_Facts)
 
+    def end(self, event: ToolFinished) -> None:
+        """The first record of an end dates it: hooks, and what the model is told, come later."""
+        if self.ended_at_ms is None or self.still_running or event.still_running:
+            self.ended_at_ms = event.at_ms
+        self.still_running = event.still_running
+
     def build(self) -> ToolCall:
         started = self.started_at_ms if self.started_at_ms is not None else self.ended_at_ms or 0
         exit_code, error = self.facts.get("exit_code", int), self.facts.get("error", str)
         failed = exit_code != 0 if exit_code is not None else bool(self.facts.get("failed", bool) or error)
         duration = self.facts.get("duration_ms", float)
-        if duration is None and self.ended_at_ms is not None:
-            duration = float(self.ended_at_ms - started)
+        if self.ended_at_ms is not None:
+            elapsed = float(self.ended_at_ms - started)
+            duration = elapsed if duration is None else min(duration, elapsed)
         arguments = self.facts.get("arguments", dict) or self.facts.get("arguments", str)
         return ToolCall(
             call_id=self.call_id,
@@ -133,8 +140,7 @@ class _WorkBuilder:
                 tool.facts.tell(event, tool=event.tool, arguments=_plain(event.arguments))
             case ToolFinished():
                 tool = self.tool(event.call_id)
-                tool.ended_at_ms = max(tool.ended_at_ms or 0, event.at_ms)
-                tool.still_running = event.still_running
+                tool.end(event)
                 duration = None if event.duration_ms is None else float(event.duration_ms)
                 # The first record of an ended command is the agent's own measurement; its text repeats it rounded.
                 tool.facts.tell(event, first=True, duration_ms=duration)

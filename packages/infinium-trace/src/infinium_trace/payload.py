@@ -59,6 +59,8 @@ class _Writer:
     def __init__(self, session: Session, context: TraceContext, limits: Limits, redactor: Redactor) -> None:
         self.session, self.context, self.limits, self.redactor = session, context, limits, redactor
         self.errors: list[Payload] = []
+        self.cwd: str | None = None
+        """The directory of the turn being written: paths below it are told without it."""
         self.cut = 0
 
     def title(self, turn: Turn) -> str:
@@ -75,7 +77,7 @@ class _Writer:
         return shown or None
 
     def payload(self, turns: tuple[Turn, ...], title: str, description: str, tags: Mapping[str, str]) -> Payload:
-        steps = self._steps(step for turn in turns for step in turn.steps)
+        steps = self._steps(turns)
         for turn in turns:
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
                 self.errors.append(_turn_error(turn, self.text(turn.reason) or turn.status.value))
@@ -99,10 +101,12 @@ class _Writer:
         )
         return body | {"environment": self._environment(turns, tags)}
 
-    def _steps(self, steps: Iterable[Step]) -> list[Payload]:
+    def _steps(self, turns: Iterable[Turn]) -> list[Payload]:
         written: list[Payload] = []
-        for step in steps:
-            self._step(step, written, {})
+        for turn in turns:
+            self.cwd = turn.cwd or self.session.cwd
+            for step in turn.steps:
+                self._step(step, written, {})
         return written
 
     def _step(self, step: Step, written: list[Payload], metadata: dict[str, object]) -> None:
@@ -169,7 +173,7 @@ class _Writer:
                 exit_code=call.exit_code,
                 cwd=call.cwd,
                 finished=None if call.finished else False,
-                files=[_change(change) for change in call.changes],
+                files=[_change(change, self.cwd) for change in call.changes],
             )
             | metadata,
         )
@@ -179,7 +183,7 @@ class _Writer:
         if isinstance(command, str) and not self.context.metadata_only:
             return preview(self.redactor.text(command).strip().splitlines()[0] if command.strip() else call.tool, _NAME)
         if call.changes:
-            return f"{call.tool}: {', '.join(change.path for change in call.changes)}"[:MAX_NAME]
+            return f"{call.tool}: {', '.join(_relative(change.path, self.cwd) for change in call.changes)}"[:MAX_NAME]
         return call.tool
 
     def _tool_error(self, call: ToolCall) -> Payload:
@@ -321,11 +325,11 @@ def _tokens(usage: TokenUsage) -> Payload:
     return {"prompt_tokens": usage.prompt, "completion_tokens": usage.completion} if usage.total else {}
 
 
-def _change(change: FileChange) -> Payload:
+def _change(change: FileChange, cwd: str | None) -> Payload:
     return _present(
-        path=change.path,
+        path=_relative(change.path, cwd),
         kind=change.kind.value,
-        moved_to=change.moved_to,
+        moved_to=_relative(change.moved_to, cwd) if change.moved_to else None,
         lines_added=change.lines_added,
         lines_removed=change.lines_removed,
     )

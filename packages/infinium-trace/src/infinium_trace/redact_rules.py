@@ -85,7 +85,11 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("sentry-token", "sntrys_ sntryu_ sntrya_ sntryi_", r"[A-Za-z0-9+/_=-]{40,}+"),
     ("shippo-token", "shippo_live_ shippo_test_", r"[0-9a-f]{40}"),
     ("shopify-token", "shpat_ shpca_ shppa_ shpss_ shptka_", rf"{_X}{{32,}}+"),
-    ("slack-token", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xoxc- xoxd- xapp- xwfp- xoxe.", r"[A-Za-z0-9_.%+/-]{20,}+"),
+    (
+        "slack-token",
+        "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xoxc- xoxd- xapp- xwfp- xoxe.",
+        r"[A-Za-z0-9_.%+/-]{20,}+",
+    ),
     ("sourcegraph-token", "sgp_ sgd_", r"[0-9a-fA-F_local]{40,}+"),
     ("square-token", "sq0atp- sq0csp- sq0idp-", rf"{_W}{{22,}}+"),
     ("stripe-key", "sk_live_ sk_test_ rk_live_ rk_test_", rf"{_A}{{10,}}+"),
@@ -114,11 +118,26 @@ ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
     ("azure-sas", b"sig=", 1, r"[?&;]sig=([A-Za-z0-9%+/=_-]{40,}+)"),
     ("bearer-token", b"bearer", 0, r"(?i:bearer)(?:[ \t]|%20|\+){1,4}+([A-Za-z0-9._~+/=-]{16,}+)"),
     ("discord-webhook", b"/api/webhooks/", 0, rf"/api/webhooks/\d{{16,20}}/({_W}{{50,}}+)"),
-    ("mailchimp-key", b"-us", 33, rf"(?<!{_A})[0-9a-f]{{32}}-us\d{{1,2}}(?!{_A})", ),
+    (
+        "mailchimp-key",
+        b"-us",
+        33,
+        rf"(?<!{_A})[0-9a-f]{{32}}-us\d{{1,2}}(?!{_A})",
+    ),
     ("mysql-password", b"mysql", 0, r"(?i:mysql)[^\n]{0,120}?[ \t]-p([^\s\"'-][^\s\"']{2,}+)"),
-    ("netrc-password", b"machine", 0, r"machine\s{1,8}+\S{1,128}+\s{1,8}+login\s{1,8}+\S{1,128}+\s{1,8}+password\s{1,8}+(\S++)"),
+    (
+        "netrc-password",
+        b"machine",
+        0,
+        r"machine\s{1,8}+\S{1,128}+\s{1,8}+login\s{1,8}+\S{1,128}+\s{1,8}+password\s{1,8}+(\S++)",
+    ),
     ("presigned-url", b"signature=", 0, r"(?i:signature)=([0-9a-fA-F]{64,}+|[A-Za-z0-9%+/]{40,}+)"),
-    ("slack-webhook", b"hooks.slack.com/", 0, r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9_/-]{20,}+)"),
+    (
+        "slack-webhook",
+        b"hooks.slack.com/",
+        0,
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9_/-]{20,}+)",
+    ),
     ("sshpass-password", b"sshpass", 0, r"sshpass[ \t]{1,4}+-p[ \t]{0,4}+[\"']?([^\s\"']{3,}+)"),
     ("teams-webhook", b"/incomingwebhook/", 0, r"/(?i:IncomingWebhook)/([0-9a-f]{32}/[0-9a-f-]{36}\S{0,60}+)"),
     ("terraform-token", b".atlasv1.", 14, rf"{_A}{{14}}\.atlasv1\.{_W}{{40,}}+"),
@@ -164,7 +183,17 @@ PEM_END = r"-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 PEM_BODY = r"[A-Za-z0-9+/=\s\\]{32,}+"
 PEM_SOLID = r"[A-Za-z0-9+/=]{24}"
 
-GENERIC_KINDS = ("own-secret", "custom", "private-key", "password", "secret", "token", "api-key", "authorization", "cookie")
+GENERIC_KINDS = (
+    "own-secret",
+    "custom",
+    "private-key",
+    "password",
+    "secret",
+    "token",
+    "api-key",
+    "authorization",
+    "cookie",
+)
 KINDS: tuple[str, ...] = tuple(
     sorted({*GENERIC_KINDS, *(kind for kind, *_ in PROVIDERS), *(kind for kind, *_ in ANCHORED)})
 )
@@ -174,8 +203,33 @@ _SECRET_KEYS = (
     "api access secret private account storage auth signing encryption master shared sharedaccess agent app consumer "
     "service_role service webhook deploy subscription functions license admin client write ingest live test"
 ).split()
-_NOT_SECRET_KEYS = ("public", "cache", "sort", "primary", "foreign", "partition", "host", "group", "range", "index", "idempotency")
-_NOT_SECRET_TOKENS = ("next", "page", "continuation", "pagination", "sync", "cancel", "cancellation", "eos", "bos", "pad", "max", "stop")
+_NOT_SECRET_KEYS = (
+    "public",
+    "cache",
+    "sort",
+    "primary",
+    "foreign",
+    "partition",
+    "host",
+    "group",
+    "range",
+    "index",
+    "idempotency",
+)
+_NOT_SECRET_TOKENS = (
+    "next",
+    "page",
+    "continuation",
+    "pagination",
+    "sync",
+    "cancel",
+    "cancellation",
+    "eos",
+    "bos",
+    "pad",
+    "max",
+    "stop",
+)
 _PLACEHOLDER = re.compile(
     r"[$<{]|%[({sd]|\*{3}|[xX]{4}|\.{3}|…|\[redacted|(?i:your|insert|enter|replace|placeholder|changeme|env[:.]|process\.env"
     r"|os\.|secrets\.|none$|null$|nil$|true$|false$|undefined$|example$|dummy$|string$|required$)"
@@ -220,9 +274,23 @@ def name_is_secret(name: str) -> bool:
         return not joined[: -len("token")].endswith(_NOT_SECRET_TOKENS)
     if joined.endswith("key"):
         return joined[: -len("key")].endswith(tuple(word.replace("_", "") for word in _SECRET_KEYS))
-    return joined.endswith(
-        ("password", "passwd", "passphrase", "pwd", "secret", "credential", "credentials", "authorization", "cookie")
-    ) or plain.endswith("_pass") or plain in ("pass", "bearer")
+    return (
+        joined.endswith(
+            (
+                "password",
+                "passwd",
+                "passphrase",
+                "pwd",
+                "secret",
+                "credential",
+                "credentials",
+                "authorization",
+                "cookie",
+            )
+        )
+        or plain.endswith("_pass")
+        or plain in ("pass", "bearer")
+    )
 
 
 def kind_of_name(name: str) -> str:

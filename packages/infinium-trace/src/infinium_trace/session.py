@@ -15,7 +15,7 @@ class ToolCall:
     started_at_ms: int
     ended_at_ms: int | None = None
     duration_ms: float | None = None
-    """As the agent measured it, else from its start to its end; None for a call that never ended."""
+    """As the agent measured it, at most from its start to its end; None for a call that never ended."""
     arguments: Mapping[str, object] | str | None = None
     output: str | None = None
     exit_code: int | None = None

@@ -1,0 +1,74 @@
+"""Delivers Infinium traces: a client, an outbox with one file a trace, retries, dead letters, and a ledger."""
+
+from infinium_transport.client import Client
+from infinium_transport.delivery import FindSecret, Sender, deliver
+from infinium_transport.errors import (
+    CorruptTraceError,
+    InfiniumTransportError,
+    InvalidEnvelopeError,
+    MissingTraceError,
+    StorageError,
+    UnreadableTraceError,
+)
+from infinium_transport.ledger import Ledger
+from infinium_transport.local_store import LocalStore, StoredTrace
+from infinium_transport.model import (
+    LOCAL,
+    Accepted,
+    DeadLetter,
+    Delay,
+    DeliveryReport,
+    Dropped,
+    Entry,
+    EntryKind,
+    Envelope,
+    Outcome,
+    OutboxLimits,
+    Parked,
+    ParkReason,
+    Put,
+    Queued,
+    Refusal,
+    Rejected,
+    Retry,
+    Unauthorized,
+)
+from infinium_transport.outbox import Outbox
+from infinium_transport.policy import RetryPolicy
+
+__all__ = [
+    "LOCAL",
+    "Accepted",
+    "Client",
+    "CorruptTraceError",
+    "DeadLetter",
+    "Delay",
+    "DeliveryReport",
+    "Dropped",
+    "Entry",
+    "EntryKind",
+    "Envelope",
+    "FindSecret",
+    "InfiniumTransportError",
+    "InvalidEnvelopeError",
+    "Ledger",
+    "LocalStore",
+    "MissingTraceError",
+    "Outbox",
+    "OutboxLimits",
+    "Outcome",
+    "ParkReason",
+    "Parked",
+    "Put",
+    "Queued",
+    "Refusal",
+    "Rejected",
+    "Retry",
+    "RetryPolicy",
+    "Sender",
+    "StorageError",
+    "StoredTrace",
+    "Unauthorized",
+    "UnreadableTraceError",
+    "deliver",
+]

@@ -69,15 +69,18 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def append(path: Path, data: bytes) -> int:
-    """Append in one write, so that writers at work at the same time do not mix; return the file's size after it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line in one write, so that writers at work at the same time do not mix.
+
+    Behind a line that a crash left without its end, the new one begins on its own.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
         status = os.fstat(descriptor)
         if stat.S_IMODE(status.st_mode) != FILE_MODE:
             os.fchmod(descriptor, FILE_MODE)
-        write_all(descriptor, data)
-        return status.st_size + len(data)
+        torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
+        write_all(descriptor, b"\n" * torn + line + b"\n")
     finally:
         os.close(descriptor)
 
@@ -88,9 +91,10 @@ def read_regular(path: Path) -> bytes:
     Raises OSError; for anything that is not a regular file with errno 0.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFileError(0, "not a regular file", str(path))
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotAFileError(0, "not a regular file", str(path))
         return file.read()
 
 

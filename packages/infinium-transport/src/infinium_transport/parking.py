@@ -64,7 +64,7 @@ def _read(path: Path) -> Parked | None:
         return Parked(
             agent_id=str(note["agent_id"]),
             base_url=str(note["base_url"]),
-            kind=ParkReason(note["kind"]),
+            kind=ParkReason(str(note["kind"])),
             reason=str(note["reason"]),
             credentials_mark=str(note["credentials_mark"]),
             since=float(str(note["since"])),

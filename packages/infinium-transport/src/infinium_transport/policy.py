@@ -58,9 +58,7 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
 
 
-def classify(
-    status: int, *, words: str = "", trace_id: str | None = None, retry_after: float | None = None
-) -> Outcome:
+def classify(status: int, *, words: str = "", trace_id: str | None = None, retry_after: float | None = None) -> Outcome:
     """Turn an HTTP status into what is to be done with the trace."""
     if 200 <= status < 300:
         return Accepted(trace_id=trace_id)

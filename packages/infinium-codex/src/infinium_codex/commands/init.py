@@ -198,7 +198,7 @@ def _turn_hooks_on(codex: CodexProgram | None, ctx: CommandContext) -> str | Non
             return None
         try:
             with AppServer(codex, ctx.cwd, ctx.environ) as server:
-                server.write_config("features.codex_hooks", True)
+                server.write_config({"features.codex_hooks": True})
         except AppServerError:
             text = with_feature(path, "codex_hooks")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,22 +7,24 @@ read back from the local destination. Nothing outside the throw-away directory i
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from infinium_codex.demo.scripted_model import ScriptedModel, codex_config, demo_turn
+from infinium_codex.codex_program import CodexProgram, find_codex
+from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, codex_config, demo_turn
 from infinium_codex.fields import mapping, parse_object, text
 from infinium_codex.result import CommandContext, Result
 from infinium_codex.trace_view import view_trace
 
 WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,20 +41,17 @@ class DemoError(Exception):
 
 def run(options: DemoOptions, ctx: CommandContext) -> Result:
     """Trace one turn and show the trace."""
-    codex = shutil.which("codex", path=ctx.environ.get("PATH"))
+    codex = find_codex(ctx.environ) if options.codex else None
     if options.codex and codex is None:
         hint = "Install it (npm install -g @openai/codex), or leave out --codex to replay a recorded session."
         return Result.failure("Codex is not on PATH.", hint)
     with tempfile.TemporaryDirectory(prefix="infinium-demo-") as directory:
         stage = _Stage(Path(directory), ctx.environ)
         try:
-            if options.codex and codex is not None:
-                session = _play_codex(stage, codex)
-            else:
-                session = _play_recording(stage)
+            session = _play_codex(stage, codex) if codex else _play_recording(stage)
             key, payload = stage.wait_for_trace()
         except DemoError as error:
-            return Result.failure(str(error), "Run 'infinium-codex doctor' to see which link is broken.")
+            return Result.failure(str(error), "This is a fault of the connector, or of this machine: nothing of yours was touched.")
     lines = (f"{session}, traced by the hook and worker as installed:", "", *view_trace(payload))
     return Result.success(lines, {"key": key, "trace": payload})
 
@@ -101,13 +100,12 @@ class _Stage:
         """The first trace in the local destination, and its key."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            found = sorted((self.home / "state").rglob("local/*.trace")) if os.name == "posix" else []
-            history = parse_object(self.connector("history", "--json")) or {}
-            traces = history.get("traces")
+            traces = (parse_object(self.connector("history", "--json")) or {}).get("traces")
             if isinstance(traces, list) and traces:
                 key = text(traces[0], "key") or ""
-                return key, parse_object(self.connector("show", key, "--json")) or {}
-            time.sleep(0.05 if found else 0.1)
+                shown = parse_object(self.connector("show", key, "--json")) or {}
+                return key, dict(mapping(shown, "trace"))
+            time.sleep(POLL_SECONDS)
         raise DemoError(f"No trace came within {WAIT_SECONDS:.0f} seconds.")
 
 
@@ -116,28 +114,41 @@ def _play_recording(stage: _Stage) -> str:
     stage.connector("init", "--local", "--no-interactive", "--no-trust")
     commands = stage.hook_commands()
     recording = resources.files("infinium_codex.demo") / "recording"
-    replace = {"/home/dev/project": str(stage.project), "/home/dev": str(stage.home)}
-    transcript = stage.codex_home / "transcript.jsonl"
-    transcript.write_text(_placed((recording / "transcript.jsonl").read_text("utf-8"), replace), "utf-8")
-    version = "?"
-    for line in (recording / "events.jsonl").read_text("utf-8").splitlines():
-        payload = json.loads(_placed(line, replace))
-        payload["transcript_path"] = str(transcript)
+    events, transcript, about = (
+        _placed((recording / name).read_text("utf-8"), stage)
+        for name in ("events.jsonl", "transcript.jsonl", "recording.json")
+    )
+    path = stage.codex_home / "transcript.jsonl"
+    path.write_text(_as_of_now(transcript.splitlines()), "utf-8")
+    for line in events.splitlines():
+        payload = json.loads(line)["payload"] | {"transcript_path": str(path)}
         stage.run(["sh", "-c", commands[payload["hook_event_name"]]], json.dumps(payload).encode())
-    return f"A recorded session of Codex {version}"
+    return f"A recorded session of Codex {json.loads(about)['codex']}"
 
 
-def _play_codex(stage: _Stage, codex: str) -> str:
+def _play_codex(stage: _Stage, codex: CodexProgram) -> str:
     """Let the real Codex run a turn with a scripted model."""
     with ScriptedModel(demo_turn()) as model:
         config = stage.codex_home / "config.toml"
-        config.write_text(codex_config(model, str(stage.project)), "utf-8")
+        config.write_text(codex_config(model.base_url, str(stage.project), codex.version_text), "utf-8")
         stage.connector("init", "--local", "--no-interactive", "--trust")
-        stage.run([codex, "exec", "--dangerously-bypass-approvals-and-sandbox", "List the files, then add hello.py"])
-    return "A turn of the real Codex"
+        stage.run([codex.path, "exec", "--dangerously-bypass-approvals-and-sandbox", DEMO_PROMPT])
+    return f"A turn of the real Codex {codex.version_text}"
 
 
-def _placed(line: str, replace: Mapping[str, str]) -> str:
-    for old, new in replace.items():
-        line = line.replace(old, new)
-    return line
+def _placed(recorded: str, stage: _Stage) -> str:
+    """A recorded text with this stage's paths in place of the recording's."""
+    return recorded.replace("/home/dev/project", str(stage.project)).replace("/home/dev", str(stage.home))
+
+
+def _as_of_now(lines: list[str]) -> str:
+    """The transcript as if it had begun now, as the hooks' own times will have it."""
+    records = [json.loads(line) for line in lines]
+    times = [datetime.fromisoformat(record["timestamp"]) for record in records]
+    shift = datetime.now(UTC) - times[0]
+    for record, when in zip(records, times, strict=True):
+        record["timestamp"] = (when + shift).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        for name in ("started_at_ms", "completed_at_ms"):
+            if name in record["payload"]:
+                record["payload"][name] += round(shift.total_seconds() * 1000)
+    return "".join(f"{json.dumps(record)}\n" for record in records)

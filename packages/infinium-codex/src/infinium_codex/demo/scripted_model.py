@@ -130,15 +130,18 @@ class ScriptedModel:
         self._server.server_close()
 
 
-def codex_config(model: ScriptedModel, project: str) -> str:
-    """The `config.toml` with which Codex talks to `model` and trusts `project`."""
+def codex_config(base_url: str, project: str, version: str) -> str:
+    """The `config.toml` with which this version of Codex talks to a model at `base_url` and trusts `project`."""
+    minor = int(version.split(".")[1])
+    # A version's catalogue decides which tools a model is offered: these are offered a shell and apply_patch.
+    model = "gpt-5.5" if minor >= 140 else "gpt-5.4"
     return (
-        'model = "gpt-5.1-codex"\n'
+        f'model = "{model}"\n'
         'model_provider = "scripted"\n'
         "\n"
         "[model_providers.scripted]\n"
         'name = "scripted"\n'
-        f'base_url = "{model.base_url}"\n'
+        f'base_url = "{base_url}"\n'
         'wire_api = "responses"\n'
         "supports_websockets = false\n"
         "request_max_retries = 0\n"
@@ -150,6 +153,23 @@ def codex_config(model: ScriptedModel, project: str) -> str:
         f"[projects.{json.dumps(project)}]\n"
         'trust_level = "trusted"\n'
     )
+
+
+def demo_turn() -> list[Reply]:
+    """The demo's story: a program that is missing, a patch that adds it, and a run that works."""
+    patch = '*** Begin Patch\n*** Add File: hello.py\n+print("Hello from Codex")\n*** End Patch\n'
+    return [
+        Reply([Shell("python3 hello.py")], Usage(input_tokens=4_210, output_tokens=96, reasoning_tokens=64)),
+        Reply([Patch(patch)], Usage(input_tokens=4_480, cached_tokens=4_096, output_tokens=71, reasoning_tokens=12)),
+        Reply([Shell("python3 hello.py")], Usage(input_tokens=4_630, cached_tokens=4_352, output_tokens=24)),
+        Reply(
+            [Say("hello.py was missing; I added it, and it runs.")],
+            Usage(input_tokens=4_700, cached_tokens=4_608, output_tokens=19),
+        ),
+    ]
+
+
+DEMO_PROMPT = "Run hello.py, and add it if it is missing."
 
 
 def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:

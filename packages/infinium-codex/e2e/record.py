@@ -1,0 +1,136 @@
+"""Record real sessions of Codex as fixtures: `nox -s record` writes them for the versions it is given.
+
+Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, and
+`recording.json` (Codex's version, the usage the model reported). Paths and Codex's own instruction texts are taken out.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from codex_install import ALL, install_codex
+from sandbox import Sandbox
+from scenarios import PROMPT, failing_command_patch_message, one_message
+
+from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.demo.scripted_model import DEMO_PROMPT, Reply, ScriptedModel, demo_turn
+from infinium_codex.hooks_file import EVENTS
+from infinium_codex.project_hooks import AppServer
+from infinium_codex.trust import trust_ours
+
+PACKAGE = Path(__file__).parent.parent
+RECORDINGS = PACKAGE / "tests" / "recordings"
+DEMO = PACKAGE / "src" / "infinium_codex" / "demo" / "recording"
+LONGEST_TEXT = 600
+"""A longer string is none of a scenario's: it is Codex's own, and goes."""
+
+_DUMP = """\
+import sys, time
+event = sys.stdin.read().strip()
+with open(sys.argv[1], "a") as file:
+    file.write('{"at_ms": %d, "payload": %s}\\n' % (time.time() * 1000, event))
+"""
+
+Play = Callable[[Sandbox], None]
+
+
+def main(arguments: list[str]) -> None:
+    """Record every scenario on the versions named, all pinned ones without arguments."""
+    for version in arguments or ALL:
+        for name, (replies, play) in SCENARIOS.items():
+            record(version, replies(), play, RECORDINGS / version / name)
+    if not arguments:
+        record(ALL[-1], demo_turn(), lambda sandbox: _exec(sandbox, DEMO_PROMPT), DEMO)
+
+
+def record(version: str, replies: list[Reply], play: Play, into: Path) -> None:
+    """Play one scenario with the real Codex and write what it did."""
+    with tempfile.TemporaryDirectory() as root, ScriptedModel(replies) as model:
+        sandbox = Sandbox(Path(root), install_codex(version), version)
+        sandbox.configure_codex(model)
+        events = sandbox.root / "events.jsonl"
+        _register(sandbox, events)
+        play(sandbox)
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(parents=True)
+        places = {str(sandbox.project): "/home/dev/project", str(sandbox.home): "/home/dev", str(sandbox.root): "/home"}
+        _write(into / "events.jsonl", events, places)
+        for transcript in sandbox.transcripts():
+            _write(into / "transcript.jsonl", transcript, places)
+        about = {
+            "codex": version,
+            "reported": [usage.to_wire() for usage in model.reported],
+        }
+        (into / "recording.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+        print(f"{into.relative_to(PACKAGE)}: {len(events.read_text('utf-8').splitlines())} events")
+
+
+def _register(sandbox: Sandbox, events: Path) -> None:
+    """Put a hook on every event that notes what it was sent, and have Codex trust it."""
+    dump = sandbox.root / "dump.py"
+    dump.write_text(_DUMP, "utf-8")
+    command = f"{sys.executable} -I -S {dump} {events} >/dev/null 2>&1"
+    hooks = {event: [{"hooks": [{"type": "command", "command": command, "timeout": 3}]}] for event in EVENTS}
+    path = sandbox.project / ".codex" / "hooks.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"hooks": hooks}), "utf-8")
+    major, minor, patch = map(int, sandbox.version.split("."))
+    codex = CodexProgram(path=str(install_codex(sandbox.version) / "codex"), version=(major, minor, patch))
+    with AppServer(codex, sandbox.project, sandbox.environ) as server:
+        if not codex.since(HOOKS_ON_SINCE):
+            server.write_config({"features.codex_hooks": True})
+        if codex.since(TRUST_SINCE):
+            trust_ours(server.list_hooks(sandbox.project).hooks, lambda found: found == command).write(server)
+
+
+def _exec(sandbox: Sandbox, *arguments: str) -> None:
+    sandbox.codex_exec(*arguments)
+
+
+def _resumed(sandbox: Sandbox) -> None:
+    _exec(sandbox, "First question.")
+    _exec(sandbox, "resume", "--last", "Second question.")
+
+
+SCENARIOS: Mapping[str, tuple[Callable[[], list[Reply]], Play]] = {
+    "turn": (failing_command_patch_message, lambda sandbox: _exec(sandbox, PROMPT)),
+    "ephemeral": (failing_command_patch_message, lambda sandbox: _exec(sandbox, "--ephemeral", PROMPT)),
+    "resume": (one_message, _resumed),
+}
+
+
+def _write(target: Path, source: Path, places: Mapping[str, str]) -> None:
+    lines = []
+    for line in source.read_text("utf-8").splitlines():
+        for path, stand_in in places.items():
+            line = line.replace(path, stand_in)
+        lines.append(json.dumps(_without_codex_texts(json.loads(line)), ensure_ascii=False))
+    target.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
+    payload = record.get("payload", {})
+    if record.get("type") == "response_item" and payload.get("role") in ("developer", "system"):
+        payload = {**payload, "content": []}
+    if payload.get("role") == "user":
+        own = [item for item in payload["content"] if str(item.get("text", "")).lstrip()[:1] not in ("<", "#")]
+        payload = {**payload, "content": own}
+    if record.get("type") == "world_state":
+        payload = {}
+    return {**record, "payload": _short(payload)}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items() if not key.endswith("instructions")}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return f"({len(value)} characters of Codex's own)" if isinstance(value, str) and len(value) > LONGEST_TEXT else value
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

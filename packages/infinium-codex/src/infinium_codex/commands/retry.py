@@ -1,0 +1,45 @@
+"""`infinium-codex retry`: send what waits, now."""
+
+from infinium_codex.commands.when import local_time
+from infinium_codex.result import CommandContext, Result
+from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
+from infinium_config import load
+from infinium_transport import DeliveryReport, Outbox
+
+
+def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
+    """Deliver the outbox, resting traces too; with `dead`, also what the API had refused."""
+    outbox = open_outbox(ctx.places)
+    if dry_run:
+        return _would_send(outbox, dead=dead)
+    settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    if dead:
+        outbox.revive()
+    outbox.clear_delays()
+    report = deliver_queued(ctx.places, ctx.environ, settings)
+    lines = _told(report)
+    data: dict[str, object] = {name: getattr(report, name) for name in DeliveryReport.__slots__}
+    if report.queued or report.dead:
+        hint = "'infinium-codex errors' says why, 'infinium-codex status' what to do."
+        return Result(ok=False, exit_code=1, lines=(*lines, hint), data=data)
+    return Result.success(lines, data)
+
+
+def _would_send(outbox: Outbox, *, dead: bool) -> Result:
+    waiting = list(outbox.pending())
+    letters = outbox.dead_letters() if dead else []
+    lines = [f"{local_time(queued.created)}  {queued.key[:8]}  {queued.size:,} bytes" for queued in waiting]
+    lines += [f"{local_time(letter.since)}  {letter.key[:8]}  dead letter: {letter.reason}" for letter in letters]
+    data = {"queued": [queued.key for queued in waiting], "dead": [letter.key for letter in letters]}
+    return Result.success(tuple(lines) or ("Nothing waits.",), data)
+
+
+def _told(report: DeliveryReport) -> tuple[str, ...]:
+    if report.busy:
+        return ("Another process is sending right now; it takes what waits.",)
+    lines = [f"Sent       {report.sent}"]
+    lines += [f"Waiting    {report.queued}"] if report.queued else []
+    lines += [f"Refused    {report.dead} became dead letters"] if report.dead else []
+    lines += [f"Damaged    {report.corrupt} set aside"] if report.corrupt else []
+    lines += [f"Dropped    {report.dropped} were too many or too old"] if report.dropped else []
+    return tuple(lines) if len(lines) > 1 or report.sent else ("Nothing waits.",)

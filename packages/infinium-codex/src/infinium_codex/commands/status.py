@@ -1,0 +1,88 @@
+"""`infinium-codex status`: what is set here, where each value comes from, and what waits."""
+
+from infinium_codex.commands.when import iso, local_time
+from infinium_codex.hooks_file import HooksFileError, our_hooks
+from infinium_codex.project_hooks import ProjectHooks, project_root
+from infinium_codex.result import CommandContext, CommandError, Result
+from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+from infinium_config import DECLARED, LOCAL, SECRET_VARIABLE, ApprovedOrigins, Setting, Settings, Source, load
+from infinium_transport import EntryKind
+
+_QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file)
+"""Shown only where something set them."""
+
+
+def run(ctx: CommandContext) -> Result:
+    """Settings with their sources, the hooks in the file, the queue, the last trace and error. Asks nobody."""
+    settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    root = settings.project.root if settings.project else project_root(ctx.cwd, home_directory(ctx.environ))
+    lines = [f"Project      {root}{_state(settings)}"]
+    if settings.project and settings.project.via_worktree:
+        lines.append(f"             found from the linked worktree {settings.project.via_worktree}")
+    lines += [f"{setting.name:<24} {setting}" for setting in _settings(settings) if _worth_showing(setting)]
+    lines.append(f"{'secret':<24} {_secret(settings, ctx)}")
+    hooks, events = _hooks(ctx)
+    lines.append(f"{'hooks':<24} {hooks}")
+    outbox, ledger = open_outbox(ctx.places), open_ledger(ctx.places)
+    waiting, dead = sum(1 for _ in outbox.pending()), len(outbox.dead_letters())
+    lines.append(f"{'waiting':<24} {waiting} in the outbox, {dead} dead letters")
+    lines += [f"{'':<24} agent {parked.agent_id}: {parked.kind} ({parked.reason})" for parked in outbox.parked()]
+    last = ledger.entries(EntryKind.sent, newest=1)
+    lines.append(f"{'last trace':<24} {f'{local_time(last[0].when)}  {last[0].message}' if last else 'none yet'}")
+    failed = ledger.entries(EntryKind.error, EntryKind.dead, EntryKind.dropped, newest=1)
+    if failed:
+        lines.append(f"{'last error':<24} {local_time(failed[0].when)}  {failed[0].message}")
+    lines += [f"{'problem':<24} {problem.message}" for problem in settings.problems]
+    data = {
+        "project": str(root) if settings.project else None,
+        "settings": {s.name: {"value": s.value, "source": s.source, "origin": s.origin} for s in _settings(settings)},
+        "hooks": list(events),
+        "waiting": waiting,
+        "dead": dead,
+        "last_trace": {"key": last[0].key, "sent_at": iso(last[0].when)} if last else None,
+        "problems": [problem.message for problem in settings.problems],
+    }
+    return Result.success(tuple(lines), data)
+
+
+def _settings(settings: Settings) -> list[Setting[object]]:
+    return [getattr(settings, declared.name) for declared in DECLARED]
+
+
+def _worth_showing(setting: Setting[object]) -> bool:
+    return setting.name not in _QUIET_DEFAULTS or setting.source is not Source.DEFAULT
+
+
+def _state(settings: Settings) -> str:
+    if settings.project is None:
+        return " (not set up: run 'infinium-codex init')"
+    return " (paused: nothing is recorded)" if settings.paused.value else ""
+
+
+def _secret(settings: Settings, ctx: CommandContext) -> str:
+    agent_id, base_url = settings.agent_id.value, settings.base_url.value
+    if base_url == LOCAL:
+        return "not needed"
+    if agent_id is None:
+        return "no agent id, so none"
+    given = bool(ctx.environ.get(SECRET_VARIABLE, "").strip())
+    vouched = given and settings.base_url.source is Source.ENVIRONMENT
+    if not vouched and not ApprovedOrigins(ctx.places.origins).is_approved(agent_id, base_url):
+        return f"withheld: {base_url} was never approved for this agent. If you trust it: infinium-codex init"
+    return (
+        f"from {SECRET_VARIABLE}"
+        if given
+        else "from the system keyring, if it is there ('infinium-codex doctor' looks)"
+    )
+
+
+def _hooks(ctx: CommandContext) -> tuple[str, tuple[str, ...]]:
+    hooks = ProjectHooks(project_root(ctx.cwd, home_directory(ctx.environ)), None, ctx.places, ctx.environ)
+    try:
+        text = hooks.text()
+        events = tuple(our_hooks(text, hooks.is_ours)) if text and text.strip() else ()
+    except (CommandError, HooksFileError) as error:
+        return f"{hooks.path}: {error}", ()
+    if not events:
+        return f"none of ours in {hooks.path}", ()
+    return f"{len(events)} of ours in {hooks.path}", events

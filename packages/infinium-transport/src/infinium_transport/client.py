@@ -1,0 +1,185 @@
+"""The HTTP client of the trace endpoint: one request, one outcome."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from infinium_transport.address import BadAddress, endpoint, proxy_for
+from infinium_transport.model import Envelope, Outcome, Rejected, Retry
+from infinium_transport.policy import classify, parse_retry_after
+
+if TYPE_CHECKING:
+    from niquests import Response, Session
+
+MAX_REPLY_BYTES: Final = 64 * 1024
+"""More of an answer is not read: it holds an id or a sentence."""
+MAX_WORDS: Final = 300
+_CONNECT_SECONDS: Final = 10.0
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
+class Client:
+    """Posts traces over one kept-alive session; use it as a context manager, or `close` it.
+
+    No redirect is followed and no `.netrc` read: both would hand the secret to somebody else. Proxies come from
+    `environ` alone. Certificates are checked against the operating system's trust store.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        verify_ssl: bool,
+        user_agent: str,
+        allow_http: bool = False,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._timeout = timeout
+        self._verify_ssl = verify_ssl
+        self._user_agent = user_agent
+        self._allow_http = allow_http
+        self._environ = environ
+        self._clock = clock
+        self._session: Session | None = None
+
+    def send(self, envelope: Envelope, secret: str) -> Outcome:
+        """Post one trace. Never raises: what went wrong comes back as the outcome."""
+        target = endpoint(envelope.base_url, envelope.agent_id, allow_http=self._allow_http)
+        if isinstance(target, BadAddress):
+            return Rejected(status=None, words=target.reason)
+        if not secret.isascii() or not secret.isprintable():
+            return Rejected(status=None, words="the agent's secret holds characters that no HTTP header can carry")
+        headers = {
+            "x-agent-id": envelope.agent_id,
+            "x-agent-key": secret,
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": self._user_agent,
+            "Idempotency-Key": envelope.key,
+        }
+        proxy = proxy_for(target, self._environ)
+        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
+        try:
+            reply = self._post(target.url, headers, envelope.body, proxies)
+        except Exception as error:  # niquests lets through what urllib3, TLS and the socket raise
+            self.close()  # whatever state the connection is in, the next attempt starts anew
+            return Retry(reason=_without(secret, f"{type(error).__name__}: {_sentence(str(error))}"))
+        words = _without(secret, _words(reply.body))
+        return classify(
+            reply.status,
+            words=words,
+            trace_id=_trace_id(reply.body),
+            retry_after=parse_retry_after(reply.retry_after, now=self._clock()),
+        )
+
+    def close(self) -> None:
+        """Let the connections go."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(Exception):  # a broken connection may object to being closed
+                session.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _post(self, url: str, headers: dict[str, str], body: bytes, proxies: dict[str, str]) -> _Reply:
+        if self._session is None:
+            self._session = self._new_session()
+        response = self._session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
+            allow_redirects=False,
+            proxies=proxies,
+            stream=True,
+            verify=self._verify_ssl,
+        )
+        try:
+            return _Reply(
+                status=int(response.status_code or 0),
+                retry_after=_header(response, "Retry-After"),
+                body=self._read(response),
+            )
+        finally:
+            response.close()
+
+    def _new_session(self) -> "Session":
+        import niquests
+
+        # HTTP/3 goes over UDP, past any proxy; revocation look-ups would tell third parties when we send.
+        session = niquests.Session(disable_http3=True, retries=0, revocation_configuration=None)
+        session.trust_env = False
+        if not self._verify_ssl:
+            import warnings
+
+            import urllib3
+
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the caller warns, once
+        return session
+
+    def _read(self, response: "Response") -> bytes:
+        """At most MAX_REPLY_BYTES of the answer, for at most the timeout."""
+        deadline = time.monotonic() + self._timeout
+        found = b""
+        for chunk in response.iter_content(4096):
+            found += chunk
+            if len(found) >= MAX_REPLY_BYTES or time.monotonic() > deadline:
+                break
+        return found[:MAX_REPLY_BYTES]
+
+
+def _header(response: "Response", name: str) -> str | None:
+    value = response.headers.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _parsed(body: bytes) -> Mapping[str, object]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _trace_id(body: bytes) -> str | None:
+    answer = _parsed(body)
+    found = answer.get("traceId") or answer.get("id")
+    return _sentence(found) if isinstance(found, str) else None
+
+
+def _words(body: bytes) -> str:
+    """What the server said, for a person: its message, else the beginning of its text."""
+    answer = _parsed(body)
+    for name in ("message", "detail", "error", "title"):
+        value = answer.get(name)
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, str) and value.strip():
+            return _sentence(value)
+    return _sentence(body.decode("utf-8", "replace"))
+
+
+def _sentence(text: str) -> str:
+    line = _UNPRINTABLE.sub(" ", text).strip()
+    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+
+
+def _without(secret: str, text: str) -> str:
+    return text.replace(secret, "***") if secret else text

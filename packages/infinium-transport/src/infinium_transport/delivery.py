@@ -1,0 +1,231 @@
+"""Send what waits in an outbox: oldest first, one sender at a time, every outcome recorded before it takes effect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from infinium_transport.errors import CorruptTraceError, MissingTraceError
+from infinium_transport.ledger import Ledger
+from infinium_transport.local_store import LocalStore
+from infinium_transport.model import (
+    LOCAL,
+    Accepted,
+    Delay,
+    DeliveryReport,
+    Envelope,
+    Outcome,
+    ParkReason,
+    Queued,
+    Refusal,
+    Rejected,
+    Retry,
+    Unauthorized,
+)
+from infinium_transport.outbox import Outbox
+from infinium_transport.parking import is_mark_of, mark_of
+from infinium_transport.policy import RetryPolicy, backoff, is_conflict, remaining_rest
+
+FindSecret = Callable[[str, str], str | Refusal]
+"""The secret of an agent for a base URL, or why there is none to be had."""
+
+
+class Sender(Protocol):
+    """What `deliver` needs of a client."""
+
+    def send(self, envelope: Envelope, secret: str) -> Outcome: ...
+
+    def close(self) -> None: ...
+
+
+def deliver(
+    outbox: Outbox,
+    ledger: Ledger,
+    *,
+    local: LocalStore,
+    client: Callable[[], Sender],
+    secret: FindSecret,
+    policy: RetryPolicy,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    random: Callable[[], float],
+) -> DeliveryReport:
+    """Send every trace that is due. `client` is called when the first request is made, and never for local traces."""
+    run = _Run(outbox, ledger, local, client, secret, policy, clock, sleep, random)
+    try:
+        while True:
+            with outbox.sender_lock() as held:
+                if not held:
+                    return run.report(busy=True)
+                run.work()
+            # Whoever queued a trace while we held the lock was turned away: it counts on us.
+            if all(queued.key in run.seen for queued in outbox.pending()):
+                return run.report(busy=False)
+    finally:
+        run.close()
+
+
+@dataclass(slots=True)
+class _Run:
+    outbox: Outbox
+    ledger: Ledger
+    local: LocalStore
+    make_client: Callable[[], Sender]
+    find_secret: FindSecret
+    policy: RetryPolicy
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    seen: set[str] = field(default_factory=set)
+    down: set[str] = field(default_factory=set)
+    """Base URLs that do not answer in this run: their other traces wait without an attempt of their own."""
+    resting: list[float] = field(default_factory=list)
+    client: Sender | None = None
+    sent: int = 0
+    dead: int = 0
+    parked: int = 0
+    refused: int = 0
+    dropped: int = 0
+    corrupt: int = 0
+
+    def work(self) -> None:
+        now = self.clock()
+        self.ledger.prepare()
+        for excess in self.outbox.excess(now=now):
+            self.ledger.record_drop(excess.key, excess.reason, size=excess.size, when=now)
+            self.outbox.drop(excess)
+            self.dropped += 1
+        while waiting := [queued for queued in self.outbox.pending() if queued.key not in self.seen]:
+            for queued in waiting:
+                self.seen.add(queued.key)
+                self._one(queued)
+        self.outbox.sweep(now=now)
+        self.ledger.prune(now=now)
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+
+    def report(self, *, busy: bool) -> DeliveryReport:
+        return DeliveryReport(
+            sent=self.sent,
+            queued=sum(1 for _ in self.outbox.pending()),
+            dead=self.dead,
+            parked=self.parked,
+            refused=self.refused,
+            dropped=self.dropped,
+            corrupt=self.corrupt,
+            busy=busy,
+            next_due=min(self.resting, default=None),
+        )
+
+    def _one(self, queued: Queued) -> None:
+        try:
+            envelope = self.outbox.read(queued)
+        except CorruptTraceError as error:
+            self.corrupt += 1
+            self.ledger.record_error("outbox", str(error), when=self.clock())
+            return
+        except MissingTraceError:
+            return
+        if self.ledger.was_sent(envelope.key):
+            self.outbox.remove(queued)  # sent by a run that was ended between its entry and its removal
+        elif envelope.base_url == LOCAL:
+            self._accepted(queued, envelope, self.local.store(envelope))
+        elif (secret := self._secret(envelope)) is not None:
+            self._try(queued, envelope, secret)
+
+    def _secret(self, envelope: Envelope) -> str | None:
+        """The secret to send with, unless there is none or the server has refused just this one."""
+        agent, base_url = envelope.agent_id, envelope.base_url
+        found = self.find_secret(agent, base_url)
+        parked = self.outbox.parked_at(agent, base_url)
+        if isinstance(found, Refusal):
+            self.refused += 1
+            text = f"{found.reason}. {found.hint}".strip()
+            if (parked is None or parked.kind is ParkReason.refused) and self.outbox.note_refusal(
+                agent, text, base_url=base_url
+            ):
+                self.ledger.record_error("secret", f"Traces of agent {agent} wait: {text}", when=self.clock())
+            return None
+        if parked is not None and parked.kind is ParkReason.unauthorized and is_mark_of(parked.credentials_mark, found):
+            self.parked += 1
+            return None
+        if parked is not None:
+            self.outbox.unpark(agent, base_url=base_url)
+        return found
+
+    def _try(self, queued: Queued, envelope: Envelope, secret: str) -> None:
+        """One trace's attempts of this run."""
+        delay = self.outbox.delay(queued.key)
+        now = self.clock()
+        if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
+            self.resting.append(now + rest)
+            return
+        if envelope.base_url in self.down:
+            return
+        attempts, conflicts = (delay.attempts, delay.conflicts) if delay else (0, 0)
+        for retries_left in range(self.policy.max_retries, -1, -1):
+            outcome = self._send(envelope, secret)
+            attempts += 1
+            match outcome:
+                case Accepted():
+                    self._accepted(queued, envelope, outcome)
+                    return
+                case Rejected(status=status, words=words):
+                    self._bury(queued, envelope, _reason(status, words), status, words)
+                    return
+                case Unauthorized():
+                    self._park(envelope, outcome, secret)
+                    return
+                case Retry():
+                    conflicts += is_conflict(outcome)
+                    if conflicts >= self.policy.max_conflicts:
+                        self._bury(queued, envelope, outcome.reason, outcome.status, outcome.reason)
+                        return
+                    wait = backoff(
+                        attempts, outcome.after, random=self.random, base=self.policy.base, cap=self.policy.cap
+                    )
+                    if retries_left and wait <= self.policy.patience:
+                        self.sleep(wait)
+                        continue
+                    self._postpone(queued, envelope, outcome, attempts, conflicts, wait)
+                    return
+
+    def _send(self, envelope: Envelope, secret: str) -> Outcome:
+        if self.client is None:
+            self.client = self.make_client()
+        return self.client.send(envelope, secret)
+
+    def _accepted(self, queued: Queued, envelope: Envelope, outcome: Accepted) -> None:
+        self.ledger.record_sent(envelope, outcome.trace_id, when=self.clock())
+        self.outbox.remove(queued, into=self.ledger.sent)
+        self.sent += 1
+
+    def _bury(self, queued: Queued, envelope: Envelope, reason: str, status: int | None, words: str) -> None:
+        self.ledger.record_dead(envelope, reason, status, when=self.clock())
+        self.outbox.bury(queued, reason, status, words)
+        self.dead += 1
+
+    def _park(self, envelope: Envelope, outcome: Unauthorized, secret: str) -> None:
+        reason = _reason(outcome.status, outcome.words)
+        self.outbox.park(envelope.agent_id, reason, mark_of(secret), base_url=envelope.base_url)
+        message = f"Traces of agent {envelope.agent_id} wait: {envelope.base_url} refused its credentials ({reason})"
+        self.ledger.record_error("api", message, when=self.clock())
+        self.parked += 1
+
+    def _postpone(
+        self, queued: Queued, envelope: Envelope, outcome: Retry, attempts: int, conflicts: int, wait: float
+    ) -> None:
+        now = self.clock()
+        delay = Delay(attempts=attempts, conflicts=conflicts, since=now, due=now + wait, reason=outcome.reason)
+        self.outbox.postpone(queued.key, delay)
+        self.resting.append(delay.due)
+        if is_conflict(outcome):
+            return  # says something about this trace alone
+        self.down.add(envelope.base_url)
+        message = f"{envelope.base_url} did not take a trace ({outcome.reason}); it waits in the outbox"
+        self.ledger.record_error("api", message, when=now)
+
+
+def _reason(status: int | None, words: str) -> str:
+    return words if status is None else f"HTTP {status}: {words}" if words else f"HTTP {status}"
