@@ -6,10 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from infinium_codex.app_server import AppServer
+from infinium_codex.codex_program import find_codex
 from infinium_codex.demo.scripted_model import ScriptedModel, codex_config
+from infinium_codex.trust import trust_ours
 
 T = TypeVar("T")
 WAIT_SECONDS = 40.0
@@ -86,6 +90,30 @@ class Sandbox:
     def transcripts(self) -> list[Path]:
         """Codex's transcripts, oldest first."""
         return sorted((self.codex_home / "sessions").rglob("*.jsonl"))
+
+    def measured_turn_ms(self) -> int | tuple[int, int]:
+        """How long Codex says its only turn took; where its version does not say, what its records allow."""
+        records = [json.loads(line) for line in self.transcripts()[0].read_text("utf-8").splitlines()]
+        events = [record for record in records if record["type"] == "event_msg"]
+        ended = next(record for record in events if record["payload"]["type"] == "task_complete")
+        if "duration_ms" in ended["payload"]:
+            return int(ended["payload"]["duration_ms"])
+        started = next(record for record in events if record["payload"]["type"] == "task_started")
+        elapsed = datetime.fromisoformat(ended["timestamp"]) - datetime.fromisoformat(started["timestamp"])
+        longest = round(elapsed.total_seconds() * 1000)
+        return longest - 50, longest
+
+    def trust_all_hooks(self) -> None:
+        """Trust every hook of the project, as a user does in Codex's own screen."""
+        codex = find_codex(self.environ)
+        assert codex is not None
+        with AppServer(codex, self.project, self.environ) as server:
+            trust_ours(server.list_hooks(self.project).hooks, lambda _: True).write(server)
+
+    def user_files(self) -> list[Path]:
+        """What belongs to the user and init writes to."""
+        places = (self.config_toml, self.project / ".infinium" / "config.json", self.project / ".codex" / "hooks.json")
+        return [path for path in places if path.exists()]
 
     def files(self) -> list[Path]:
         """Every file there is."""

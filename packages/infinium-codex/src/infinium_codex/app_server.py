@@ -75,7 +75,8 @@ class AppServer:
             )
         except OSError as error:
             raise AppServerError(f"{self._command[0]} app-server could not be started: {error}") from None
-        threading.Thread(target=self._pump, daemon=True).start()
+        self._reader = threading.Thread(target=self._pump, daemon=True)
+        self._reader.start()
         try:
             client = {"name": "infinium-codex", "title": "infinium-codex", "version": VERSION}
             self.ask("initialize", {"clientInfo": client})
@@ -125,10 +126,6 @@ class AppServer:
         ]
         self.ask("config/batchWrite", {"edits": changes, "reloadUserConfig": True})
 
-    def read_config(self) -> Mapping[str, object]:
-        """The configuration in force where the app-server runs."""
-        return mapping(self.ask("config/read", {"includeLayers": False, "cwd": str(self._cwd)}), "config")
-
     def _send(self, message: Mapping[str, object]) -> None:
         assert self._process.stdin
         try:
@@ -154,6 +151,9 @@ class AppServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(2)  # a grandchild may hold the pipe open: its thread is left behind then
+        if not self._reader.is_alive():
+            self._process.stdout.close()
 
 
 def _hook_state(hook: Mapping[str, object]) -> HookState:

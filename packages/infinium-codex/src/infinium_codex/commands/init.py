@@ -22,6 +22,7 @@ from infinium_codex.wiring import home_directory
 from infinium_config import (
     DEFAULT_BASE_URL,
     LOCAL,
+    SECRET_VARIABLE,
     ApprovedOrigins,
     Granularity,
     KeyringUnavailable,
@@ -60,6 +61,7 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
     plan = _plan(hooks, codex)
     interactive = options.interactive and ctx.interactive
     file, secret = _project_file(options, ctx, root, interactive=interactive)
+    _approve(file, options, ctx, interactive=interactive)
     _refuse_disabled_hooks(codex, ctx)
     lines = [f"Project    {root}"]
     lines.append(_settle(ctx, root, file, secret))
@@ -151,26 +153,44 @@ def _checked(name: str, value: str | None, parse: object) -> str | None:
         raise CommandError(f"{name} {value!r} cannot be used: {error}.", exit_code=2) from None
 
 
+def _approve(file: ProjectFile, options: InitOptions, ctx: CommandContext, *, interactive: bool) -> None:
+    """The secret may go where the user says in this very run. An address a repository brought along has to be said."""
+    if file.base_url in (None, LOCAL) or file.agent_id is None:
+        return
+    assert file.base_url is not None
+    origins = ApprovedOrigins(ctx.places.origins)
+    stated = options.base_url is not None
+    if not stated and not origins.is_approved(file.agent_id, file.base_url):
+        question = f"Send the traces and the secret of agent {file.agent_id} to {file.base_url}?"
+        if not interactive or not _yes(ctx, question, otherwise=False):
+            raise CommandError(
+                f"The project file names {file.base_url}, which you never approved for agent {file.agent_id}.",
+                f"If you trust it, say so: --base-url {file.base_url}. Nothing was changed.",
+                exit_code=2,
+            )
+    origins.approve(file.agent_id, file.base_url)
+
+
 def _ask_base_url(ctx: CommandContext) -> str | None:
     answer = ctx.ask(f"API address, or 'local' for this machine only [{DEFAULT_BASE_URL}]", False)
     return _checked("the address", answer, parse_base_url)
 
 
 def _settle(ctx: CommandContext, root: Path, file: ProjectFile, secret: Secret | None) -> str:
-    """Write the project file, keep the secret, approve the address: what the user just said holds for all three."""
+    """Write the project file and keep the secret."""
     write_project_file(root / CONFIG, file)
     if file.base_url == LOCAL:
         return f"Traces     stay on this machine, in {ctx.places.local}"
     assert file.agent_id is not None and file.base_url is not None
     where = f"Traces     go to {file.base_url}, agent {file.agent_id}"
     if secret is None:
-        return where
-    ApprovedOrigins(ctx.places.origins).approve(file.agent_id, file.base_url)
+        given = bool(ctx.environ.get(SECRET_VARIABLE, "").strip())
+        return f"{where}\nSecret     {f'from {SECRET_VARIABLE}' if given else 'the one in the system keyring'}"
     stored = store_secret(file.agent_id, secret)
     if isinstance(stored, KeyringUnavailable):
         return (
             f"{where}\nSecret     not kept: {stored.reason}.\n"
-            "           Set INFINIUM_AGENT_SECRET in the environment Codex runs in; hook and worker get it from there."
+            f"           Set {SECRET_VARIABLE} in the environment Codex runs in; hook and worker get it from there."
         )
     return f"{where}\nSecret     in the system keyring"
 
@@ -244,5 +264,7 @@ def _codex_says(codex: CodexProgram | None, answer: Answer, root: Path, ctx: Com
     return lines + [f"           {name}: {word}" for word in answer.words]
 
 
-def _yes(ctx: CommandContext, question: str) -> bool:
-    return ctx.ask(f"{question} [Y/n]", False).strip().lower() in ("", "y", "yes")
+def _yes(ctx: CommandContext, question: str, *, otherwise: bool = True) -> bool:
+    """The answer, `otherwise` for an empty one."""
+    answer = ctx.ask(f"{question} {'[Y/n]' if otherwise else '[y/N]'}", False).strip().lower()
+    return answer in ("y", "yes") or (otherwise and not answer)

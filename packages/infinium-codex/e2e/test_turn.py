@@ -1,0 +1,229 @@
+"""One turn of the real Codex arrives at the API, with the truth in it."""
+
+from typing import Any
+
+import pytest
+from receiver import Receiver
+from sandbox import Sandbox, wait_for
+from scenarios import PROMPT, failing_command_patch_message, one_message
+
+from infinium_codex.demo.scripted_model import ScriptedModel
+
+pytestmark = pytest.mark.codex
+
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+SECRET = "sesame-4711-canary"
+IN_ENVIRONMENT = {"INFINIUM_AGENT_SECRET": SECRET}
+
+
+def set_up(sandbox: Sandbox, model: ScriptedModel, receiver: Receiver) -> str:
+    """`infinium-codex init` as a user without a keyring calls it; gives what it printed."""
+    sandbox.configure_codex(model)
+    return sandbox.connector(
+        *("init", "--no-interactive", "--agent-id", AGENT, "--base-url", receiver.base_url, "--trust"),
+        environ=IN_ENVIRONMENT,
+    )
+
+
+def tags(trace: dict[str, Any]) -> dict[str, str]:
+    found = trace["environment"]["custom_tags"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
+    """The issue's own example: exit code 3, a patch, a message; everything a reader of the trace relies on."""
+    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+        set_up(sandbox, model, receiver)
+        sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
+        wait_for(lambda: receiver.requests, "the trace")
+        sandbox.wait_until_idle()
+    [request] = receiver.requests
+    trace = request.trace
+    reported = [usage.to_wire() for usage in model.reported]
+    assert len(reported) == 3
+    assert request.path == f"/api/v1/agents/{AGENT}/trace"
+    assert request.headers["x-agent-id"] == AGENT
+    assert request.headers["x-agent-key"] == SECRET
+    assert request.headers["idempotency-key"] == tags(trace)["trace_key"]
+    usage = trace["llm_usage"]
+    assert usage["prompt_tokens"] == sum(one["input_tokens"] for one in reported)
+    assert usage["completion_tokens"] == sum(one["output_tokens"] for one in reported)
+    assert usage["api_calls_count"] == 3
+    assert tags(trace)["cached_tokens"] == str(2_000)
+    assert tags(trace)["reasoning_tokens"] == str(30)
+    [error] = trace["errors"]
+    assert error["error_code"] == "3"
+    assert "exit code 3" in error["message"]
+    assert trace["sections"]["development"]["files_modified"] == ["notes.txt"]
+    assert (sandbox.project / "notes.txt").read_text() == "first\nsecond\n"
+    assert trace["input_summary"] == PROMPT
+    assert trace["output_summary"] == "The build fails; a note is left."
+    assert trace["name"] == PROMPT
+    assert trace["description"]
+    assert [step["step_number"] for step in trace["steps"]] == [1, 2]
+    assert [step["tool_call"]["tool_name"] for step in trace["steps"]] == ["shell", "apply_patch"]
+    assert trace["steps"][0]["output_preview"] == "building\n"
+    assert trace["environment"]["framework_version"] == sandbox.version
+    assert tags(trace)["git_branch"] == "trunk"
+    assert tags(trace)["cwd"] == str(sandbox.project)
+    assert tags(trace)["sources"] == "hook, transcript"
+
+
+def test_the_duration_is_codex_own_to_the_millisecond(sandbox: Sandbox) -> None:
+    """The turn's length is what Codex's transcript says: its own figure, or from its first record to its last."""
+    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+        set_up(sandbox, model, receiver)
+        sandbox.codex_exec("Say something.", environ=IN_ENVIRONMENT)
+        wait_for(lambda: receiver.requests, "the trace")
+    duration_ms = receiver.requests[0].trace["duration"] * 1000
+    assert duration_ms == pytest.approx(round(duration_ms), abs=1e-6)
+    measured = sandbox.measured_turn_ms()
+    assert duration_ms == measured if isinstance(measured, int) else measured[0] <= duration_ms <= measured[1]
+
+
+def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
+    """Comments in config.toml stay, the secret is in no file, and Codex's terminal shows nothing of ours."""
+    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+        set_up(sandbox, model, receiver)
+        done = sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
+        wait_for(lambda: receiver.requests, "the trace")
+        sandbox.wait_until_idle()
+    assert sandbox.config_toml.read_text().startswith("# mine, keep it\n")
+    assert [path for path in sandbox.files() if SECRET.encode() in path.read_bytes()] == []
+    assert "infinium" not in (done.stdout + done.stderr).lower()
+
+
+def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
+    """Where this Codex can be asked, init says which hooks it will run; and a second init changes nothing."""
+    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+        said = set_up(sandbox, model, receiver)
+        before = {path: path.read_bytes() for path in sandbox.user_files()}
+        set_up(sandbox, model, receiver)
+        assert {path: path.read_bytes() for path in sandbox.user_files()} == before
+    minor = int(sandbox.version.split(".")[1])
+    if minor >= 129:
+        assert f"Codex {sandbox.version} says it will run: " in said
+        assert "NOT" not in said
+    else:
+        assert f"Codex {sandbox.version} cannot be asked" in said
+
+
+def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandbox) -> None:
+    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+        newest.configure_codex(model)
+        said = newest.connector("init", "--no-interactive", "--local", "--no-trust")
+        assert "says it will NOT run: " in said
+        assert "Stop (untrusted)" in said
+        newest.codex_exec("Say something.")
+        newest.wait_until_idle()
+    assert receiver.requests == []
+    assert newest.connector_json("history")["traces"] == []
+
+
+def test_the_same_turn_without_a_transcript(sandbox: Sandbox) -> None:
+    """`--ephemeral` writes no transcript: the hooks alone make the trace, and the trace says so."""
+    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+        set_up(sandbox, model, receiver)
+        sandbox.codex_exec("--ephemeral", PROMPT, environ=IN_ENVIRONMENT)
+        wait_for(lambda: receiver.requests, "the trace")
+        sandbox.wait_until_idle()
+    [request] = receiver.requests
+    assert tags(request.trace)["sources"] == "hook"
+    assert request.trace["input_summary"] == PROMPT
+    assert request.trace["output_summary"] == "The build fails; a note is left."
+    assert "prompt_tokens" not in request.trace.get("llm_usage", {})
+    assert any("transcript" in warning for warning in request.trace["sections"]["general"]["warnings"])
+
+
+def test_a_resumed_session_is_a_second_trace_with_its_own_tokens(sandbox: Sandbox) -> None:
+    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+        set_up(sandbox, model, receiver)
+        sandbox.codex_exec("First question.", environ=IN_ENVIRONMENT)
+        wait_for(lambda: receiver.requests, "the first trace")
+        sandbox.codex_exec("resume", "--last", "Second question.", environ=IN_ENVIRONMENT)
+        wait_for(lambda: len(receiver.requests) > 1, "the second trace")
+        sandbox.wait_until_idle()
+    first, second = (request.trace for request in receiver.requests)
+    assert [first["input_summary"], second["input_summary"]] == ["First question.", "Second question."]
+    assert tags(first)["session"] == tags(second)["session"]
+    assert tags(first)["trace_key"] != tags(second)["trace_key"]
+    assert [trace["llm_usage"]["prompt_tokens"] for trace in (first, second)] == [500, 500]
+
+
+def test_a_trace_the_api_could_not_take_is_sent_later(newest: Sandbox) -> None:
+    """The server fails until the worker gives up; `retry` brings the very same bytes."""
+    with ScriptedModel(one_message()) as model, Receiver(statuses=[500, 500]) as receiver:
+        set_up(newest, model, receiver)
+        environ = {**IN_ENVIRONMENT, "INFINIUM_MAX_RETRIES": "1"}
+        newest.codex_exec("Say something.", environ=environ)
+        wait_for(lambda: len(receiver.requests) == 2, "two attempts")
+        newest.wait_until_idle()
+        assert newest.connector_json("status")["waiting"] == 1
+        assert "HTTP 500" in newest.connector("errors")
+        assert newest.connector_json("retry", environ=environ)["sent"] == 1
+    assert len({request.body for request in receiver.requests}) == 1
+    assert len({request.headers["idempotency-key"] for request in receiver.requests}) == 1
+    assert len(newest.connector_json("history")["traces"]) == 1
+
+
+def test_local_traces_need_no_account(newest: Sandbox) -> None:
+    with ScriptedModel(one_message("Kept here.")) as model:
+        newest.configure_codex(model)
+        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.codex_exec("Say something.")
+        [trace] = wait_for(lambda: newest.connector_json("history")["traces"], "the trace")
+    assert trace["base_url"] == "local"
+    shown = newest.connector_json("show", trace["key"])
+    assert shown["trace"]["output_summary"] == "Kept here."
+    assert "Kept here." in newest.connector("show", trace["key"][:8])
+
+
+def test_paused_means_nothing_is_recorded(newest: Sandbox) -> None:
+    """A turn that ran while paused is nowhere, also after tracing goes on in the same session."""
+    with ScriptedModel(one_message()) as model:
+        newest.configure_codex(model)
+        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.connector("pause")
+        newest.codex_exec("Private question.")
+        newest.connector("resume")
+        newest.codex_exec("resume", "--last", "Public question.")
+        traces = wait_for(lambda: newest.connector_json("history")["traces"], "the trace")
+        newest.wait_until_idle()
+    assert [trace["name"] for trace in traces] == ["Public question."]
+    ours = [path for path in newest.files() if "infinium" in str(path)]
+    assert [path for path in ours if b"Private" in path.read_bytes()] == []
+
+
+def test_a_connector_that_was_removed_is_not_noticed(newest: Sandbox) -> None:
+    """The hooks stay in hooks.json after the program and its data are gone: Codex works on, in silence."""
+    with ScriptedModel(failing_command_patch_message()) as model:
+        newest.configure_codex(model)
+        newest.connector("init", "--no-interactive", "--local", "--trust")
+        for path in (newest.home / ".local" / "share" / "infinium-codex").iterdir():
+            path.unlink()
+        done = newest.codex_exec(PROMPT)
+    assert (newest.project / "notes.txt").exists()
+    assert "hook" not in (done.stdout + done.stderr).lower().replace("hooks.json", "").replace("hook: ", "")
+
+
+def test_uninstall_leaves_the_project_as_it_was(newest: Sandbox) -> None:
+    """The user's own trusted hooks, before and after ours, still run; nothing of ours is left in project or config."""
+    hooks = newest.project / ".codex" / "hooks.json"
+    hooks.parent.mkdir()
+    ran = newest.root / "ran"
+    own = '{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "echo own >> %s"}]}]}}' % ran
+    hooks.write_text(own)
+    with ScriptedModel(one_message()) as model:
+        newest.configure_codex(model)
+        newest.trust_all_hooks()
+        config = newest.config_toml.read_text()
+        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.codex_exec("Say something.")
+        newest.wait_until_idle()
+        newest.connector("uninstall", "--yes")
+        newest.codex_exec("Say something.")
+    assert ran.read_text() == "own\nown\n"
+    assert hooks.read_text() == own
+    assert newest.config_toml.read_text() == config
+    assert not (newest.project / ".infinium").exists()
