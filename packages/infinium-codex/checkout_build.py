@@ -13,13 +13,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from poetry.core.masonry.api import build_editable as _build_editable
 from poetry.core.masonry.api import (
     build_sdist,
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
 )
-from poetry.core.masonry.api import build_editable as _build_editable
 from poetry.core.masonry.api import build_wheel as _build_wheel
 from poetry.core.masonry.api import prepare_metadata_for_build_wheel as _prepare
 
@@ -87,7 +87,8 @@ def _rewrite(wheel: Path) -> None:
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as target:
         for item, body in files.items():
             if item.filename == name:
-                body = new
+                target.writestr(item, new)
             elif item.filename.endswith(".dist-info/RECORD"):
-                body = re.sub(rb"^%s,.*$" % re.escape(name.encode()), line, body, flags=re.MULTILINE)
-            target.writestr(item, body)
+                target.writestr(item, re.sub(rb"^%s,.*$" % re.escape(name.encode()), line, body, flags=re.MULTILINE))
+            else:
+                target.writestr(item, body)

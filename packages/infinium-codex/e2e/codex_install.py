@@ -14,7 +14,7 @@ ALL: Final[tuple[str, ...]] = (OLDEST, *_PINS["between"], NEWEST)
 
 
 class CodexUnavailableError(Exception):
-    """This Codex cannot be had here; the text says why."""
+    """A Codex that cannot be had here; the text says why."""
 
 
 def chosen_versions() -> tuple[str, ...]:
@@ -40,3 +40,8 @@ def install_codex(version: str) -> Path:
         if done.returncode != 0:
             raise CodexUnavailableError(f"npm could not install Codex {version}: {done.stderr.strip()[-500:]}")
     return program.parent
+
+
+if __name__ == "__main__":
+    for chosen in chosen_versions():
+        print(f"Codex {chosen}: {install_codex(chosen)}")

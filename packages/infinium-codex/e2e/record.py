@@ -9,18 +9,18 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from codex_install import ALL, install_codex
-from sandbox import Sandbox
-from scenarios import PROMPT, failing_command_patch_message, one_message
-
+from infinium_codex.app_server import AppServer
 from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, Reply, ScriptedModel, demo_turn
 from infinium_codex.hooks_file import EVENTS
-from infinium_codex.project_hooks import AppServer
 from infinium_codex.trust import trust_ours
+from sandbox import Sandbox
+from scenarios import PROMPT, failing_command_patch_message, one_message
 
 PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "tests" / "recordings"
@@ -106,9 +106,8 @@ SCENARIOS: Mapping[str, tuple[Callable[[], list[Reply]], Play]] = {
 def _write(target: Path, source: Path, places: Mapping[str, str]) -> None:
     lines = []
     for line in source.read_text("utf-8").splitlines():
-        for path, stand_in in places.items():
-            line = line.replace(path, stand_in)
-        lines.append(json.dumps(_without_codex_texts(json.loads(line)), ensure_ascii=False))
+        moved = reduce(lambda text, place: text.replace(*place), places.items(), line)
+        lines.append(json.dumps(_without_codex_texts(json.loads(moved)), ensure_ascii=False))
     target.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -129,7 +128,9 @@ def _short(value: Any) -> Any:
         return {key: _short(item) for key, item in value.items() if not key.endswith("instructions")}
     if isinstance(value, list):
         return [_short(item) for item in value]
-    return f"({len(value)} characters of Codex's own)" if isinstance(value, str) and len(value) > LONGEST_TEXT else value
+    return (
+        f"({len(value)} characters of Codex's own)" if isinstance(value, str) and len(value) > LONGEST_TEXT else value
+    )
 
 
 if __name__ == "__main__":

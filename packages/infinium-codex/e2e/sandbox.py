@@ -1,4 +1,4 @@
-"""A user's machine in a directory: an empty home, a project, a temp directory, the real Codex and our installed program."""
+"""A user's machine in a directory: an empty home, a project, a temp directory, the real Codex and our own program."""
 
 import json
 import os

@@ -11,7 +11,9 @@ def failing_command_patch_message() -> list[Reply]:
     return [
         Reply([Shell("echo building; exit 3")], Usage(input_tokens=1_000, output_tokens=50, reasoning_tokens=10)),
         Reply([Patch(PATCH)], Usage(input_tokens=1_200, cached_tokens=900, output_tokens=80, reasoning_tokens=20)),
-        Reply([Say("The build fails; a note is left.")], Usage(input_tokens=1_400, cached_tokens=1_100, output_tokens=30)),
+        Reply(
+            [Say("The build fails; a note is left.")], Usage(input_tokens=1_400, cached_tokens=1_100, output_tokens=30)
+        ),
     ]
 
 

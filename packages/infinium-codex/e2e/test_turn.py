@@ -1,13 +1,13 @@
 """One turn of the real Codex arrives at the API, with the truth in it."""
 
+import json
 from typing import Any
 
 import pytest
+from infinium_codex.demo.scripted_model import ScriptedModel
 from receiver import Receiver
 from sandbox import Sandbox, wait_for
 from scenarios import PROMPT, failing_command_patch_message, one_message
-
-from infinium_codex.demo.scripted_model import ScriptedModel
 
 pytestmark = pytest.mark.codex
 
@@ -212,7 +212,7 @@ def test_uninstall_leaves_the_project_as_it_was(newest: Sandbox) -> None:
     hooks = newest.project / ".codex" / "hooks.json"
     hooks.parent.mkdir()
     ran = newest.root / "ran"
-    own = '{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "echo own >> %s"}]}]}}' % ran
+    own = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"echo own >> {ran}"}]}]}})
     hooks.write_text(own)
     with ScriptedModel(one_message()) as model:
         newest.configure_codex(model)

@@ -34,7 +34,8 @@ class Hook:
         shutil.copy(HOOK, self.home / "hook.py")
         worker = self.home / "venv" / "bin" / "python"
         worker.write_text(
-            f'#!/bin/sh\nls -l /proc/self/fd >{root}/fds\necho "$@" >{root}/started.part\nmv {root}/started.part {root}/started\n'
+            f"#!/bin/sh\nls -l /proc/self/fd >{root}/fds\n"
+            f'echo "$@" >{root}/started.part\nmv {root}/started.part {root}/started\n'
         )
         worker.chmod(0o755)
         self.started = root / "started"
@@ -193,7 +194,8 @@ def test_a_spool_directory_that_is_a_link_is_refused_and_noted(hook: Hook, tmp_p
 def test_codex_notices_nothing_of_a_full_disk(hook: Hook) -> None:
     """A limit on file sizes cuts the write short, as a full disk does."""
     hook.run(event())
-    code = "import resource,os,sys; resource.setrlimit(resource.RLIMIT_FSIZE,(500,500)); os.execv(sys.argv[1],sys.argv[1:])"
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))"
+    code = f"import resource, os, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", code, *hook.command()]
     done = subprocess.run(
         command, input=event(x="y" * 900), capture_output=True, cwd=hook.project, env=hook.environ, check=False

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -141,11 +142,10 @@ class AppServer:
         self._lines.put(None)
 
     def _stop(self) -> None:
-        assert self._process.stdin and self._process.stdout
-        try:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(OSError):  # it may have ended already
             self._process.stdin.close()
-        except OSError:
-            pass  # it had ended already
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:

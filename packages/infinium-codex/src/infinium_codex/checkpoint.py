@@ -1,4 +1,4 @@
-"""How far the worker got with a session: kept beside its spool, written only after its traces are safe in the outbox."""
+"""How far the worker got with a session: kept beside its spool, written once its traces are safe in the outbox."""
 
 import json
 import os

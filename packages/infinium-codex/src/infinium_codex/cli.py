@@ -41,8 +41,8 @@ def build_app() -> "App":
         version=VERSION,
         result_action="return_value",
     )
-    Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
-    Count = Annotated[int, Parameter(name=["--count", "-n"], help="How many, the newest first.")]
+    AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+    HowMany = Annotated[int, Parameter(name=["--count", "-n"], help="How many, the newest first.")]
 
     @app.command
     def init(
@@ -61,11 +61,12 @@ def build_app() -> "App":
         ] = False,
         gitignore: Annotated[bool, Parameter(negative="", help="Add .infinium/ to .gitignore.")] = False,
         interactive: Annotated[bool, Parameter(help="Ask for what is missing.")] = True,
-        json: Json = False,
+        json: AsJson = False,
     ) -> None:
         """Set this project up, and report what Codex says of it."""
-        from infinium_codex.commands.init import InitOptions, run
         from infinium_config import Granularity
+
+        from infinium_codex.commands.init import InitOptions, run
 
         options = InitOptions(
             agent_id=agent_id,
@@ -83,7 +84,7 @@ def build_app() -> "App":
     def uninstall(
         *,
         yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")] = False,
-        json: Json = False,
+        json: AsJson = False,
     ) -> None:
         """Remove our hooks, our settings and the secret from this project: nothing else."""
         from infinium_codex.commands.uninstall import run
@@ -91,21 +92,21 @@ def build_app() -> "App":
         _finish(lambda ctx: run(ctx, yes=yes), json=json)
 
     @app.command
-    def status(*, json: Json = False) -> None:
+    def status(*, json: AsJson = False) -> None:
         """Show what is set here, where each value comes from, and what waits."""
         from infinium_codex.commands.status import run
 
         _finish(run, json=json)
 
     @app.command
-    def pause(*, json: Json = False) -> None:
+    def pause(*, json: AsJson = False) -> None:
         """Record nothing in this project until 'resume'."""
         from infinium_codex.commands.pause import run
 
         _finish(lambda ctx: run(ctx, paused=True), json=json)
 
     @app.command
-    def resume(*, json: Json = False) -> None:
+    def resume(*, json: AsJson = False) -> None:
         """Record again."""
         from infinium_codex.commands.pause import run
 
@@ -114,9 +115,9 @@ def build_app() -> "App":
     @app.command
     def history(
         *,
-        count: Count = 20,
+        count: HowMany = 20,
         clear: Annotated[bool, Parameter(negative="", help="Forget what was sent.")] = False,
-        json: Json = False,
+        json: AsJson = False,
     ) -> None:
         """List what was sent, to the API or to this machine."""
         from infinium_codex.commands.history import run
@@ -125,7 +126,7 @@ def build_app() -> "App":
 
     @app.command
     def show(
-        key: Annotated[str, Parameter(help="A trace's key, as 'history' lists it.")], *, json: Json = False
+        key: Annotated[str, Parameter(help="A trace's key, as 'history' lists it.")], *, json: AsJson = False
     ) -> None:
         """Print one trace."""
         from infinium_codex.commands.show import run
@@ -133,7 +134,7 @@ def build_app() -> "App":
         _finish(lambda ctx: run(key, ctx), json=json)
 
     @app.command
-    def errors(*, count: Count = 20, json: Json = False) -> None:
+    def errors(*, count: HowMany = 20, json: AsJson = False) -> None:
         """List what went wrong."""
         from infinium_codex.commands.errors import run
 
@@ -144,7 +145,7 @@ def build_app() -> "App":
         *,
         dead: Annotated[bool, Parameter(negative="", help="Also try what the API had refused.")] = False,
         dry_run: Annotated[bool, Parameter(negative="", help="Only say what would be sent.")] = False,
-        json: Json = False,
+        json: AsJson = False,
     ) -> None:
         """Send what waits, now."""
         from infinium_codex.commands.retry import run
@@ -155,7 +156,7 @@ def build_app() -> "App":
     def demo(
         *,
         codex: Annotated[bool, Parameter(negative="", help="Run the real Codex, with a scripted model.")] = False,
-        json: Json = False,
+        json: AsJson = False,
     ) -> None:
         """Trace one turn in a throw-away home, and show the trace."""
         from infinium_codex.demo.command import DemoOptions, run

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from infinium_codex.codex_tools import SHELL, patch_changes, read_output, tool_arguments, tool_name
-from infinium_codex.fields import mapping, text
-from infinium_codex.where import Where
 from infinium_trace.events import (
     Compacted,
     Event,
@@ -21,6 +18,10 @@ from infinium_trace.events import (
     TurnStarted,
     TurnStatus,
 )
+
+from infinium_codex.codex_tools import SHELL, patch_changes, read_output, tool_arguments, tool_name
+from infinium_codex.fields import mapping, text
+from infinium_codex.where import Where
 
 
 def translate_hook(payload: Mapping[str, object], at_ms: int) -> Iterator[Event]:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infinium_codex.fields import integer, mapping, parse_object, text
 from infinium_trace.events import ChangeKind, FileChange
+
+from infinium_codex.fields import integer, mapping, parse_object, text
 
 SHELL = "shell"
 _SHELL_NAMES = frozenset({"Bash", "exec_command", "shell_command", "shell", "local_shell", "container.exec"})
@@ -53,7 +54,7 @@ def tool_arguments(name: str, raw: object) -> Mapping[str, object] | str | None:
         arguments["command"] = arguments.pop("cmd")
     if name == "apply_patch":
         patch = text(arguments, "input") or text(arguments, "command") or text(arguments, "patch")
-        return patch if patch else arguments
+        return patch or arguments
     return arguments
 
 

@@ -86,7 +86,7 @@ def _links() -> dict[str, str]:
 
 
 def _links_to(link: Path, target: str) -> bool:
-    return link.is_symlink() and os.readlink(link) == target
+    return link.is_symlink() and str(link.readlink()) == target
 
 
 def _hook_source() -> bytes:

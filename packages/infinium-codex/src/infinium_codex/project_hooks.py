@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infinium_config import find_project, main_checkout
+
 from infinium_codex.app_server import AppServer, HookState
 from infinium_codex.codex_program import TRUST_SINCE, CodexProgram
 from infinium_codex.hook_home import is_our_command
@@ -13,7 +15,6 @@ from infinium_codex.hooks_file import Plan
 from infinium_codex.paths import Places
 from infinium_codex.result import CommandError
 from infinium_codex.trust import keep_trust, trust_ours
-from infinium_config import find_project, main_checkout
 
 
 def project_root(cwd: Path, home: Path | None) -> Path:

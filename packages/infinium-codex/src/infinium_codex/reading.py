@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infinium_trace.events import Event, EventSource, RecordSkipped, SessionEnded, TurnEnded, TurnStatus
+
 from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.codex_events import translate_hook
 from infinium_codex.fields import parse_object, text
 from infinium_codex.spool import Damage, read_records
 from infinium_codex.transcript import Position, Transcript, session_started
-from infinium_trace.events import Event, EventSource, RecordSkipped, SessionEnded, TurnEnded, TurnStatus
 
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 10.0

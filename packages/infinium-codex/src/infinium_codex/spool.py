@@ -1,6 +1,6 @@
-"""The spool as the worker sees it: framed records the hook appended, one file a session.
+r"""The spool as the worker sees it: framed records the hook appended, one file a session.
 
-A record is `0x1e "I2 " event " " time_ns " " pid " " length " " crc32 "\\n" payload "\\n"`. A torn record costs itself:
+A record is `0x1e "I2 " event " " time_ns " " pid " " length " " crc32 "\n" payload "\n"`. A torn record costs itself:
 reading goes on at the next frame that is whole.
 """
 
@@ -50,7 +50,7 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
             yield record
             offset = record.end
             continue
-        following = _next_mark(file, offset + 1, size)
+        following = _next_mark(file, offset + 1)
         if following is None:
             return
         yield Damage(start=offset, end=following)
@@ -88,7 +88,7 @@ def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
     )
 
 
-def _next_mark(file: BinaryIO, offset: int, size: int) -> int | None:
+def _next_mark(file: BinaryIO, offset: int) -> int | None:
     keep = b""
     file.seek(offset)
     while chunk := file.read(_CHUNK):

@@ -18,7 +18,8 @@ def _lines(payload: Mapping[str, object]) -> Iterator[str]:
     yield f"{text(payload, 'name') or 'Trace'}"
     yield f"  {text(payload, 'description') or ''}"
     agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
-    yield f"  {_seconds(payload.get('duration'))} until {text(payload, 'current_datetime')}, {agent}, {text(tags, 'models')}"
+    until = text(payload, "current_datetime")
+    yield f"  {_seconds(payload.get('duration'))} until {until}, {agent}, {text(tags, 'models')}"
     yield ""
     for step in _objects(payload.get("steps")):
         yield from _step(step)

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from infinium_codex.git_state import read_git_state
-from infinium_codex.paths import Places
-from infinium_codex.version import VERSION
-from infinium_codex.wiring import note_error, open_outbox
 from infinium_config import LOCAL, Settings
 from infinium_trace import (
     Limits,
@@ -24,6 +20,11 @@ from infinium_trace import (
     turn_payload,
 )
 from infinium_transport import Envelope, Outbox
+
+from infinium_codex.git_state import read_git_state
+from infinium_codex.paths import Places
+from infinium_codex.version import VERSION
+from infinium_codex.wiring import note_error, open_outbox
 
 LOCAL_AGENT = "local"
 """The agent id of traces that stay on this machine and name no agent."""

@@ -7,17 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from infinium_codex.codex_tools import (
-    UNIFIED_EXEC_HEAD_MS,
-    ToolResult,
-    patch_changes,
-    read_output,
-    recorded_changes,
-    tool_arguments,
-    tool_name,
-)
-from infinium_codex.fields import epoch_ms, integer, mapping, parse_object, text
-from infinium_codex.where import Where
 from infinium_trace.events import (
     AssistantSaid,
     Compacted,
@@ -33,6 +22,18 @@ from infinium_trace.events import (
     TurnStarted,
     TurnStatus,
 )
+
+from infinium_codex.codex_tools import (
+    UNIFIED_EXEC_HEAD_MS,
+    ToolResult,
+    patch_changes,
+    read_output,
+    recorded_changes,
+    tool_arguments,
+    tool_name,
+)
+from infinium_codex.fields import epoch_ms, integer, mapping, parse_object, text
+from infinium_codex.where import Where
 
 MAX_LINE_BYTES = 32 << 20
 """A longer line is passed over: no record we need comes near it."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinium_codex.paths import Places
-from infinium_codex.version import VERSION
 from infinium_config import (
     ApprovedOrigins,
     InfiniumConfigError,
@@ -28,6 +26,9 @@ from infinium_transport import (
     StorageError,
     deliver,
 )
+
+from infinium_codex.paths import Places
+from infinium_codex.version import VERSION
 
 if TYPE_CHECKING:
     from infinium_transport import Client

@@ -6,10 +6,12 @@ second one for the same session leaves at once, because the first looks again be
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from infinium_config import Settings
+from infinium_trace import Session, TurnStatus, fold
 
 from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.checkpoint import Checkpoint, Mark
@@ -19,8 +21,6 @@ from infinium_codex.reading import Reading, close_running, read_session, without
 from infinium_codex.spool import session_of
 from infinium_codex.tracing import Tracer
 from infinium_codex.wiring import deliver_queued, load_settings, note_error, take_hook_errors
-from infinium_config import Settings
-from infinium_trace import Session, TurnStatus, fold
 
 
 def main(argv: list[str]) -> None:

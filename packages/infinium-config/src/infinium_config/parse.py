@@ -9,6 +9,8 @@ from infinium_config.model import LOCAL
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")
+"""urlsplit passes over line breaks and takes a backslash for part of a host; HTTP clients read both otherwise."""
 REDACTION_MODES = ("on", "off", "metadata-only")
 
 
@@ -66,11 +68,11 @@ def parse_base_url(text: str) -> str:
         return LOCAL
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        extras = parts.username or parts.password or parts.query or parts.fragment
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not extras
     except ValueError:
         valid = False
-    # urlsplit overlooks line breaks that an HTTP client may not
-    if not valid or re.search(r"[\s\x00-\x1f\x7f\\]", url) or parts.username or parts.password or parts.query or parts.fragment:
+    if not valid or _NOT_IN_A_URL.search(url):
         raise ValueError("use an https:// address without user, query or fragment, or the word local")
     return url
 

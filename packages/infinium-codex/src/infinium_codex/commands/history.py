@@ -1,9 +1,10 @@
 """`infinium-codex history`: what was sent, to the API or to this machine."""
 
+from infinium_transport import LOCAL, Entry, EntryKind
+
 from infinium_codex.commands.when import iso, local_time
 from infinium_codex.result import CommandContext, Result
 from infinium_codex.wiring import open_ledger
-from infinium_transport import LOCAL, Entry, EntryKind
 
 
 def run(ctx: CommandContext, *, count: int, clear: bool) -> Result:

@@ -3,22 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infinium_codex import hook_home
-from infinium_codex.app_server import AppServer, AppServerError
-from infinium_codex.codex_program import (
-    ASYNC_SINCE,
-    HOOKS_ON_SINCE,
-    CodexProgram,
-    events_of,
-    find_codex,
-    runs_async,
-)
-from infinium_codex.config_toml import ConfigTomlError, feature_flag, with_feature
-from infinium_codex.hooks_file import Hook, HooksFileError, Plan, plan_install
-from infinium_codex.paths import codex_home
-from infinium_codex.project_hooks import Answer, ProjectHooks, project_root
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.wiring import home_directory
 from infinium_config import (
     DEFAULT_BASE_URL,
     LOCAL,
@@ -36,6 +20,26 @@ from infinium_config import (
     write_project_file,
 )
 from infinium_config.project import CONFIG
+
+from infinium_codex import hook_home
+from infinium_codex.app_server import AppServer, AppServerError
+from infinium_codex.codex_program import (
+    ASYNC_SINCE,
+    HOOKS_ON_SINCE,
+    CodexProgram,
+    events_of,
+    find_codex,
+    runs_async,
+)
+from infinium_codex.config_toml import ConfigTomlError, feature_flag, with_feature
+from infinium_codex.hooks_file import Hook, HooksFileError, Plan, plan_install
+from infinium_codex.paths import codex_home
+from infinium_codex.project_hooks import Answer, ProjectHooks, project_root
+from infinium_codex.result import CommandContext, CommandError, Result
+from infinium_codex.wiring import home_directory
+
+STDIN = "-"
+"""In place of a secret: read it from standard input, since an argument shows in process lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +84,7 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
     lines.append(f"Hooks      {hooks.path}: {_changes(plan)}")
     lines += [flag] if flag else []
     lines += [_ignore(root)] if options.gitignore else []
-    lines += _codex_says(codex, answer, root, ctx)
+    lines += _codex_says(codex, answer, root)
     data = {
         "project": str(root),
         "config": str(root / CONFIG),
@@ -135,9 +139,10 @@ def _project_file(
 
 
 def _secret(options: InitOptions, ctx: CommandContext) -> Secret | None:
-    if options.agent_secret is None:
+    given = options.agent_secret
+    if given is None:
         return None
-    value = ctx.stdin.readline().strip() if options.agent_secret == "-" else options.agent_secret.strip()
+    value = ctx.stdin.readline().strip() if given == STDIN else given.strip()
     if not value:
         raise CommandError("The agent secret is empty.", "Pipe it in: --agent-secret - reads one line.", exit_code=2)
     return Secret(value)
@@ -181,9 +186,8 @@ def _settle(ctx: CommandContext, root: Path, file: ProjectFile, secret: Secret |
     write_project_file(root / CONFIG, file)
     if file.base_url == LOCAL:
         return f"Traces     stay on this machine, in {ctx.places.local}"
-    assert file.agent_id is not None and file.base_url is not None
     where = f"Traces     go to {file.base_url}, agent {file.agent_id}"
-    if secret is None:
+    if secret is None or file.agent_id is None:
         given = bool(ctx.environ.get(SECRET_VARIABLE, "").strip())
         return f"{where}\nSecret     {f'from {SECRET_VARIABLE}' if given else 'the one in the system keyring'}"
     stored = store_secret(file.agent_id, secret)
@@ -245,7 +249,7 @@ def _ignore(root: Path) -> str:
     return "Ignored    .infinium/ added to .gitignore"
 
 
-def _codex_says(codex: CodexProgram | None, answer: Answer, root: Path, ctx: CommandContext) -> list[str]:
+def _codex_says(codex: CodexProgram | None, answer: Answer, root: Path) -> list[str]:
     if codex is None:
         return ["Codex      not found on PATH: the hooks are ready for it. Run init again once it is installed."]
     name = f"Codex {codex.version_text}"

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from infinium_config import find_project, read_project_file, write_project_file
+
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory
-from infinium_config import find_project, read_project_file, write_project_file
 
 
 def run(ctx: CommandContext, *, paused: bool) -> Result:

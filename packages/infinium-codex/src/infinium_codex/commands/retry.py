@@ -1,10 +1,11 @@
 """`infinium-codex retry`: send what waits, now."""
 
+from infinium_config import load
+from infinium_transport import DeliveryReport, Outbox
+
 from infinium_codex.commands.when import local_time
 from infinium_codex.result import CommandContext, Result
 from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
-from infinium_config import load
-from infinium_transport import DeliveryReport, Outbox
 
 
 def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:

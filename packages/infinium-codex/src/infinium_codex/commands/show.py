@@ -1,10 +1,11 @@
 """`infinium-codex show`: one trace as it was sent, or as it waits."""
 
+from infinium_transport import EntryKind, InfiniumTransportError, Outbox
+
 from infinium_codex.fields import parse_object
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.trace_view import view_trace
 from infinium_codex.wiring import open_ledger, open_local, open_outbox
-from infinium_transport import EntryKind, InfiniumTransportError, Outbox
 
 
 def run(key: str, ctx: CommandContext) -> Result:

@@ -2,12 +2,6 @@
 
 from pathlib import Path
 
-from infinium_codex.app_server import AppServerError
-from infinium_codex.codex_program import find_codex
-from infinium_codex.hooks_file import HooksFileError, Plan, plan_removal
-from infinium_codex.project_hooks import ProjectHooks, project_root
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.wiring import home_directory
 from infinium_config import (
     LOCAL,
     ApprovedOrigins,
@@ -18,6 +12,13 @@ from infinium_config import (
     read_project_file,
 )
 from infinium_config.project import CONFIG
+
+from infinium_codex.app_server import AppServerError
+from infinium_codex.codex_program import find_codex
+from infinium_codex.hooks_file import HooksFileError, Plan, plan_removal
+from infinium_codex.project_hooks import ProjectHooks, project_root
+from infinium_codex.result import CommandContext, CommandError, Result
+from infinium_codex.wiring import home_directory
 
 
 def run(ctx: CommandContext, *, yes: bool) -> Result:

@@ -1,0 +1,1 @@
+"""The demo: a turn in a throw-away home."""

@@ -6,7 +6,6 @@ read back from the local destination. Nothing outside the throw-away directory i
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -51,7 +50,9 @@ def run(options: DemoOptions, ctx: CommandContext) -> Result:
             session = _play_codex(stage, codex) if codex else _play_recording(stage)
             key, payload = stage.wait_for_trace()
         except DemoError as error:
-            return Result.failure(str(error), "This is a fault of the connector, or of this machine: nothing of yours was touched.")
+            return Result.failure(
+                str(error), "This is a fault of the connector, or of this machine: nothing of yours was touched."
+            )
     lines = (f"{session}, traced by the hook and worker as installed:", "", *view_trace(payload))
     return Result.success(lines, {"key": key, "trace": payload})
 

@@ -1,0 +1,119 @@
+"""The workspace's tasks. `nox` alone runs what the README promises: lint, types, each package alone, the real Codex."""
+
+import email
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "build", "tests", "e2e"]
+nox.options.error_on_missing_interpreters = False
+nox.needs_version = ">=2025.5"
+
+ROOT = Path(__file__).parent
+PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex")
+E2E = ROOT / "packages" / "infinium-codex" / "e2e"
+TEST_TOOLS = ("hypothesis>=6.140", "pytest>=9,<10", "syrupy>=5")
+SKIPPED = ROOT / ".nox" / "skipped.txt"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install("ruff>=0.14")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict, sources and tests."""
+    session.install("mypy>=1.18", "nox", *TEST_TOOLS, *_editable(PACKAGES))
+    session.run("mypy", "noxfile.py", ".ci/real_tests.py")
+    for package in PACKAGES:
+        found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
+        session.run("mypy", *(str(path.relative_to(ROOT)) for path in found if path.exists()))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every package alone, on every Python that is here, through tox."""
+    session.install("tox>=4.30")
+    SKIPPED.unlink(missing_ok=True)
+    session.run("tox", "run", *session.posargs, env={"INFINIUM_SKIPPED": str(SKIPPED)})
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The installed program and the real Codex: newest and oldest, or `nox -s e2e -- all`, or `-- 0.150.0`."""
+    session.install(*TEST_TOOLS, "./packages/infinium-codex")
+    environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED)}
+    if session.posargs:
+        environ["INFINIUM_E2E_CODEX"] = ",".join(session.posargs)
+    session.run("pytest", "-p", "real_tests", str(E2E.relative_to(ROOT)), env=environ)
+    if SKIPPED.exists():
+        session.warn(f"Not tested on this machine:\n{SKIPPED.read_text('utf-8')}")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Trace a recorded session and show the trace; `nox -s demo -- --codex` with the real Codex."""
+    session.install("./packages/infinium-codex")
+    session.run("infinium-codex", "demo", *session.posargs)
+
+
+@nox.session
+def record(session: nox.Session) -> None:
+    """Record fixtures from the real Codex: all pinned versions, or those named (`nox -s record -- 0.170.0`)."""
+    session.install("-e", "./packages/infinium-codex")
+    session.run("python", str(E2E / "record.py"), *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheels and source distributions as they would be published, and a look into each."""
+    session.install("build")
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    for package in PACKAGES:
+        source = str(ROOT / "packages" / package)
+        session.run("python", "-m", "build", "-q", "-o", str(dist), source, env={"INFINIUM_RELEASE": "1"})
+    wheels = sorted(dist.glob("*.whl"))
+    if len(wheels) != len(PACKAGES):
+        session.error(f"{len(wheels)} wheels for {len(PACKAGES)} packages")
+    for wheel in wheels:
+        _inspect(session, wheel)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write poetry.lock anew."""
+    session.install("poetry>=2.1", "poetry-plugin-pypi-mirror")
+    session.run("poetry", "lock", env={"POETRY_PYPI_MIRROR_URL": _index(session)})
+
+
+def _editable(packages: tuple[str, ...]) -> list[str]:
+    return [part for package in packages for part in ("-e", f"./packages/{package}")]
+
+
+def _index(session: nox.Session) -> str:
+    """The package index pip uses here, which Poetry has to be told."""
+    program = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    found = os.environ.get("PIP_INDEX_URL") or session.run("python", "-c", program, silent=True)
+    return str(found).strip()
+
+
+def _inspect(session: nox.Session, wheel: Path) -> None:
+    """Nothing but the package, its types and its metadata; only ranges, no file of this machine."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata_name = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(metadata_name))
+    if any(" @ " in requirement for requirement in metadata.get_all("Requires-Dist", [])):
+        session.error(f"{wheel.name} requires a file of this machine")
+    tops = {name.split("/")[0] for name in names} - {metadata_name.split("/")[0]}
+    if len(tops) != 1 or not any(name.endswith("/py.typed") for name in names):
+        session.error(f"{wheel.name} holds {sorted(tops)}, or no py.typed")
+    session.log(f"{wheel.name}: {len(names)} files, {metadata.get_all('Requires-Dist', [])}")
