@@ -1,0 +1,87 @@
+"""An API on loopback that answers as a test tells it to, and remembers what it was asked."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Api:
+    """What the server got, and where it is."""
+
+    port: int
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    """Headers (names in lower case; the request line as `""`), and body."""
+
+    @property
+    def base_url(self) -> str:
+        """The address a client is given."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+
+Answer = bytes | Callable[[socket.socket], None]
+
+
+def reply(status: int, body: bytes = b'{"message": "ok", "traceId": "t-1"}', *headers: str) -> bytes:
+    """A whole HTTP answer."""
+    head = [f"HTTP/1.1 {status} Said", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+@contextmanager
+def serve(answers: Sequence[Answer]) -> Iterator[Api]:
+    """Give the answers in order, one a request, the last one again when they run out."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    api = Api(port=listener.getsockname()[1])
+    left = list(answers)
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    def talk(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as file:
+            while (request := _read(file.readline, file.read)) is not None:
+                api.requests.append(request)
+                answer = left.pop(0) if len(left) > 1 else left[0]
+                try:
+                    if callable(answer):
+                        answer(connection)
+                        return
+                    connection.sendall(answer)
+                except OSError:
+                    return
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield api
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+def _read(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> tuple[dict[str, str], bytes] | None:
+    try:
+        first = readline()
+        if not first:
+            return None
+        headers = {"": first.decode().strip()}
+        while line := readline().strip():
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        return headers, read(int(headers.get("content-length", "0")))
+    except OSError:
+        return None

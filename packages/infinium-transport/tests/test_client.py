@@ -1,0 +1,156 @@
+"""The client against real sockets: one request, one outcome, and the secret goes nowhere else."""
+
+import gzip
+import socket
+from pathlib import Path
+
+import pytest
+from api import Answer, reply, serve
+from infinium_transport import Accepted, Client, Envelope, Outcome, Rejected, Retry, Unauthorized
+
+KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+SECRET = "sesame-4711-canary"
+
+
+def envelope(base_url: str, body: bytes = b'{"name": "x"}') -> Envelope:
+    return Envelope(key=KEY, agent_id=AGENT, base_url=base_url, body=body, created=0.0, name="x")
+
+
+def client(*, timeout: float = 5.0, allow_http: bool = False, environ: dict[str, str] | None = None) -> Client:
+    return Client(
+        timeout=timeout,
+        verify_ssl=True,
+        user_agent="test/1",
+        allow_http=allow_http,
+        environ=environ or {},
+        clock=lambda: 0,
+    )
+
+
+def ask(answer: Answer, **options: float) -> Outcome:
+    """The outcome of one request that is answered so."""
+    with serve([answer]) as api, client(**options) as sender:  # type: ignore[arg-type]  # options are floats here
+        return sender.send(envelope(api.base_url), SECRET)
+
+
+def test_a_trace_is_posted_as_the_api_wants_it() -> None:
+    body = '{"name": "größer", "nested": [1, 2]}'.encode()
+    with serve([reply(200)]) as api, client() as sender:
+        outcome = sender.send(envelope(api.base_url, body), SECRET)
+    assert outcome == Accepted(trace_id="t-1")
+    [(headers, sent)] = api.requests
+    assert headers[""] == f"POST /v1/agents/{AGENT}/trace HTTP/1.1"
+    assert sent == body
+    named = ("x-agent-id", "x-agent-key", "content-type", "user-agent", "idempotency-key")
+    assert [headers[name] for name in named] == [AGENT, SECRET, "application/json", "test/1", KEY]
+
+
+def test_one_connection_serves_many_traces() -> None:
+    with serve([reply(200)]) as api, client() as sender:
+        outcomes = {sender.send(envelope(api.base_url), SECRET) for _ in range(5)}
+    assert outcomes == {Accepted(trace_id="t-1")}
+    assert len(api.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (reply(201, b'{"id": "t-2"}'), Accepted(trace_id="t-2")),
+        (reply(200, b"<html>not JSON</html>"), Accepted(trace_id=None)),
+        (reply(204, b""), Accepted(trace_id=None)),
+        (reply(400, b'{"message": "name is missing"}'), Rejected(status=400, words="name is missing")),
+        (reply(404, b'{"detail": "unknown agent"}'), Rejected(status=404, words="unknown agent")),
+        (reply(413, b"too\r\n  large \x1b[31m"), Rejected(status=413, words="too large [31m")),
+        (reply(422, b'{"error": {"message": "duration"}}'), Rejected(status=422, words="duration")),
+        (reply(401, b'{"message": "bad key"}'), Unauthorized(status=401, words="bad key")),
+        (reply(403, b""), Unauthorized(status=403, words="")),
+        (reply(409, b""), Retry(reason="HTTP 409", after=None, status=409)),
+        (reply(429, b"", "Retry-After: 7"), Retry(reason="HTTP 429", after=7.0, status=429)),
+        (reply(429, b""), Retry(reason="HTTP 429", after=60.0, status=429)),
+        (
+            reply(503, b'{"message": "later"}', "Retry-After: Thu, 01 Jan 1970 00:00:09 GMT"),
+            Retry(reason="HTTP 503: later", after=9.0, status=503),
+        ),
+    ],
+)
+def test_what_an_answer_means(answer: bytes, outcome: Outcome) -> None:
+    assert ask(answer) == outcome
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """Niquests would carry the secret's header to the other host."""
+    with serve([reply(200)]) as other:
+        outcome = ask(reply(307, b"", f"Location: http://127.0.0.1:{other.port}/"))
+    assert isinstance(outcome, Rejected)
+    assert outcome.status == 307
+    assert other.requests == []
+
+
+def test_netrc_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serve([reply(200)]) as api, client() as sender:
+        sender.send(envelope(api.base_url), SECRET)
+    assert "authorization" not in api.requests[0][0]
+
+
+def test_a_proxy_in_the_process_environment_is_not_taken_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert ask(reply(200)) == Accepted(trace_id="t-1")
+
+
+def test_the_answer_echoing_the_secret_does_not_show_it() -> None:
+    outcome = ask(reply(400, f"bad key {SECRET}".encode()))
+    assert outcome == Rejected(status=400, words="bad key ***")
+
+
+def test_nobody_listens() -> None:
+    with serve([reply(200)]) as api:
+        base_url = api.base_url
+    with client() as sender:
+        outcome = sender.send(envelope(base_url), SECRET)
+    assert isinstance(outcome, Retry)
+    assert outcome.status is None
+    assert SECRET not in outcome.reason
+
+
+def test_a_server_that_never_answers_is_left() -> None:
+    assert isinstance(ask(_hold, timeout=0.3), Retry)
+
+
+def test_a_server_that_closes_in_the_middle() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"
+    assert isinstance(ask(lambda connection: connection.sendall(head), timeout=1.0), Retry)
+
+
+def test_a_gigantic_answer_is_not_read() -> None:
+    """A small gzip body that unpacks to 200 MiB costs a few kilobytes."""
+    body = gzip.compress(bytes(200 << 20))
+    outcome = ask(reply(400, body, "Content-Encoding: gzip"))
+    assert isinstance(outcome, Rejected)
+    assert len(outcome.words) <= 300
+
+
+def test_plain_http_goes_to_loopback_only() -> None:
+    with client() as sender:
+        outcome = sender.send(envelope("http://api.example/v1"), SECRET)
+    assert isinstance(outcome, Rejected)
+    assert "plain http to api.example would show the secret" in outcome.words
+
+
+@pytest.mark.parametrize("secret", ["two\r\nlines", "größer", "nul\0"])
+def test_a_secret_no_header_can_carry_is_not_sent(secret: str) -> None:
+    with serve([reply(200)]) as api, client() as sender:
+        outcome = sender.send(envelope(api.base_url), secret)
+    assert isinstance(outcome, Rejected)
+    assert secret not in outcome.words
+    assert api.requests == []
+
+
+def _hold(connection: socket.socket) -> None:
+    try:
+        connection.recv(1)
+    except OSError:
+        return

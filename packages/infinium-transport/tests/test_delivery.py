@@ -1,0 +1,291 @@
+"""The delivery loop with a scripted destination: what each outcome does to a trace, and what the user reads of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from infinium_transport import (
+    Accepted,
+    DeliveryReport,
+    EntryKind,
+    Envelope,
+    Ledger,
+    LocalStore,
+    Outbox,
+    OutboxLimits,
+    Outcome,
+    Put,
+    Refusal,
+    Rejected,
+    Retry,
+    RetryPolicy,
+    Unauthorized,
+    deliver,
+)
+from syrupy.assertion import SnapshotAssertion
+
+URL = "https://api.example/v1"
+DOWN = Retry(reason="ConnectionError: refused")
+
+
+def key(number: int) -> str:
+    return f"00000000-0000-5000-8000-{number:012d}"
+
+
+@dataclass
+class Machine:
+    """A machine with a clock of its own and a server that follows a script."""
+
+    root: Path
+    script: list[Outcome] = field(default_factory=list)
+    now: float = 1_000_000.0
+    slept: list[float] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    """Key and secret of every request."""
+    secrets: dict[str, str | Refusal] = field(default_factory=dict)
+    on_send: Callable[[], None] = lambda: None
+    limits: OutboxLimits = field(default_factory=OutboxLimits)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.root / "ledger")
+        self.local = LocalStore(self.root / "local")
+        self.outbox = Outbox(
+            self.root / "outbox", limits=self.limits, sent=self.ledger.was_sent, clock=lambda: self.now
+        )
+
+    def queue(self, *numbers: int, base_url: str = URL, agent: str = "agent") -> None:
+        for number in numbers:
+            envelope = Envelope(
+                key=key(number),
+                agent_id=agent,
+                base_url=base_url,
+                body=b'{"n": %d}' % number,
+                created=self.now + number,
+                name=f"trace {number}",
+            )
+            self.outbox.put(envelope)
+
+    def send(self, envelope: Envelope, secret: str) -> Outcome:
+        self.sent.append((envelope.key, secret))
+        self.on_send()
+        return self.script.pop(0) if self.script else Accepted(trace_id=f"t-{envelope.key[-1]}")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def run(self) -> DeliveryReport:
+        return deliver(
+            self.outbox,
+            self.ledger,
+            local=self.local,
+            client=lambda: self,
+            secret=lambda agent, _: self.secrets.get(agent, "sesame"),
+            policy=RetryPolicy(max_retries=2),
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            random=lambda: 1.0,
+        )
+
+    def errors(self) -> Iterator[str]:
+        return (entry.message for entry in self.ledger.entries(EntryKind.error))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_traces_are_sent_oldest_first_and_remembered(machine: Machine) -> None:
+    machine.queue(2, 1, 3)
+    assert machine.run() == DeliveryReport(sent=3)
+    assert [sent for sent, _ in machine.sent] == [key(1), key(2), key(3)]
+    newest = machine.ledger.entries(EntryKind.sent)[0]
+    assert (newest.key, newest.trace_id, newest.message) == (key(3), "t-3", "trace 3")
+    assert machine.ledger.payload(key(3)) == b'{"n": 3}'
+
+
+def test_a_sent_trace_is_never_queued_or_sent_again(machine: Machine) -> None:
+    machine.queue(1)
+    machine.run()
+    machine.queue(1)
+    assert list(machine.outbox.pending()) == []
+
+
+def test_a_trace_that_was_sent_but_not_removed_is_not_sent_again(machine: Machine) -> None:
+    """A run that is killed between the ledger's entry and the removal."""
+    machine.queue(1)
+    [queued] = machine.outbox.pending()
+    machine.ledger.record_sent(machine.outbox.read(queued), "t", when=machine.now)
+    assert machine.run() == DeliveryReport()
+    assert machine.sent == []
+    assert list(machine.outbox.pending()) == []
+
+
+def test_local_traces_need_neither_client_nor_secret(machine: Machine) -> None:
+    machine.secrets["agent"] = Refusal(reason="none")
+    machine.queue(1, base_url="local")
+    assert machine.run() == DeliveryReport(sent=1)
+    assert machine.sent == []
+    assert machine.local.read(key(1)) == b'{"n": 1}'
+
+
+def test_passing_faults_are_retried_with_growing_waits(machine: Machine) -> None:
+    machine.script = [DOWN, Retry(reason="HTTP 503", status=503)]
+    machine.queue(1)
+    assert machine.run() == DeliveryReport(sent=1)
+    assert machine.slept == [0.5, 1.0]
+
+
+def test_retry_after_is_the_least_wait(machine: Machine) -> None:
+    machine.script = [Retry(reason="HTTP 429", status=429, after=30.0)]
+    machine.queue(1)
+    machine.run()
+    assert machine.slept == [30.0]
+
+
+def test_a_server_that_stays_down_is_asked_for_one_trace_only(machine: Machine) -> None:
+    """Two hundred waiting traces must not mean two hundred timeouts; other destinations go on."""
+    machine.script = [DOWN] * 3
+    machine.queue(1, 2, 3)
+    machine.queue(4, base_url="https://other.example/v1")
+    report = machine.run()
+    assert (report.sent, report.queued) == (1, 3)
+    assert report.next_due == machine.now + 2.0
+    assert [sent for sent, _ in machine.sent] == [key(1)] * 3 + [key(4)]
+    assert list(machine.errors()) == [f"{URL} did not take a trace (ConnectionError: refused); it waits in the outbox"]
+
+
+def test_a_later_run_goes_on_where_the_last_one_stopped(machine: Machine) -> None:
+    machine.script = [DOWN] * 3
+    machine.queue(1, 2)
+    machine.run()
+    machine.sent.clear()
+    assert machine.run().sent == 1, "the second trace was never tried, so it is due"
+    assert [sent for sent, _ in machine.sent] == [key(2)]
+    machine.now += 3
+    assert machine.run().sent == 1
+
+
+def test_a_clock_set_back_does_not_freeze_the_queue(machine: Machine) -> None:
+    machine.script = [DOWN] * 3
+    machine.queue(1)
+    machine.run()
+    machine.now -= 86_400
+    assert machine.run().sent == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 307])
+def test_what_can_never_be_accepted_becomes_a_dead_letter_at_once(machine: Machine, status: int) -> None:
+    machine.script = [Rejected(status=status, words="the server's words")]
+    machine.queue(1, 2)
+    report = machine.run()
+    assert (report.dead, report.sent) == (1, 1)
+    [letter] = machine.outbox.dead_letters()
+    assert (letter.key, letter.status, letter.words) == (key(1), status, "the server's words")
+    [entry] = machine.ledger.entries(EntryKind.dead)
+    assert entry.message == f"HTTP {status}: the server's words"
+
+
+def test_bad_credentials_park_the_agent_after_one_attempt(machine: Machine) -> None:
+    machine.script = [Unauthorized(status=401, words="bad key")]
+    machine.queue(1, 2, 3)
+    machine.queue(4, agent="other")
+    report = machine.run()
+    assert (report.sent, report.parked, report.queued) == (1, 3, 3)
+    assert [sent for sent, _ in machine.sent] == [key(1), key(4)]
+    machine.sent.clear()
+    assert machine.run().parked == 3, "the same secret is not tried again"
+    assert machine.sent == []
+    machine.secrets["agent"] = "a new one"
+    assert machine.run().sent == 3
+    assert machine.outbox.parked() == []
+
+
+def test_the_secret_is_in_no_file(machine: Machine) -> None:
+    machine.secrets["agent"] = "sesame-4711-canary"
+    machine.script = [Unauthorized(status=401, words="bad key")]
+    machine.queue(1)
+    machine.run()
+    files = [path for path in machine.root.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if b"sesame-4711-canary" in path.read_bytes()] == []
+
+
+def test_without_a_secret_traces_wait_and_the_user_is_told_once(machine: Machine) -> None:
+    machine.secrets["agent"] = Refusal(reason="no secret is stored", hint="Run update-credentials.")
+    machine.queue(1, 2)
+    assert machine.run() == DeliveryReport(queued=2, refused=2)
+    machine.run()
+    assert list(machine.errors()) == ["Traces of agent agent wait: no secret is stored. Run update-credentials."]
+    machine.secrets["agent"] = "found"
+    assert machine.run().sent == 2
+
+
+def test_a_conflict_is_bounded(machine: Machine) -> None:
+    """409: the first copy is still being worked on. Eight times, then a dead letter."""
+    machine.script = [Retry(reason="HTTP 409", status=409)] * 8
+    machine.queue(1)
+    for _ in range(3):
+        machine.run()
+        machine.now += 1_000
+    assert len(machine.sent) == 8
+    assert [letter.status for letter in machine.outbox.dead_letters()] == [409]
+
+
+def test_a_damaged_trace_is_told_and_does_not_stop_the_others(machine: Machine) -> None:
+    machine.queue(1, 2)
+    first, _ = machine.outbox.pending()
+    first.path.write_bytes(b"damage")
+    report = machine.run()
+    assert (report.sent, report.corrupt) == (1, 1)
+    [message] = machine.errors()
+    assert "The file is kept as" in message
+
+
+def test_drops_are_counted(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, limits=OutboxLimits(count=1))
+    machine.queue(1, 2, 3)
+    report = machine.run()
+    assert (report.sent, report.dropped) == (1, 2)
+    assert [entry.message for entry in machine.ledger.entries(EntryKind.dropped)] == ["more than 1 traces waited"] * 2
+
+
+def test_a_trace_queued_while_sending_is_not_left_behind(machine: Machine) -> None:
+    """Its own worker was turned away by the lock and relies on the sender to look again."""
+    machine.queue(1)
+    machine.on_send = lambda: machine.queue(2)
+    assert machine.run().sent == 2
+
+
+def test_a_second_sender_leaves_at_once(machine: Machine) -> None:
+    machine.queue(1)
+    with machine.outbox.sender_lock():
+        report = machine.run()
+    assert report.busy
+    assert machine.sent == []
+
+
+def test_what_the_ledger_says(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    """The lines `history` and `errors` are made of: their form is read by later versions."""
+    machine.script = [
+        Accepted(trace_id="t-1"),
+        Rejected(status=400, words="no"),
+        Unauthorized(status=403, words="who?"),
+    ]
+    machine.queue(1, 2, 3)
+    machine.run()
+    assert (machine.root / "ledger" / "ledger.jsonl").read_text() == snapshot
+
+
+def test_put_knows_what_the_ledger_knows_without_the_kept_copy(machine: Machine) -> None:
+    machine.queue(1)
+    machine.run()
+    for path in machine.ledger.sent.iterdir():
+        path.unlink()
+    envelope = Envelope(key=key(1), agent_id="a", base_url=URL, body=b"", created=0.0, name="")
+    assert machine.outbox.put(envelope) is Put.already_sent

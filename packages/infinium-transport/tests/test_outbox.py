@@ -1,0 +1,195 @@
+"""The outbox on a real disk: nothing lost, nothing doubled, nothing anybody else can read."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from infinium_transport import (
+    CorruptTraceError,
+    Delay,
+    Envelope,
+    InvalidEnvelopeError,
+    MissingTraceError,
+    Outbox,
+    OutboxLimits,
+    Put,
+    StorageError,
+)
+
+NOW = 1_000_000.0
+
+
+def key(number: int) -> str:
+    return f"00000000-0000-5000-8000-{number:012d}"
+
+
+def envelope(number: int, *, body: bytes = b'{"name": "x"}', created: float = NOW) -> Envelope:
+    return Envelope(
+        key=key(number),
+        agent_id="agent",
+        base_url="local",
+        body=body,
+        created=created,
+        name="näme",
+        labels={"session": "s"},
+    )
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox", clock=lambda: NOW)
+
+
+def test_what_is_put_comes_out_the_same(outbox: Outbox) -> None:
+    body = bytes(range(256)) * 10
+    assert outbox.put(envelope(1, body=body)) is Put.queued
+    [queued] = outbox.pending()
+    assert outbox.read(queued) == envelope(1, body=body)
+
+
+def test_oldest_first(outbox: Outbox) -> None:
+    for number, created in ((1, NOW + 2), (2, NOW), (3, NOW + 1)):
+        outbox.put(envelope(number, created=created))
+    assert [queued.key for queued in outbox.pending()] == [key(2), key(3), key(1)]
+
+
+def test_a_second_body_under_the_same_key_is_not_taken(outbox: Outbox) -> None:
+    """A sender may have read the first one already, and a resend must be identical."""
+    outbox.put(envelope(1, body=b"first"))
+    assert outbox.put(envelope(1, body=b"second")) is Put.already_queued
+    [queued] = outbox.pending()
+    assert outbox.read(queued).body == b"first"
+
+
+def test_what_was_sent_or_buried_is_not_queued_again(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, sent=lambda known: known == key(1))
+    assert outbox.put(envelope(1)) is Put.already_sent
+    outbox.put(envelope(2))
+    [queued] = outbox.pending()
+    outbox.bury(queued, "refused", 400, "no")
+    assert outbox.put(envelope(2)) is Put.already_dead
+
+
+@pytest.mark.parametrize("bad", ["", "../../etc/passwd", key(1).upper().replace("0", "A"), key(1) + "/x"])
+def test_a_key_that_is_no_key_is_refused(outbox: Outbox, bad: str) -> None:
+    with pytest.raises(InvalidEnvelopeError, match="is no trace key"):
+        outbox.put(Envelope(key=bad, agent_id="a", base_url="local", body=b"", created=0.0, name=""))
+
+
+def test_files_are_their_owners_alone_on_any_umask(outbox: Outbox) -> None:
+    old = os.umask(0)
+    try:
+        outbox.put(envelope(1))
+        [queued] = outbox.pending()
+        outbox.postpone(key(1), Delay(attempts=1, conflicts=0, since=NOW, due=NOW, reason="x"))
+        outbox.park("agent", "no", "mark", base_url="https://a.example")
+        outbox.bury(queued, "refused", 400, "no")
+    finally:
+        os.umask(old)
+    paths = [outbox.directory, *outbox.directory.rglob("*")]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in paths}
+    assert modes == {0o700, 0o600}
+
+
+@pytest.mark.parametrize("damage", ["truncate", "zeros", "flip", "empty", "swap"])
+def test_a_damaged_trace_is_set_aside_and_its_neighbour_stays(outbox: Outbox, damage: str) -> None:
+    outbox.put(envelope(1, body=b"a" * 500))
+    outbox.put(envelope(2, body=b"b" * 500, created=NOW + 1))
+    first, second = outbox.pending()
+    data = first.path.read_bytes()
+    changed = {
+        "truncate": data[:-10],
+        "zeros": data[:-100] + bytes(100),
+        "flip": data[:-1] + b"?",
+        "empty": b"",
+        "swap": second.path.read_bytes(),
+    }[damage]
+    first.path.write_bytes(changed)
+    with pytest.raises(CorruptTraceError, match="The file is kept as"):
+        outbox.read(first)
+    assert (outbox.directory / "corrupt" / first.path.name).read_bytes() == changed
+    assert [queued.key for queued in outbox.pending()] == [key(2)]
+
+
+def test_what_is_no_trace_is_set_aside_and_not_followed(outbox: Outbox, tmp_path: Path) -> None:
+    outbox.put(envelope(1))
+    other = tmp_path / "other"
+    other.write_text("mine")
+    (outbox.directory / f"{key(2)}.trace").symlink_to(other)
+    (outbox.directory / "notes.trace").write_text("?")
+    os.mkfifo(outbox.directory / f"{key(3)}.trace")
+    assert [queued.key for queued in outbox.pending()] == [key(1)]
+    assert len(list((outbox.directory / "corrupt").iterdir())) == 3
+    assert other.read_text() == "mine"
+
+
+def test_dead_letters_keep_the_servers_words_and_come_back(outbox: Outbox) -> None:
+    outbox.put(envelope(1))
+    [queued] = outbox.pending()
+    outbox.bury(queued, "HTTP 413", 413, "too large")
+    assert list(outbox.pending()) == []
+    [letter] = outbox.dead_letters()
+    assert (letter.status, letter.words, letter.since) == (413, "too large", NOW)
+    assert outbox.read_dead(letter) == envelope(1)
+    assert outbox.revive() == 1
+    assert outbox.dead_letters() == []
+    [queued] = outbox.pending()
+    assert outbox.read(queued) == envelope(1)
+
+
+def test_a_trace_another_sender_took_is_missing_not_corrupt(outbox: Outbox) -> None:
+    outbox.put(envelope(1))
+    [queued] = outbox.pending()
+    outbox.remove(queued)
+    with pytest.raises(MissingTraceError):
+        outbox.read(queued)
+
+
+@pytest.mark.parametrize(
+    ("limits", "gone"),
+    [
+        (OutboxLimits(count=2), [1, 2]),
+        (OutboxLimits(age=25.0), [1]),
+        (OutboxLimits(size=900), [1, 2, 3]),
+    ],
+)
+def test_the_oldest_go_when_there_are_too_many(tmp_path: Path, limits: OutboxLimits, gone: list[int]) -> None:
+    outbox = Outbox(tmp_path, limits=limits)
+    for number in range(1, 5):
+        outbox.put(envelope(number, body=b"x" * 300, created=NOW + 10 * number))
+    dropped = outbox.excess(now=NOW + 40)
+    assert [each.key for each in dropped] == [key(number) for number in gone]
+    for each in dropped:
+        outbox.drop(each)
+    assert [queued.key for queued in outbox.pending()] == [key(n) for n in range(1, 5) if n not in gone]
+
+
+def test_one_sender_at_a_time(outbox: Outbox) -> None:
+    with outbox.sender_lock() as first, outbox.sender_lock() as second:
+        assert (first, second) == (True, False)
+    with outbox.sender_lock() as again:
+        assert again
+
+
+def test_what_a_crash_leaves_is_swept_and_no_more(outbox: Outbox) -> None:
+    outbox.put(envelope(1))
+    (outbox.directory / f"{key(2)}.trace.99.abc.tmp").write_bytes(b"half")
+    (outbox.directory / "notes.txt").write_text("mine")
+    outbox.sweep(now=NOW)
+    assert len(list(outbox.directory.glob("*.tmp"))) == 1
+    outbox.sweep(now=4e9)
+    assert sorted(path.name for path in outbox.directory.iterdir()) == [f"{key(1)}.trace", "notes.txt"]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root writes anywhere")
+def test_a_read_only_home_is_an_error_that_says_where(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="Could not queue a trace in"):
+        Outbox(tmp_path / "outbox").put(envelope(1))
+
+
+def test_a_file_in_the_way_is_an_error_that_says_where(tmp_path: Path) -> None:
+    (tmp_path / "outbox").write_text("mine")
+    with pytest.raises(StorageError, match=r"Could not queue a trace in .*outbox"):
+        Outbox(tmp_path / "outbox").put(envelope(1))
