@@ -35,7 +35,7 @@ def test_the_log_is_bounded_and_what_was_sent_is_still_known(tmp_path: Path) -> 
     envelope = Envelope(key=KEY, agent_id="a", base_url="local", body=b"{}", created=0.0, name="x")
     ledger.record_sent(envelope, None, when=1.0)
     with (tmp_path / "ledger.jsonl").open("ab") as file:
-        file.write(b"\n" * MAX_LOG_BYTES)
+        file.write(bytes(MAX_LOG_BYTES) + b"\n")
     ledger.prune(now=2.0)
     ledger.record_error("worker", "later", when=3.0)
     assert (tmp_path / "ledger.jsonl").stat().st_size < 1_000

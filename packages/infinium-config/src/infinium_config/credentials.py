@@ -171,5 +171,5 @@ def _within(deadline: float, work: Callable[[], T], hide: Secret | None = None) 
 def _unavailable(reason: str) -> KeyringUnavailable:
     return KeyringUnavailable(
         reason=f"the system keyring cannot be used: {reason}",
-        hint=f"Unlock or start the keyring, or set {SECRET_VARIABLE} in the environment Codex runs in.",
+        hint=f"Unlock or start the keyring, or set {SECRET_VARIABLE} in the environment your agent runs in.",
     )

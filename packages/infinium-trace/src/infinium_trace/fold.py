@@ -1,7 +1,8 @@
-"""Events to a session: a pure fold that gives the same session whichever source, and in whichever order, told a fact."""
+"""Events to a session: a pure fold; the same session whichever source, and in whichever order, told a fact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TypeVar
 
 from infinium_trace.events import (
@@ -86,6 +87,8 @@ class _ToolBuilder:
 
     def end(self, event: ToolFinished) -> None:
         """The first record of an end dates it: hooks, and what the model is told, come later."""
+        if self.still_running and event.source is EventSource.HOOK:
+            return  # the hook of a command in the background runs when the agent goes on without it
         if self.ended_at_ms is None or self.still_running or event.still_running:
             self.ended_at_ms = event.at_ms
         self.still_running = event.still_running
@@ -96,7 +99,7 @@ class _ToolBuilder:
         failed = exit_code != 0 if exit_code is not None else bool(self.facts.get("failed", bool) or error)
         duration = self.facts.get("duration_ms", float)
         if self.ended_at_ms is not None:
-            elapsed = float(self.ended_at_ms - started)
+            elapsed = float(max(self.ended_at_ms - started, 0))
             duration = elapsed if duration is None else min(duration, elapsed)
         arguments = self.facts.get("arguments", dict) or self.facts.get("arguments", str)
         return ToolCall(
@@ -125,7 +128,7 @@ class _WorkBuilder:
         self.facts = _Facts()
         self.tools: dict[str, _ToolBuilder] = {}
         self.messages: dict[str, Message] = {}
-        self.compactions: list[Compaction] = []
+        self.compacted: dict[tuple[str, EventSource], list[Compacted]] = {}
         self.permissions: list[PermissionRequest] = []
 
     def tool(self, call_id: str) -> _ToolBuilder:
@@ -155,9 +158,11 @@ class _WorkBuilder:
                     changes=tuple(event.changes) or None,
                 )
             case AssistantSaid():
-                self.messages.setdefault(event.text, Message(started_at_ms=event.at_ms, text=event.text))
+                self.messages.setdefault(
+                    event.message_id or event.text, Message(started_at_ms=event.at_ms, text=event.text)
+                )
             case Compacted():
-                self._compacted(event)
+                self.compacted.setdefault((event.phase, event.source), []).append(event)
             case PermissionAsked():
                 self.permissions.append(
                     PermissionRequest(started_at_ms=event.at_ms, tool=event.tool, arguments=event.arguments)
@@ -165,22 +170,23 @@ class _WorkBuilder:
             case _:
                 pass
 
-    def _compacted(self, event: Compacted) -> None:
-        open_one = self.compactions[-1] if self.compactions and self.compactions[-1].duration_ms is None else None
-        if event.phase == "started" or open_one is None:
-            if event.source is EventSource.HOOK or not self.compactions:
-                self.compactions.append(Compaction(started_at_ms=event.at_ms, trigger=event.trigger))
-            return
-        self.compactions[-1] = Compaction(
-            started_at_ms=open_one.started_at_ms,
-            duration_ms=float(event.at_ms - open_one.started_at_ms),
-            trigger=event.trigger or open_one.trigger,
-        )
+    def _compactions(self) -> list[Compaction]:
+        """The first start, and each source's first end, are one compaction's, the second ones the next one's."""
+        starts = self.compacted.get(("started", EventSource.HOOK), [])
+        ends = [self.compacted.get(("finished", source), []) for source in (EventSource.TRANSCRIPT, EventSource.HOOK)]
+        found = []
+        for start, *seen in zip_longest(starts, *ends):
+            known = [event for event in (start, *seen) if event is not None]
+            ended = next((event.at_ms for event in seen if event is not None), None)
+            duration = None if start is None or ended is None else float(max(ended - start.at_ms, 0))
+            trigger = next((event.trigger for event in known if event.trigger), None)
+            found.append(Compaction(started_at_ms=known[0].at_ms, duration_ms=duration, trigger=trigger))
+        return found
 
     def steps(self, last_message: str | None) -> list[Step]:
         found: list[Step] = [tool.build() for tool in self.tools.values()]
         found += [message for message in self.messages.values() if message.text != last_message]
-        found += self.compactions
+        found += self._compactions()
         found += self.permissions
         return found
 
@@ -242,7 +248,7 @@ class _TurnBuilder(_WorkBuilder):
         duration = self.facts.get("duration_ms", int)
         last = self.facts.get("last_message", str)
         if duration is None and ended is not None:
-            duration = ended - self.started_at_ms
+            duration = max(ended - self.started_at_ms, 0)
         return Turn(
             id=self.id,
             started_at_ms=self.started_at_ms,
@@ -313,6 +319,8 @@ class _SessionBuilder:
             return None
         if turn_id not in self.turns:
             self.turns[turn_id] = _TurnBuilder(turn_id, event.at_ms)
+        elif self.turns[turn_id].started_at_ms == 0:
+            self.turns[turn_id].started_at_ms = event.at_ms  # the records before this one bore no time
         if isinstance(event, TurnStarted):
             self.current = turn_id
         return self.turns[turn_id]
@@ -384,7 +392,7 @@ def _respond(turn: _TurnBuilder, event: ModelResponded) -> None:
 
 
 def _plain(arguments: object) -> object:
-    return dict(arguments) if isinstance(arguments, dict) else arguments
+    return dict(arguments) if isinstance(arguments, Mapping) else arguments
 
 
 def _in_time(steps: list[Step]) -> tuple[Step, ...]:
