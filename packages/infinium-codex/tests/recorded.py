@@ -1,0 +1,60 @@
+"""Recordings of real sessions, as the unit tests read them (`nox -s record` makes them)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infinium_codex.codex_events import translate_hook
+from infinium_codex.transcript import Transcript
+from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
+
+ROOT = Path(__file__).parent / "recordings"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One session of one version of Codex."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.path.parent.name}-{self.path.name}"
+
+    @property
+    def transcript(self) -> Path:
+        """The transcript; not there for an ephemeral session."""
+        return self.path / "transcript.jsonl"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Codex's version, and the usage the model server reported."""
+        found = json.loads((self.path / "recording.json").read_text("utf-8"))
+        assert isinstance(found, dict)
+        return found
+
+    def hook_events(self) -> list[tuple[int, dict[str, Any]]]:
+        """When each hook ran (epoch milliseconds), and what it was sent."""
+        lines = (self.path / "events.jsonl").read_text("utf-8").splitlines()
+        return [(record["at_ms"], record["payload"]) for record in map(json.loads, lines)]
+
+    def events(self) -> list[Event]:
+        """All of it as neutral events."""
+        found: list[Event] = []
+        for at_ms, payload in self.hook_events():
+            found += translate_hook(payload, at_ms)
+        if self.transcript.exists():
+            found += Transcript(self.transcript).read()
+        return found
+
+    def payloads(self) -> list[dict[str, Any]]:
+        """The trace of every turn."""
+        session = fold(self.events())
+        context = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
+        return [turn_payload(session, turn, context, Limits(), Redactor()) for turn in session.turns]
+
+
+def recordings(scenario: str = "*") -> list[Recording]:
+    """The recordings of a scenario, oldest version first."""
+    found = [Recording(path.parent) for path in ROOT.glob(f"*/{scenario}/recording.json")]
+    return sorted(found, key=lambda one: (tuple(map(int, one.path.parent.name.split("."))), one.path.name))

@@ -1,0 +1,99 @@
+"""Reading a transcript: forward only, from any place, whatever stands in it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from infinium_codex.transcript import Position, Transcript
+from infinium_trace import Event, RecordSkipped, SessionStarted
+from recorded import Recording, recordings
+
+NEWEST = recordings("turn")[-1]
+
+
+def read_in_pieces(source: Path, target: Path, sizes: list[int]) -> list[Event]:
+    """Read a transcript while it grows, each time with a fresh reader from the saved position."""
+    data, position = source.read_bytes(), Position()
+    found: list[Event] = []
+    end = 0
+    for size in [*sizes, len(data)]:
+        end = min(end + size, len(data))
+        target.write_bytes(data[:end])
+        saved = json.loads(json.dumps(position.to_dict()))
+        transcript = Transcript(target, Position.from_dict(saved))
+        found += transcript.read()
+        position = transcript.position
+    return found
+
+
+@pytest.mark.parametrize("recording", recordings("resume"), ids=str)
+@pytest.mark.parametrize("size", [97, 1_000, 4_096])
+def test_reading_in_pieces_tells_the_same(recording: Recording, tmp_path: Path, size: int) -> None:
+    """However the file grows between readings, also in the middle of a line."""
+    whole = list(Transcript(recording.transcript).read())
+    pieces = read_in_pieces(recording.transcript, tmp_path / "t.jsonl", [size] * 2_000)
+    assert pieces == whole
+
+
+def test_a_half_written_last_line_waits(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    lines = NEWEST.transcript.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:-1])
+    transcript = Transcript(path)
+    assert [type(event) for event in transcript.read()] == [SessionStarted]
+    assert transcript.position.offset == len(lines[0])
+
+
+def test_lines_nobody_understands_cost_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    good = NEWEST.transcript.read_bytes().splitlines(keepends=True)
+    bad = [
+        b"not json\n",
+        b"[1]\n",
+        b"\xff\xfe\n",
+        b'{"type": "event_msg", "payload": 5}\n',
+        b'{"type": 7}\n',
+        b"\n",
+        b'{"type": "response_item", "payload": {"type": "tomorrows_record"}}\n',
+        b'{"timestamp": 12, "type": "event_msg", "payload": {"type": "token_count", "info": {"total_token_usage": 1}}}\n',
+        b"[" * 100_000 + b"\n",
+    ]
+    path.write_bytes(b"".join(line + bad[i % len(bad)] for i, line in enumerate(good)))
+    found = list(Transcript(path).read())
+    known = [event for event in found if not isinstance(event, RecordSkipped)]
+    assert known == [event for event in Transcript(NEWEST.transcript).read() if not isinstance(event, RecordSkipped)]
+    assert "transcript:tomorrows_record" in {event.what for event in found if isinstance(event, RecordSkipped)}
+
+
+def test_a_transcript_that_was_replaced_by_a_shorter_one_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(NEWEST.transcript.read_bytes())
+    transcript = Transcript(path)
+    whole = list(transcript.read())
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]))
+    assert 0 < len(list(transcript.read())) < len(whole)
+
+
+def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infinium_codex.transcript.MAX_LINE_BYTES", 5_000)
+    path = tmp_path / "t.jsonl"
+    lines = NEWEST.transcript.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"x" * 50_000 + b"\n" + b"".join(lines[1:]))
+    kinds = [type(event) for event in Transcript(path).read()]
+    assert kinds.count(RecordSkipped) == 1
+    assert len(kinds) == len(list(Transcript(NEWEST.transcript).read())) + 1
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "missing", "device"])
+def test_what_is_no_file_is_no_transcript(tmp_path: Path, kind: str) -> None:
+    """The path comes from outside: nothing it names may make the worker hang."""
+    path = tmp_path / "t.jsonl"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    assert list(Transcript(path).read()) == []
