@@ -16,6 +16,7 @@ from infinium_trace import Session, TurnStatus, fold
 from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.lock import try_lock
+from infinium_codex.logs import log_error
 from infinium_codex.paths import Places, find_places
 from infinium_codex.reading import Reading, close_running, read_session, without_turns
 from infinium_codex.spool import session_of
@@ -33,7 +34,8 @@ def main(argv: list[str]) -> None:
         work(spool, places, os.environ)
     except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
         note_error(places, "worker", f"{type(error).__name__}: {error}", {"session": session_of(spool)})
-        raise
+        log_error(places, os.environ, "the worker ended early", session=session_of(spool))
+        sys.exit(1)
 
 
 def work(spool: Path, places: Places, environ: Mapping[str, str]) -> None:

@@ -1,0 +1,134 @@
+"""A home with the connector in it, and a Codex that consists of its hook calls and its transcript."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recorded import Recording
+
+DROPPED = ("INFINIUM_", "CONNECTOR_", "CODEX_", "XDG_", "DBUS_")
+WAIT_SECONDS = 30.0
+
+
+class Machine:
+    """Everything below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home, self.tmp = root / "home", root / "tmp"
+        self.project = self.home / "a project"
+        for path in (self.home, self.tmp, self.project / ".git"):
+            path.mkdir(parents=True)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
+        programs = [
+            directory for directory in kept["PATH"].split(os.pathsep) if not (Path(directory) / "codex").exists()
+        ]
+        self.environ = kept | {"HOME": str(self.home), "TMPDIR": str(self.tmp), "PATH": os.pathsep.join(programs)}
+        self.commands: dict[str, str] = {}
+
+    @property
+    def config(self) -> Path:
+        """The project file."""
+        return self.project / ".infinium" / "config.json"
+
+    @property
+    def hooks(self) -> Path:
+        """The project's hooks."""
+        return self.project / ".codex" / "hooks.json"
+
+    @property
+    def spools(self) -> list[Path]:
+        """Spool files with something in them."""
+        return [path for path in self.tmp.rglob("*.spool") if path.stat().st_size]
+
+    def run(
+        self, *arguments: str, stdin: str = "", environ: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`infinium-codex` with these arguments."""
+        return subprocess.run(
+            [sys.executable, "-m", "infinium_codex.cli", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=cwd or self.project,
+            env={**self.environ, **(environ or {})},
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What a command prints with `--json`."""
+        found = json.loads(self.run(*arguments, "--json").stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def set_up(self, *arguments: str) -> None:
+        """`init --local`, and note the hook commands it registered."""
+        done = self.run("init", "--local", "--no-interactive", *arguments)
+        assert done.returncode == 0, done.stderr
+        groups = json.loads(self.hooks.read_text("utf-8"))["hooks"]
+        self.commands = {event: found[0]["hooks"][0]["command"] for event, found in groups.items()}
+
+    def hook(self, payload: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
+        """Run the hook as Codex does: through a shell, in the project; it must be silent and succeed."""
+        done = subprocess.run(
+            ["sh", "-c", self.commands[payload["hook_event_name"]]],
+            input=json.dumps(payload).encode(),
+            capture_output=True,
+            cwd=self.project,
+            env={**self.environ, **(environ or {})},
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    def play(self, recording: Recording, environ: Mapping[str, str] | None = None) -> Path | None:
+        """Play a recording's hooks here; gives the transcript they name."""
+        transcript = None
+        if recording.transcript.exists():
+            transcript = self.home / "transcript.jsonl"
+            shutil.copy(recording.transcript, transcript)
+        for _, payload in recording.hook_events():
+            self.hook(self.placed(payload, transcript), environ)
+        return transcript
+
+    def placed(self, payload: Mapping[str, Any], transcript: Path | None) -> dict[str, Any]:
+        """A recorded payload with this machine's paths."""
+        path = str(transcript) if transcript else None
+        return {**payload, "cwd": str(self.project), "transcript_path": path}
+
+    def wait_until_idle(self) -> None:
+        """Wait until no worker runs here."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self._workers():
+            assert time.monotonic() < deadline, "a worker goes on and on"
+            time.sleep(0.02)
+
+    def traces(self) -> list[dict[str, Any]]:
+        """The local traces, oldest first."""
+        self.wait_until_idle()
+        local = self.home / ".local" / "state" / "infinium-codex" / "local"
+        found = sorted(local.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return [json.loads(path.read_bytes()) for path in found]
+
+    def errors(self) -> list[str]:
+        """What `errors` lists, newest first."""
+        return [error["message"] for error in self.json("errors")["errors"]]
+
+    def _workers(self) -> bool:
+        marks = (b"infinium_codex.worker", os.fsencode(self.root))
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdigit():
+                try:
+                    arguments = (directory / "cmdline").read_bytes()
+                except OSError:
+                    continue  # ended meanwhile
+                if all(mark in arguments for mark in marks):
+                    return True
+        return False

@@ -1,0 +1,212 @@
+"""From the hook's call to a stored trace: the real hook, the real worker, the local destination."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infinium_codex.checkpoint import Checkpoint, Mark
+from infinium_codex.reading import QUIET_SECONDS, read_session
+from machine import Machine
+from recorded import recordings
+
+TURN = recordings("turn")[-1]
+EPHEMERAL = recordings("ephemeral")[-1]
+RESUME = recordings("resume")[-1]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    found = Machine(tmp_path)
+    found.set_up()
+    return found
+
+
+def event(name: str, turn: str = "turn-1", **fields: Any) -> dict[str, Any]:
+    return {"session_id": "s-1", "turn_id": turn, "hook_event_name": name, "model": "gpt", **fields}
+
+
+def play_turn(machine: Machine, turn: str, prompt: str, session: str = "s-1") -> None:
+    """A turn that only the hooks tell of."""
+    for payload in (event("UserPromptSubmit", turn, prompt=prompt), event("Stop", turn, last_assistant_message="ok")):
+        machine.hook(machine.placed({**payload, "session_id": session}, None))
+
+
+@pytest.mark.parametrize("recording", [*recordings("turn"), *recordings("ephemeral")], ids=str)
+def test_a_recorded_turn_becomes_one_trace(machine: Machine, recording: Any) -> None:
+    machine.play(recording)
+    [trace] = machine.traces()
+    assert trace["input_summary"] == "Try the build, then leave a note."
+    assert trace["output_summary"] == "The build fails; a note is left."
+    assert machine.errors() == []
+    assert [entry["kind"] for entry in machine.json("history")["traces"]] == ["turn"]
+
+
+def test_a_resumed_session_gives_a_trace_a_turn(machine: Machine) -> None:
+    machine.play(RESUME)
+    traces = machine.traces()
+    assert [trace["input_summary"] for trace in traces] == ["First question.", "Second question."]
+    assert [trace["llm_usage"]["prompt_tokens"] for trace in traces] == [500, 500]
+
+
+def test_the_worker_waits_for_the_transcripts_last_records(machine: Machine) -> None:
+    """Stop runs before Codex has written `task_complete`: its tokens and duration must not be missed."""
+    transcript = machine.home / "late.jsonl"
+    lines = TURN.transcript.read_bytes().splitlines(keepends=True)
+    transcript.write_bytes(b"".join(lines[:-3]))
+    for _, payload in TURN.hook_events():
+        if payload["hook_event_name"] != "SessionEnd":
+            machine.hook(machine.placed(payload, transcript))
+    with transcript.open("ab") as file:
+        file.write(b"".join(lines[-3:]))
+    [trace] = machine.traces()
+    assert trace["llm_usage"]["prompt_tokens"] == 3_600
+    assert trace["duration"] == json.loads(lines[-1])["payload"]["duration_ms"] / 1000
+
+
+def test_a_transcript_that_never_says_the_end_is_not_waited_for_without_end(machine: Machine) -> None:
+    """After ten seconds in which it did not grow, the hooks' own word is taken."""
+    transcript = machine.home / "cut.jsonl"
+    transcript.write_bytes(b"".join(TURN.transcript.read_bytes().splitlines(keepends=True)[:5]))
+    machine.hook(machine.placed(event("UserPromptSubmit", prompt="x"), transcript), {"PATH": ""})
+    spool = machine.spools[0]
+    machine.commands["Stop"] = machine.commands["UserPromptSubmit"].replace("UserPromptSubmit", "Quiet")
+    machine.hook(machine.placed(event("Stop"), transcript))
+    slept: list[float] = []
+    reading = read_session(spool, Mark(), Checkpoint(), clock=lambda: sum(slept), sleep=slept.append)
+    assert reading.ended == {"turn-1"}
+    assert QUIET_SECONDS < sum(slept) < QUIET_SECONDS + 1
+
+
+def test_many_turns_of_one_session_are_each_traced_once(machine: Machine) -> None:
+    for number in range(12):
+        play_turn(machine, f"turn-{number}", f"question {number}")
+    assert sorted(trace["input_summary"] for trace in machine.traces()) == sorted(f"question {n}" for n in range(12))
+
+
+def test_two_sessions_at_once_in_one_project(machine: Machine) -> None:
+    for name in ("UserPromptSubmit", "Stop"):
+        for session in ("s-1", "s-2"):
+            machine.hook(machine.placed({**event(name, prompt=session), "session_id": session}, None))
+    assert sorted(trace["input_summary"] for trace in machine.traces()) == ["s-1", "s-2"]
+
+
+def test_an_interrupted_turn_is_sent_as_interrupted(machine: Machine) -> None:
+    for payload in (event("UserPromptSubmit", prompt="long work"), event("Interrupt")):
+        machine.hook(machine.placed(payload, None))
+    [trace] = machine.traces()
+    assert trace["environment"]["custom_tags"]["status"] == "interrupted"
+    assert [error["error_type"] for error in trace["errors"]] == ["TurnInterrupted"]
+
+
+def test_a_session_that_ends_in_the_middle_of_a_turn_still_gives_its_trace(machine: Machine) -> None:
+    for payload in (event("UserPromptSubmit", prompt="cut short"), event("SessionEnd", reason="other")):
+        machine.hook(machine.placed(payload, None))
+    [trace] = machine.traces()
+    assert (trace["input_summary"], trace["environment"]["custom_tags"]["status"]) == ("cut short", "interrupted")
+
+
+@pytest.mark.parametrize(("granularity", "kinds"), [("session", ["session"]), ("both", ["turn", "turn", "session"])])
+def test_granularity(tmp_path: Path, granularity: str, kinds: list[str]) -> None:
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", granularity)
+    for number in range(2):
+        play_turn(machine, f"turn-{number}", f"question {number}")
+        machine.wait_until_idle()
+    machine.hook(machine.placed(event("SessionEnd", reason="other"), None))
+    traces = machine.traces()
+    assert [trace["environment"]["custom_tags"]["kind"] for trace in traces] == kinds
+    assert traces[-1]["environment"]["custom_tags"]["turns"] == "2"
+
+
+def test_turns_after_a_summary_make_a_further_part(tmp_path: Path) -> None:
+    """The user comes back to a session that was summed up: the new summary tells of the new turns alone."""
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", "session")
+    for part in ("1", "2"):
+        play_turn(machine, f"turn-{part}", f"question {part}")
+        machine.hook(machine.placed(event("SessionEnd", reason="other"), None))
+        machine.wait_until_idle()
+    first, second = machine.traces()
+    assert [trace["environment"]["custom_tags"]["part"] for trace in (first, second)] == ["1", "2"]
+    assert second["input_summary"] == "question 2"
+    assert machine.spools == []
+
+
+def test_the_spool_is_gone_once_the_session_has_ended(machine: Machine) -> None:
+    """It holds prompts and outputs as Codex sent them."""
+    machine.play(TURN)
+    machine.wait_until_idle()
+    assert machine.spools == []
+    left = [path for path in machine.tmp.rglob("*") if path.is_file()]
+    assert [path for path in left if b"Try the build" in path.read_bytes()] == []
+
+
+def test_a_torn_record_costs_itself(machine: Machine) -> None:
+    """A hook killed in the middle of its write; the turn's other events still make the trace, which says so."""
+    machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
+    [spool] = machine.spools
+    with spool.open("ab") as file:
+        file.write(b'\x1eI2 PreToolUse 17 9 5000 99\n{"session_id": "s-1", "tool_na')
+    machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
+    [trace] = machine.traces()
+    assert (trace["input_summary"], trace["output_summary"]) == ("asked", "answered")
+    assert "1 record not understood: spool:damaged" in trace["sections"]["general"]["warnings"]
+
+
+def test_an_event_that_is_not_json_costs_itself(machine: Machine) -> None:
+    machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
+    [spool] = machine.spools
+    spool.write_bytes(spool.read_bytes())
+    machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
+    assert len(machine.traces()) == 1
+
+
+def test_a_project_file_that_cannot_be_read_is_told_and_the_events_wait(machine: Machine) -> None:
+    """Mended later, nothing is lost."""
+    good = machine.config.read_text()
+    machine.config.write_text('{"base_url": 7}')
+    play_turn(machine, "turn-1", "early")
+    machine.wait_until_idle()
+    assert "base_url must be a text" in machine.errors()[0]
+    machine.config.write_text(good)
+    play_turn(machine, "turn-2", "late")
+    assert [trace["input_summary"] for trace in machine.traces()] == ["early", "late"]
+
+
+def test_paused_records_nothing(machine: Machine) -> None:
+    machine.run("pause")
+    play_turn(machine, "turn-1", "private")
+    assert machine.traces() == []
+    assert machine.spools == []
+    machine.run("resume")
+    play_turn(machine, "turn-2", "public")
+    assert [trace["input_summary"] for trace in machine.traces()] == ["public"]
+
+
+def test_the_environment_alone_is_a_set_up(machine: Machine) -> None:
+    """CI and Docker: no project file, only variables."""
+    machine.config.unlink()
+    environ = {"INFINIUM_BASE_URL": "local"}
+    for payload in (event("UserPromptSubmit", prompt="in CI"), event("Stop")):
+        machine.hook(machine.placed(payload, None), environ)
+    assert [trace["input_summary"] for trace in machine.traces()] == ["in CI"]
+
+
+def test_a_secret_in_the_prompt_is_redacted_before_it_is_stored(machine: Machine) -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    play_turn(machine, "turn-1", f"use {token} to push")
+    [trace] = machine.traces()
+    assert token not in json.dumps(trace)
+    state = machine.home / ".local" / "state"
+    assert [path for path in state.rglob("*") if path.is_file() and token.encode() in path.read_bytes()] == []
+    assert "redacted" in trace["environment"]["custom_tags"]
+
+
+def test_what_the_hook_could_not_do_reaches_errors(machine: Machine) -> None:
+    """The hook itself is silent; the next worker tells."""
+    data = machine.home / ".local" / "share" / "infinium-codex"
+    (data / "hook.errors").write_text("1700000000000000000 OSError: no space left\n")
+    play_turn(machine, "turn-1", "x")
+    machine.wait_until_idle()
+    assert machine.errors() == ["OSError: no space left"]

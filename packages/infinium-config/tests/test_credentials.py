@@ -1,0 +1,296 @@
+"""The order in which a secret is looked for, and which keyrings are trusted with it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+from infinium_config import (
+    DEFAULT_BASE_URL,
+    KEYRING_SERVICE,
+    SECRET_VARIABLE,
+    ApprovedOrigins,
+    KeyringUnavailable,
+    Secret,
+    SecretFound,
+    SecretMissing,
+    SecretRefused,
+    Source,
+    Stored,
+    delete_secret,
+    get_secret,
+    store_secret,
+)
+from keyring.backend import KeyringBackend
+from keyring.backends import fail, null
+from syrupy.assertion import SnapshotAssertion
+
+AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
+ELSEWHERE = "https://elsewhere.example/api"
+TEXT = "sk-9f1c-do-not-show"
+IN_ENVIRONMENT = {SECRET_VARIABLE: f" {TEXT}\n"}
+
+Use = Callable[[KeyringBackend], None]
+
+
+class MemoryKeyring(KeyringBackend):
+    """Keeps passwords in a dict and counts how often it was asked anything."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kept: dict[tuple[str, str], str] = {}
+        self.asked = 0
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked += 1
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.asked += 1
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.asked += 1
+        del self.kept[service, username]
+
+
+class PlaintextKeyring(MemoryKeyring):
+    """Stands for the plaintext back end of keyrings.alt, which is known by its module."""
+
+    __module__ = "keyrings.alt.file"
+
+
+class LyingKeyring(MemoryKeyring):
+    """Says yes and keeps something else."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password[:8])
+
+
+class ForgetfulKeyring(MemoryKeyring):
+    """Says yes and keeps nothing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None: ...
+
+
+class TalkativeKeyring(MemoryKeyring):
+    """Fails and names what it was given."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise RuntimeError(f"no session for {username}\nand a second line")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise RuntimeError(f"cannot write {password!r} for {username}")
+
+
+class HangingKeyring(MemoryKeyring):
+    """Answers when it is let go, as a daemon that waits for a prompt nobody sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.let_go.wait(60)
+        return super().get_password(service, username)
+
+
+class ChainedKeyring(MemoryKeyring):
+    """Asks several back ends, as keyring's own chainer; only the first one would store."""
+
+    def __init__(self, *backends: KeyringBackend) -> None:
+        super().__init__()
+        self.backends = list(backends)
+
+
+@pytest.fixture
+def use() -> Iterator[Use]:
+    """Make a back end the one keyring uses, until the test is over."""
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def origins(tmp_path: Path) -> ApprovedOrigins:
+    return ApprovedOrigins(tmp_path / "origins.json")
+
+
+def ask(
+    origins: ApprovedOrigins,
+    environ: dict[str, str] | None = None,
+    base_url: str = DEFAULT_BASE_URL,
+    source: Source = Source.PROJECT_FILE,
+    deadline: float = 10.0,
+) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
+    return get_secret(AGENT, base_url, environ or {}, origins=origins, base_url_source=source, deadline=deadline)
+
+
+def holding(text: str) -> MemoryKeyring:
+    backend = MemoryKeyring()
+    backend.kept[KEYRING_SERVICE, AGENT] = text
+    return backend
+
+
+@pytest.mark.parametrize(
+    ("environ", "source"),
+    [
+        ({}, Source.PROJECT_FILE),
+        (IN_ENVIRONMENT, Source.PROJECT_FILE),
+        ({}, Source.ENVIRONMENT),
+        ({SECRET_VARIABLE: "  "}, Source.ENVIRONMENT),
+    ],
+    ids=["file", "file, environment's secret", "environment", "environment, blank secret"],
+)
+def test_an_origin_nobody_approved_gets_nothing_and_no_keyring_is_asked(
+    use: Use, origins: ApprovedOrigins, environ: dict[str, str], source: Source
+) -> None:
+    backend = holding(TEXT)
+    use(backend)
+    refused = ask(origins, environ, ELSEWHERE, source)
+    assert isinstance(refused, SecretRefused)
+    assert refused.origin == "https://elsewhere.example:443"
+    assert AGENT in refused.reason
+    assert backend.asked == 0
+    assert TEXT not in repr(refused)
+
+
+def test_who_names_address_and_secret_in_the_environment_vouches_for_both(use: Use, origins: ApprovedOrigins) -> None:
+    backend = MemoryKeyring()
+    use(backend)
+    found = ask(origins, IN_ENVIRONMENT, ELSEWHERE, Source.ENVIRONMENT)
+    assert found == SecretFound(secret=Secret(TEXT), source=Source.ENVIRONMENT)
+    assert backend.asked == 0
+
+
+def test_an_approved_origin_gets_the_secret_of_its_agent(use: Use, origins: ApprovedOrigins) -> None:
+    use(holding(TEXT))
+    origins.approve(AGENT, ELSEWHERE)
+    assert ask(origins, base_url=ELSEWHERE) == SecretFound(secret=Secret(TEXT), source=Source.KEYRING)
+    assert isinstance(ask(origins, base_url="http://elsewhere.example/api"), SecretRefused)
+
+
+def test_the_environment_comes_before_the_keyring(use: Use, origins: ApprovedOrigins) -> None:
+    backend = holding("another")
+    use(backend)
+    assert ask(origins, IN_ENVIRONMENT) == SecretFound(secret=Secret(TEXT), source=Source.ENVIRONMENT)
+    assert backend.asked == 0
+    assert ask(origins, {SECRET_VARIABLE: ""}) == SecretFound(secret=Secret("another"), source=Source.KEYRING)
+
+
+@pytest.mark.parametrize("backend", [MemoryKeyring(), holding("")], ids=["absent", "empty"])
+def test_a_secret_that_is_nowhere_is_missing(use: Use, origins: ApprovedOrigins, backend: KeyringBackend) -> None:
+    use(backend)
+    missing = ask(origins)
+    assert isinstance(missing, SecretMissing)
+    assert AGENT in missing.reason
+    assert SECRET_VARIABLE in missing.hint
+
+
+def test_a_secret_is_stored_found_and_deleted(use: Use, origins: ApprovedOrigins) -> None:
+    backend = MemoryKeyring()
+    use(backend)
+    assert store_secret(AGENT, Secret(TEXT)) == Stored(backend=__name__)
+    assert backend.kept == {("infinium-connector", AGENT): TEXT}
+    assert ask(origins) == SecretFound(secret=Secret(TEXT), source=Source.KEYRING)
+    assert delete_secret(AGENT) is True
+    assert delete_secret(AGENT) is False
+    assert isinstance(ask(origins), SecretMissing)
+
+
+UNSAFE: list[KeyringBackend] = [
+    PlaintextKeyring(),
+    null.Keyring(),  # type: ignore[no-untyped-call]
+    fail.Keyring(),  # type: ignore[no-untyped-call]
+    ChainedKeyring(),
+    ChainedKeyring(PlaintextKeyring(), MemoryKeyring()),
+]
+
+
+@pytest.mark.parametrize("backend", UNSAFE, ids=["plaintext", "null", "fail", "empty chain", "chain, plaintext first"])
+def test_a_back_end_that_keeps_no_secret_safe_gets_none(
+    use: Use, origins: ApprovedOrigins, backend: KeyringBackend
+) -> None:
+    use(backend)
+    for outcome in (ask(origins), store_secret(AGENT, Secret(TEXT)), delete_secret(AGENT)):
+        assert isinstance(outcome, KeyringUnavailable)
+        assert "keeps no secret safe" in outcome.reason
+        assert SECRET_VARIABLE in outcome.hint
+    parts: list[KeyringBackend] = getattr(backend, "backends", [backend])
+    assert all(part.asked == 0 for part in parts if isinstance(part, MemoryKeyring))
+    assert isinstance(ask(origins, IN_ENVIRONMENT), SecretFound)
+
+
+def test_a_chain_whose_first_back_end_is_safe_is_used_through_it(use: Use, origins: ApprovedOrigins) -> None:
+    first, second = MemoryKeyring(), PlaintextKeyring()
+    use(ChainedKeyring(first, second))
+    assert store_secret(AGENT, Secret(TEXT)) == Stored(backend=__name__)
+    assert ask(origins) == SecretFound(secret=Secret(TEXT), source=Source.KEYRING)
+    assert (first.kept, second.kept) == ({(KEYRING_SERVICE, AGENT): TEXT}, {})
+
+
+@pytest.mark.parametrize("kind", [LyingKeyring, ForgetfulKeyring])
+def test_a_store_that_does_not_give_back_what_was_written_is_not_done(use: Use, kind: type[MemoryKeyring]) -> None:
+    use(kind())
+    outcome = store_secret(AGENT, Secret(TEXT))
+    assert isinstance(outcome, KeyringUnavailable)
+    assert "something else than was written" in outcome.reason
+
+
+class HangingEverywhere(HangingKeyring):
+    """Hangs on a write too."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.let_go.wait(60)
+
+
+@pytest.fixture
+def hanging(use: Use) -> Iterator[HangingEverywhere]:
+    """A keyring that does not answer while the test runs."""
+    threads = set(threading.enumerate())
+    backend = HangingEverywhere()
+    use(backend)
+    yield backend
+    backend.let_go.set()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(60)
+
+
+def test_a_keyring_that_hangs_is_given_up(hanging: HangingEverywhere, origins: ApprovedOrigins) -> None:
+    hanging.kept[KEYRING_SERVICE, AGENT] = TEXT
+    for outcome in (
+        ask(origins, deadline=0.2),
+        store_secret(AGENT, Secret(TEXT), deadline=0.2),
+        delete_secret(AGENT, deadline=0.2),
+    ):
+        assert isinstance(outcome, KeyringUnavailable)
+        assert "did not answer within 0.2 s" in outcome.reason
+    assert not hanging.let_go.is_set()
+
+
+def test_what_a_failing_back_end_says_is_passed_on_without_the_secret(use: Use, origins: ApprovedOrigins) -> None:
+    use(TalkativeKeyring())
+    looked, stored = ask(origins), store_secret(AGENT, Secret(TEXT))
+    assert isinstance(looked, KeyringUnavailable)
+    assert looked.reason.endswith(f"RuntimeError: no session for {AGENT}")
+    assert isinstance(stored, KeyringUnavailable)
+    assert TEXT not in repr(stored)
+    assert stored.reason.endswith(f"RuntimeError: cannot write 'Secret(***)' for {AGENT}")
+
+
+def test_outcomes_as_a_person_reads_them(use: Use, origins: ApprovedOrigins, snapshot: SnapshotAssertion) -> None:
+    texts = []
+    backends = [MemoryKeyring(), TalkativeKeyring(), PlaintextKeyring(), ChainedKeyring()]
+    for base_url, backend in [(ELSEWHERE, MemoryKeyring()), *((DEFAULT_BASE_URL, each) for each in backends)]:
+        use(backend)
+        outcome = ask(origins, base_url=base_url)
+        assert not isinstance(outcome, SecretFound)
+        texts.append(f"{outcome.reason}\n  {outcome.hint}")
+    use(LyingKeyring())
+    stored = store_secret(AGENT, Secret(TEXT))
+    assert isinstance(stored, KeyringUnavailable)
+    texts.append(f"{stored.reason}\n  {stored.hint}")
+    assert "\n".join(texts) == snapshot

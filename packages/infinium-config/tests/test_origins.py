@@ -1,0 +1,109 @@
+"""Where an agent's secret may go: the default origin, and what its user approved."""
+
+import json
+from pathlib import Path
+
+import pytest
+from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, origin_of
+
+AGENT, OTHER = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10", "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
+
+
+@pytest.fixture
+def origins(tmp_path: Path) -> ApprovedOrigins:
+    return ApprovedOrigins(tmp_path / "state" / "origins.json")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://One.Example/api/v1", "https://one.example:443"),
+        ("HTTPS://one.example:443", "https://one.example:443"),
+        ("http://one.example", "http://one.example:80"),
+        ("https://one.example:8443/x?y#z", "https://one.example:8443"),
+        ("https://[::1]:8443/x", "https://::1:8443"),
+        ("https://platform.i42m.ai@one.example/", "https://one.example:443"),
+        ("https://platform.i42m.ai.one.example/", "https://platform.i42m.ai.one.example:443"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+def test_the_default_origin_needs_no_approval(origins: ApprovedOrigins) -> None:
+    assert origins.is_approved(AGENT, DEFAULT_BASE_URL)
+    assert origins.is_approved(AGENT, "https://PLATFORM.i42m.ai:443/another/path")
+    assert origins.approve(AGENT, DEFAULT_BASE_URL) is False
+    assert not origins.path.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://platform.i42m.ai/api/v1",
+        "https://platform.i42m.ai:8443/api/v1",
+        "https://platform.i42m.ai.evil.example/api/v1",
+        "https://platform.i42m.ai@evil.example/api/v1",
+        "https://evil.example/platform.i42m.ai",
+        "local",
+    ],
+)
+def test_any_other_origin_is_refused(origins: ApprovedOrigins, url: str) -> None:
+    assert not origins.is_approved(AGENT, url)
+
+
+def test_an_approval_is_for_one_agent_and_one_origin_until_revoked(origins: ApprovedOrigins) -> None:
+    assert origins.approve(AGENT, "https://one.example/api") is True
+    assert origins.approve(AGENT, "https://ONE.example:443/other") is False
+    assert origins.approve(AGENT, "https://two.example") is True
+    assert origins.approve(OTHER, "https://one.example") is True
+
+    again = ApprovedOrigins(origins.path)
+    assert again.is_approved(AGENT, "https://one.example/anything")
+    assert again.is_approved(AGENT, "https://two.example")
+    assert not again.is_approved(AGENT, "http://one.example")
+    assert not again.is_approved(OTHER, "https://two.example")
+    assert origins.path.stat().st_mode & 0o777 == 0o600
+
+    again.revoke(AGENT)
+    assert not origins.is_approved(AGENT, "https://one.example")
+    assert not origins.is_approved(AGENT, "https://two.example")
+    assert origins.is_approved(OTHER, "https://one.example")
+    origins.revoke(AGENT)
+
+
+GOOD = {"schema": 1, "agents": {AGENT: ["https://one.example:443"]}}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        json.dumps(GOOD)[:-3],
+        "",
+        "[]",
+        "null",
+        '{"agents": ["https://one.example:443"]}',
+        json.dumps({"agents": {AGENT: "https://one.example:443"}}),
+        json.dumps({"agents": {AGENT: {"https://one.example:443": True}}}),
+        json.dumps({"agents": {AGENT: [["https://one.example:443"], None]}}),
+        json.dumps(GOOD) + " " * (1 << 20),
+        "[" * 100_000,
+        "\ud800",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_damaged_file_approves_nothing_and_can_be_written_anew(origins: ApprovedOrigins, damaged: str) -> None:
+    origins.path.parent.mkdir()
+    origins.path.write_text(json.dumps(GOOD))
+    assert origins.is_approved(AGENT, "https://one.example")
+    origins.path.write_bytes(damaged.encode("utf-8", "surrogatepass"))
+    assert not origins.is_approved(AGENT, "https://one.example")
+    assert origins.approve(AGENT, "https://one.example") is True
+    assert origins.is_approved(AGENT, "https://one.example")
+
+
+def test_a_link_approves_nothing(origins: ApprovedOrigins) -> None:
+    origins.path.parent.mkdir()
+    (origins.path.parent / "elsewhere").write_text(json.dumps(GOOD))
+    origins.path.symlink_to("elsewhere")
+    assert not origins.is_approved(AGENT, "https://one.example")

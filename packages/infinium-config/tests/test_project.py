@@ -1,0 +1,274 @@
+"""Which project a directory belongs to, and its file: read with care, written whole, kept as others left it."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from infinium_config import (
+    ProjectFile,
+    ProjectFileError,
+    find_project,
+    load,
+    main_checkout,
+    read_project_file,
+    write_project_file,
+)
+from syrupy.assertion import SnapshotAssertion
+
+AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
+
+
+def project(root: Path, text: str = "{}") -> Path:
+    """Make `root` a project; its file is given back."""
+    config = root / ".infinium" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
+    return config
+
+
+def git(*arguments: str | Path, cwd: Path) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ = {**own, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", *arguments]
+    subprocess.run(command, cwd=cwd, env=environ, check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with one commit, and no project yet."""
+    main = tmp_path / "main checkout"
+    main.mkdir()
+    git("init", "-q", cwd=main)
+    git("commit", "-q", "--allow-empty", "-m", "one", cwd=main)
+    return main
+
+
+def test_the_nearest_project_above_counts(tmp_path: Path) -> None:
+    outer, inner = project(tmp_path / "outer"), project(tmp_path / "outer/a/inner")
+    deep = tmp_path / "outer/a/inner/src/deep"
+    deep.mkdir(parents=True)
+    for start, config in [(deep, inner), (inner.parent, inner), (tmp_path / "outer/a", outer)]:
+        found = find_project(start, home=None)
+        assert found is not None
+        assert (found.config_path, found.root, found.via_worktree) == (config, config.parent.parent, None)
+
+
+def test_a_relative_start_is_looked_up_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = project(tmp_path)
+    (tmp_path / "src").mkdir()
+    monkeypatch.chdir(tmp_path / "src")
+    found = find_project(Path(), home=None)
+    assert found is not None
+    assert found.config_path == config
+
+
+def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+    (tmp_path / ".infinium").mkdir()
+    assert find_project(tmp_path, home=None) is None
+    assert load(tmp_path, {}, home=None).project is None
+
+
+def test_the_home_directorys_own_infinium_is_no_project(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    project(home, json.dumps({"agent_id": AGENT}))
+    (home / "code").mkdir()
+    outside = project(tmp_path)
+    for start in (home, home / "code"):
+        found = find_project(start, home=home)
+        assert found is not None
+        assert found.config_path == outside
+    own = project(home / "code" / "mine")
+    found = find_project(own.parent.parent, home=home)
+    assert found is not None
+    assert found.config_path == own
+
+
+def test_a_home_directory_behind_a_link_is_still_home(tmp_path: Path) -> None:
+    project(tmp_path / "disk" / "home")
+    (tmp_path / "home").symlink_to(tmp_path / "disk" / "home")
+    assert find_project(tmp_path / "disk" / "home", home=tmp_path / "home") is None
+    assert find_project(tmp_path / "home", home=tmp_path / "home") is None
+
+
+def test_a_linked_worktree_uses_the_main_checkouts_project(checkout: Path, tmp_path: Path) -> None:
+    config = project(checkout)
+    worktree = tmp_path / "elsewhere" / "work tree"
+    git("worktree", "add", "-q", "--detach", worktree, cwd=checkout)
+    below = worktree / "src"
+    below.mkdir()
+    for start in (worktree, below):
+        found = find_project(start, home=None)
+        assert found is not None
+        assert (found.root, found.config_path, found.via_worktree) == (checkout, config, worktree)
+    assert main_checkout(worktree) == checkout
+
+
+def test_a_worktrees_own_project_comes_first(checkout: Path, tmp_path: Path) -> None:
+    project(checkout)
+    git("worktree", "add", "-q", "--detach", tmp_path / "wt", cwd=checkout)
+    own = project(tmp_path / "wt")
+    found = find_project(tmp_path / "wt", home=None)
+    assert found is not None
+    assert (found.config_path, found.via_worktree) == (own, None)
+
+
+def test_a_project_above_the_main_checkout_is_found_from_the_worktree(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "group").mkdir()
+    moved = checkout.rename(tmp_path / "group" / "main")
+    config = project(tmp_path / "group")
+    git("worktree", "add", "-q", "--detach", tmp_path / "wt", cwd=moved)
+    found = find_project(tmp_path / "wt", home=None)
+    assert found is not None
+    assert (found.config_path, found.via_worktree) == (config, tmp_path / "wt")
+
+
+def test_a_plain_checkout_and_a_bare_repository_have_no_main_checkout(checkout: Path, tmp_path: Path) -> None:
+    assert main_checkout(checkout) is None
+    assert find_project(checkout, home=None) is None
+    git("clone", "-q", "--bare", checkout, tmp_path / "bare.git", cwd=tmp_path)
+    git("worktree", "add", "-q", "--detach", tmp_path / "wt", cwd=tmp_path / "bare.git")
+    assert main_checkout(tmp_path / "wt") is None
+    assert find_project(tmp_path / "wt", home=None) is None
+
+
+@pytest.mark.parametrize("text", ["", "gitdir:", "gitdir: ../gone", "something else", "gitdir: \udcff\0"])
+def test_a_git_file_that_leads_nowhere_leads_nowhere(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".git").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert main_checkout(tmp_path) is None
+
+
+def link(config: Path) -> None:
+    (config.parent / "other").write_text("{}")
+    config.symlink_to("other")
+
+
+def too_large(config: Path) -> None:
+    config.write_bytes(b'{"x": "' + b"a" * (1 << 20) + b'"}')
+
+
+@pytest.mark.parametrize("make", [link, os.mkfifo, Path.mkdir, too_large], ids=["link", "FIFO", "directory", "1 MiB"])
+def test_what_is_no_plain_small_file_is_not_read(tmp_path: Path, make: "type[Path]") -> None:
+    config = tmp_path / ".infinium" / "config.json"
+    config.parent.mkdir()
+    make(config)
+    assert find_project(tmp_path, home=None) is None
+    with pytest.raises(ProjectFileError, match="at most 1 MiB") as caught:
+        read_project_file(config)
+    assert str(config) in str(caught.value)
+
+
+OF_1X = {
+    "vendor": {"zeta": [1, None, 2.5], "name": "Zoë"},
+    "agent_id": AGENT,
+    "base_url": "https://platform.i42m.ai/api/v1",
+    "paused": True,
+    "flush_on_stop": False,
+    "flush_on_session_end": True,
+    "claude_hooks": ["PreToolUse"],
+}
+
+
+def test_a_file_of_1x_loads_unchanged_and_keeps_what_others_wrote(tmp_path: Path) -> None:
+    config = project(tmp_path, json.dumps(OF_1X))
+    file = read_project_file(config)
+    assert file == ProjectFile(
+        agent_id=AGENT,
+        base_url="https://platform.i42m.ai/api/v1",
+        paused=True,
+        flush_on_stop=False,
+        flush_on_session_end=True,
+        redaction=None,
+        extra={"vendor": {"zeta": [1, None, 2.5], "name": "Zoë"}, "claude_hooks": ["PreToolUse"]},
+    )
+    assert write_project_file(config, file) is True
+    assert json.loads(config.read_text()) == OF_1X
+    assert "Zoë" in config.read_text(encoding="utf-8")
+    assert read_project_file(config) == file
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+def test_a_file_that_says_nothing_sets_nothing(tmp_path: Path, prefix: bytes) -> None:
+    config = project(tmp_path)
+    config.write_bytes(prefix + b'{"agent_id": null, "base_url": "", "paused": null}')
+    assert read_project_file(config) == ProjectFile()
+
+
+def test_a_foreign_key_with_half_a_character_does_not_stop_a_write(tmp_path: Path) -> None:
+    config = project(tmp_path, '{"foreign": "\\ud83d", "paused": true}')
+    file = read_project_file(config)
+    assert write_project_file(config, file) is True
+    assert read_project_file(config) == file
+
+
+def test_a_write_is_private_whole_and_done_once(tmp_path: Path) -> None:
+    config = tmp_path / "new" / ".infinium" / "config.json"
+    file = ProjectFile(agent_id=AGENT, paused=False, extra={"other": [1]})
+    before = os.umask(0)
+    try:
+        assert write_project_file(config, file) is True
+    finally:
+        os.umask(before)
+    assert config.stat().st_mode & 0o7777 == 0o600
+    first = (config.read_bytes(), config.stat().st_ino, config.stat().st_mtime_ns)
+    assert write_project_file(config, read_project_file(config)) is False
+    assert (config.read_bytes(), config.stat().st_ino, config.stat().st_mtime_ns) == first
+    assert [path.name for path in config.parent.iterdir()] == ["config.json"]
+
+
+def test_a_write_replaces_a_link_and_leaves_its_target_alone(tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    config = tmp_path / ".infinium" / "config.json"
+    config.parent.mkdir()
+    config.symlink_to(target)
+    assert write_project_file(config, ProjectFile(paused=True)) is True
+    assert target.read_text() == "mine"
+    assert not config.is_symlink()
+
+
+def test_a_project_file_as_it_is_written(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    config = tmp_path / ".infinium" / "config.json"
+    file = ProjectFile(agent_id=AGENT, base_url="local", paused=False, redaction="on", extra={"other": {"a": "ü"}})
+    write_project_file(config, file)
+    assert config.read_text(encoding="utf-8") == snapshot
+
+
+REFUSED = [
+    "{",
+    "",
+    '{"a": "\xff"}',
+    "[1]",
+    "[" * 100_000,
+    '{"agent_id": 7}',
+    '{"agent_id": "seven"}',
+    '{"base_url": ["https://one.example"]}',
+    '{"base_url": "one.example"}',
+    '{"paused": "yes"}',
+    '{"paused": 1}',
+    '{"flush_on_stop": "' + "long " * 40 + '"}',
+    '{"redaction": "none"}',
+]
+
+
+def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    config = project(tmp_path)
+    messages = []
+    for text in REFUSED:
+        config.write_bytes(text.encode("latin-1"))
+        with pytest.raises(ProjectFileError) as caught:
+            load(tmp_path, {}, home=None)
+        message = str(caught.value).replace(str(tmp_path), "PROJECT")
+        messages.append(re.sub(r"is not JSON \(.+\)", "is not JSON (WHY)", message))  # each Python has its own words
+    assert "\n".join(messages) == snapshot
+
+
+def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    (tmp_path / ".infinium").write_text("in the way")
+    with pytest.raises(ProjectFileError) as caught:
+        write_project_file(tmp_path / ".infinium" / "config.json", ProjectFile())
+    assert str(caught.value).replace(str(tmp_path), "PROJECT") == snapshot

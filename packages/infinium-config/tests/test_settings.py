@@ -1,0 +1,198 @@
+"""Every setting against every source, and what becomes of a value that cannot be used."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pytest
+from infinium_config import DECLARED, Declared, Granularity, Settings, Source, granularity_flags, load
+from syrupy.assertion import SnapshotAssertion
+
+AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
+NOT_SHOWN = "sk-do-not-show"
+OTHER_AGENT = "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """What a variable may say, what it then means, what a file may say, and what nobody can use."""
+
+    text: str = ""
+    value: object = None
+    in_file: object = None
+    unusable: tuple[str, ...] = ()
+
+
+FLAG = ("maybe", "2", "tru e")
+COUNT = ("many", "-1", "2.5", "1e3", "12345678901")
+SECONDS = ("abc", "0", "-3", "nan", "inf", "10s")
+TABLE = {
+    "agent_id": Row(text=AGENT.upper(), value=AGENT, in_file=OTHER_AGENT, unusable=("my-agent", AGENT[:-1])),
+    "base_url": Row(
+        text=" https://one.example:8443/api/ ",
+        value="https://one.example:8443/api",
+        in_file="https://two.example",
+        unusable=(
+            "one.example",
+            "ftp://one.example",
+            "https://",
+            "https://one.example:99999",
+            "https://me:pw@one.example",
+            "https://one.example?x=1",
+            "https://one.example#x",
+            "https://one example",
+            "https://one\n.example",
+        ),
+    ),
+    "paused": Row(in_file=True),
+    "quiet": Row(text="TRUE", value=True, unusable=FLAG),
+    "flush_on_stop": Row(text="0", value=False, in_file=False, unusable=FLAG),
+    "flush_on_session_end": Row(text="off", value=False, in_file=False, unusable=FLAG),
+    "session_ttl": Row(text="90.5", value=90.5, unusable=SECONDS),
+    "session_dir": Row(text="/some where/x", value=Path("/some where/x"), unusable=("relative/x", "~nobody-here-7/x")),
+    "max_input_preview": Row(text="0", value=0, unusable=COUNT),
+    "max_output_preview": Row(text="12", value=12, unusable=COUNT),
+    "max_input_summary": Row(text="13", value=13, unusable=COUNT),
+    "max_output_summary": Row(text="14", value=14, unusable=COUNT),
+    "timeout": Row(text="2.5", value=2.5, unusable=SECONDS),
+    "max_retries": Row(text="7", value=7, unusable=COUNT),
+    "verify_ssl": Row(text="no", value=False, unusable=FLAG),
+    "redaction": Row(text="off", value="off", in_file="metadata-only", unusable=("none", "metadata only")),
+}
+WITH_VARIABLE = [d for d in DECLARED if d.variable]
+NOT_VARIABLE = [("unset", None), ("empty", ""), ("blank", "  ")]
+
+
+class Place:
+    """A project directory in which settings are loaded as a connector loads them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / ".infinium" / "config.json"
+
+    def file(self, **keys: object) -> None:
+        """Write the project file."""
+        self.config.parent.mkdir(exist_ok=True)
+        self.config.write_text(json.dumps(keys))
+
+    def load(self, **environ: str) -> Settings:
+        """The settings here."""
+        return load(self.root, environ, home=None)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def found(settings: Settings, declared: Declared) -> tuple[object, Source, str]:
+    setting = getattr(settings, declared.name)
+    assert setting.name == declared.name
+    return setting.value, setting.source, setting.origin
+
+
+def usable(declared: Declared) -> str:
+    """What the setting's variable is in these tests."""
+    return TABLE[declared.name].text
+
+
+def test_the_table_and_the_settings_leave_nothing_out() -> None:
+    assert list(TABLE) == [d.name for d in DECLARED]
+    assert {d.name for d in DECLARED} == {f.name for f in fields(Settings)} - {"problems", "project"}
+    assert {name for name, row in TABLE.items() if row.in_file is not None} == {d.name for d in DECLARED if d.in_file}
+    assert all(row.value != d.default for d, row in zip(DECLARED, TABLE.values(), strict=True) if d.variable)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda d: d.name)
+@pytest.mark.parametrize("filed", [False, True], ids=["no file", "file"])
+@pytest.mark.parametrize(("case", "text"), [*NOT_VARIABLE, ("set", "usable"), ("bad", "unusable")])
+def test_variable_over_file_over_default(
+    place: Place, declared: Declared, filed: bool, case: str, text: str | None
+) -> None:
+    row = TABLE[declared.name]
+    if filed:
+        place.file(**({declared.name: row.in_file} if declared.in_file else {}))
+    below: tuple[object, Source, str] = (declared.default, Source.DEFAULT, "")
+    if filed and declared.in_file:
+        below = (row.in_file, Source.PROJECT_FILE, str(place.config))
+
+    if declared.variable is None:
+        assert found(place.load(), declared) == below
+        return
+    for value in row.unusable if case == "bad" else [row.text if case == "set" else text]:
+        settings = place.load(**({} if value is None else {declared.variable: value}))
+        if case == "set":
+            assert found(settings, declared) == (row.value, Source.ENVIRONMENT, declared.variable)
+        else:
+            assert found(settings, declared) == below
+        assert [(p.name, p.origin) for p in settings.problems] == (
+            [(declared.name, declared.variable)] if case == "bad" else []
+        )
+        assert all(declared.variable in p.message for p in settings.problems)
+
+
+@pytest.mark.parametrize("declared", [d for d in DECLARED if not d.in_file], ids=lambda d: d.name)
+def test_a_project_file_cannot_set_what_is_the_users_own(place: Place, declared: Declared) -> None:
+    place.file(**{declared.name: TABLE[declared.name].text})
+    assert found(place.load(), declared) == (declared.default, Source.DEFAULT, "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "filed", "value", "source", "refused"),
+    [
+        (None, "off", "on", Source.DEFAULT, True),
+        (None, "on", "on", Source.PROJECT_FILE, False),
+        (None, "metadata-only", "metadata-only", Source.PROJECT_FILE, False),
+        ("bad", "off", "on", Source.DEFAULT, True),
+        ("metadata-only", "off", "metadata-only", Source.ENVIRONMENT, False),
+        ("off", "metadata-only", "off", Source.ENVIRONMENT, False),
+    ],
+)
+def test_a_project_file_cannot_turn_redaction_off(
+    place: Place, variable: str | None, filed: str, value: str, source: Source, refused: bool
+) -> None:
+    place.file(redaction=filed)
+    settings = place.load(**({"CONNECTOR_REDACTION": variable} if variable else {}))
+    assert (settings.redaction.value, settings.redaction.source) == (value, source)
+    assert any(problem.origin == str(place.config) for problem in settings.problems) is refused
+
+
+def test_a_directory_may_start_with_the_home_directory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert place.load(CONNECTOR_SESSION_DIR="~/traces").session_dir.value == Path("/home/someone/traces")
+
+
+@pytest.mark.parametrize("text", ["local", "LOCAL/", " Local "])
+def test_the_word_local_is_a_base_url(place: Place, text: str) -> None:
+    assert place.load(INFINIUM_BASE_URL=text).base_url.value == "local"
+
+
+def test_granularity_is_what_the_two_flags_amount_to(place: Place) -> None:
+    for granularity in Granularity:
+        turn, session = granularity_flags(granularity)
+        place.file(flush_on_stop=turn, flush_on_session_end=session)
+        assert place.load().granularity is granularity
+    place.file(flush_on_stop=False, flush_on_session_end=False)
+    assert place.load().granularity is None
+
+
+def lines(settings: Settings, place: Place) -> str:
+    """All settings as `status` shows them, with the project's place taken out."""
+    shown = [f"{d.name}: {getattr(settings, d.name)}" for d in DECLARED]
+    return "\n".join(shown).replace(str(place.root), "PROJECT")
+
+
+def test_settings_as_a_person_reads_them(place: Place, snapshot: SnapshotAssertion) -> None:
+    assert lines(place.load(), place) == snapshot(name="defaults")
+    assert lines(place.load(**{str(d.variable): usable(d) for d in WITH_VARIABLE}), place) == snapshot(name="variables")
+    place.file(**{name: row.in_file for name, row in TABLE.items() if row.in_file is not None})
+    assert lines(place.load(), place) == snapshot(name="project file")
+
+
+def test_problems_as_a_person_reads_them(place: Place, snapshot: SnapshotAssertion) -> None:
+    place.file(redaction="off", agent_secret=NOT_SHOWN)
+    environ = {str(d.variable): text for d in WITH_VARIABLE for text in TABLE[d.name].unusable[:1]}
+    environ["INFINIUM_MAX_RETRIES"] = "9" * 100
+    messages = "\n".join(p.message for p in place.load(**environ).problems).replace(str(place.root), "PROJECT")
+    assert NOT_SHOWN not in messages
+    assert messages == snapshot
