@@ -56,8 +56,7 @@ def test_lines_nobody_understands_cost_themselves(tmp_path: Path) -> None:
         b'{"type": 7}\n',
         b"\n",
         b'{"type": "response_item", "payload": {"type": "tomorrows_record"}}\n',
-        b'{"timestamp": 12, "type": "event_msg", "payload": {"type": "token_count", "info": {"total_token_usage": 1}}}'
-        b"\n",
+        b'{"timestamp": 12, "type": "event_msg", "payload": {"type": "token_count", "info": 1}}\n',
         b"[" * 100_000 + b"\n",
     ]
     path.write_bytes(b"".join(line + bad[i % len(bad)] for i, line in enumerate(good)))

@@ -68,7 +68,7 @@ def test_a_transcript_that_never_says_the_end_is_not_waited_for_without_end(mach
     """After ten seconds in which it did not grow, the hooks' own word is taken."""
     transcript = machine.home / "cut.jsonl"
     transcript.write_bytes(b"".join(TURN.transcript.read_bytes().splitlines(keepends=True)[:5]))
-    machine.hook(machine.placed(event("UserPromptSubmit", prompt="x"), transcript), {"PATH": ""})
+    machine.hook(machine.placed(event("UserPromptSubmit", prompt="x"), transcript))
     spool = machine.spools[0]
     machine.commands["Stop"] = machine.commands["UserPromptSubmit"].replace("UserPromptSubmit", "Quiet")
     machine.hook(machine.placed(event("Stop"), transcript))

@@ -40,16 +40,18 @@ def build_app() -> "App":
         help="Trace what Codex does in a project.",
         version=VERSION,
         result_action="return_value",
+        default_parameter=Parameter(show_default=False),
     )
     AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
-    HowMany = Annotated[int, Parameter(name=["--count", "-n"], help="How many, the newest first.")]
+    HowMany = Annotated[int, Parameter(name=["--count", "-n"], show_default=True, help="How many, the newest first.")]
 
     @app.command
     def init(
         *,
         agent_id: Annotated[str | None, Parameter(help="The agent's UUID.")] = None,
         agent_secret: Annotated[
-            str | None, Parameter(help="The agent's secret; '-' reads it from standard input.")
+            str | None,
+            Parameter(allow_leading_hyphen=True, help="The agent's secret; '-' reads it from standard input."),
         ] = None,
         base_url: Annotated[str | None, Parameter(help="The API's address, or 'local'.")] = None,
         granularity: Annotated[

@@ -17,9 +17,9 @@ def run(ctx: CommandContext) -> Result:
     """Settings with their sources, the hooks in the file, the queue, the last trace and error. Asks nobody."""
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     root = settings.project.root if settings.project else project_root(ctx.cwd, home_directory(ctx.environ))
-    lines = [f"Project      {root}{_state(settings)}"]
+    lines = [f"{'project':<24} {root}{_state(settings)}"]
     if settings.project and settings.project.via_worktree:
-        lines.append(f"             found from the linked worktree {settings.project.via_worktree}")
+        lines.append(f"{'':<24} found from the linked worktree {settings.project.via_worktree}")
     lines += [f"{setting.name:<24} {setting}" for setting in _settings(settings) if _worth_showing(setting)]
     lines.append(f"{'secret':<24} {_secret(settings, ctx)}")
     hooks, events = _hooks(ctx)

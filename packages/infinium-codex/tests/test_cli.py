@@ -1,0 +1,187 @@
+"""The command line as its user meets it: help, results, errors in two lines, JSON for programs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from infinium_codex.version import VERSION
+from machine import Machine
+from syrupy.assertion import SnapshotAssertion
+
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+COMMANDS = ("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def placeless(machine: Machine, text: str) -> str:
+    """A text without this run's directories."""
+    return text.replace(str(machine.root), "<root>")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), *((command,) for command in COMMANDS)], ids=lambda given: "-".join(given) or "-"
+)
+def test_help(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
+    done = machine.run(*arguments, "--help", environ={"COLUMNS": "100", "NO_COLOR": "1"})
+    assert done.returncode == 0
+    assert done.stdout == snapshot
+
+
+def test_version(machine: Machine) -> None:
+    assert machine.run("--version").stdout.strip() == VERSION
+
+
+def test_the_start_imports_nothing_heavy() -> None:
+    """What a command needs is imported when it runs: `--help` and `status` come at once."""
+    code = (
+        "import sys; from infinium_codex.cli import build_app; build_app();"
+        "heavy = ('niquests', 'keyring', 'structlog', 'infinium_transport', 'rich.console');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_command_that_fails_says_what_and_what_to_do_in_two_lines(
+    machine: Machine, snapshot: SnapshotAssertion
+) -> None:
+    done = machine.run("pause")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert placeless(machine, done.stderr) == snapshot
+    as_json = machine.json("pause")
+    assert {name: as_json[name] for name in ("schema", "ok", "exit_code")} == {"schema": 1, "ok": False, "exit_code": 1}
+    assert set(as_json) == {"schema", "ok", "exit_code", "error", "hint"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("init", "--no-interactive"),
+        ("init", "--no-interactive", "--agent-id", "me"),
+        ("init", "--no-interactive", "--base-url", "ftp://x", "--agent-id", AGENT),
+        ("init", "--no-interactive", "--agent-id", AGENT, "--agent-secret", ""),
+        ("show", "abc"),
+        ("uninstall",),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_done_is_told(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
+    if arguments == ("uninstall",):
+        machine.set_up()
+    done = machine.run(*arguments)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert placeless(machine, done.stderr) == snapshot
+
+
+def test_init_is_idempotent_byte_for_byte(machine: Machine) -> None:
+    machine.set_up("--gitignore")
+    files = [path for path in machine.home.rglob("*") if path.is_file()]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+    machine.set_up("--gitignore")
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files} == before
+
+
+def test_init_writes_what_it_says(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    done = machine.run("init", "--no-interactive", "--local")
+    assert placeless(machine, done.stdout) == snapshot
+    assert machine.config.stat().st_mode & 0o777 == 0o600
+    assert json.loads(machine.config.read_text()) == {
+        "base_url": "local",
+        "flush_on_stop": True,
+        "flush_on_session_end": False,
+    }
+
+
+def test_init_keeps_what_the_project_had(machine: Machine) -> None:
+    """A re-run changes what it is told, and nothing else; keys of other connectors stay."""
+    machine.set_up("--granularity", "both")
+    file = json.loads(machine.config.read_text()) | {"claude": {"x": 1}, "paused": True}
+    machine.config.write_text(json.dumps(file))
+    machine.set_up()
+    assert json.loads(machine.config.read_text()) == file
+
+
+def test_a_hooks_file_that_is_not_json_is_left_alone(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    machine.hooks.parent.mkdir()
+    machine.hooks.write_text('{"hooks": {')
+    done = machine.run("init", "--local", "--no-interactive")
+    assert done.returncode == 1
+    assert placeless(machine, done.stderr) == snapshot
+    assert machine.hooks.read_text() == '{"hooks": {'
+    assert not machine.config.exists()
+
+
+def test_an_address_a_repository_brought_along_has_to_be_approved(
+    machine: Machine, snapshot: SnapshotAssertion
+) -> None:
+    """A cloned project must not get the secret by naming an address of its own."""
+    machine.config.parent.mkdir()
+    machine.config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example/v1"}))
+    environ = {"INFINIUM_AGENT_SECRET": "sesame"}
+    done = machine.run("init", "--no-interactive", environ=environ)
+    assert done.returncode == 2
+    assert placeless(machine, done.stderr) == snapshot
+    assert "was never approved" in machine.run("status", environ=environ).stdout
+    said = machine.run("init", "--no-interactive", "--base-url", "https://elsewhere.example/v1", environ=environ)
+    assert said.returncode == 0
+    assert "was never approved" not in machine.run("status", environ=environ).stdout
+
+
+def test_without_a_keyring_init_says_how_the_worker_gets_the_secret(machine: Machine) -> None:
+    """The secret, given on standard input, ends up in no file."""
+    environ = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    done = machine.run(
+        "init", "--no-interactive", "--agent-id", AGENT, "--agent-secret", "-", stdin="sesame-4711\n", environ=environ
+    )
+    assert done.returncode == 0
+    assert "Set INFINIUM_AGENT_SECRET in the environment Codex runs in" in done.stdout
+    files = [path for path in machine.root.rglob("*") if path.is_file()]
+    assert [path for path in files if b"sesame-4711" in path.read_bytes()] == []
+
+
+def test_status(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    machine.set_up()
+    assert placeless(machine, machine.run("status", environ={"INFINIUM_TIMEOUT": "abc"}).stdout) == snapshot
+
+
+def test_uninstall_takes_ours_and_leaves_the_rest(machine: Machine) -> None:
+    machine.hooks.parent.mkdir()
+    users = '{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]}}'
+    machine.hooks.write_text(users)
+    machine.set_up()
+    assert machine.run("uninstall", "--yes").returncode == 0
+    assert json.loads(machine.hooks.read_text()) == json.loads(users)
+    assert not machine.config.parent.exists()
+    assert "nothing to remove" in machine.run("uninstall", "--yes").stdout
+
+
+def test_hooks_work_from_any_directory_and_with_a_bare_path(machine: Machine) -> None:
+    """A desktop app starts Codex with a PATH of its own; a user starts it in a subdirectory."""
+    machine.set_up()
+    below = machine.project / "sub" / "dir"
+    below.mkdir(parents=True)
+    for name in ("UserPromptSubmit", "Stop"):
+        payload = {
+            "session_id": "s",
+            "turn_id": "t",
+            "hook_event_name": name,
+            "cwd": str(below),
+            "prompt": "from below",
+        }
+        done = subprocess.run(
+            ["/bin/sh", "-c", machine.commands[name]],
+            input=json.dumps(payload).encode(),
+            capture_output=True,
+            cwd=below,
+            env={"HOME": str(machine.home), "TMPDIR": str(machine.tmp), "PATH": "/nowhere"},
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [trace["input_summary"] for trace in machine.traces()] == ["from below"]
