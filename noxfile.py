@@ -30,7 +30,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "nox", *TEST_TOOLS, *_editable(PACKAGES))
+    session.install("mypy>=1.18", "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
         found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
@@ -92,10 +92,6 @@ def lock(session: nox.Session) -> None:
     """Write poetry.lock anew."""
     session.install("poetry>=2.1", "poetry-plugin-pypi-mirror")
     session.run("poetry", "lock", env={"POETRY_PYPI_MIRROR_URL": _index(session)})
-
-
-def _editable(packages: tuple[str, ...]) -> list[str]:
-    return [part for package in packages for part in ("-e", f"./packages/{package}")]
 
 
 def _index(session: nox.Session) -> str:

@@ -133,8 +133,10 @@ class Sandbox:
         return found
 
     def wait_until_idle(self) -> None:
-        """Wait until no worker runs."""
-        wait_for(lambda: not self.workers(), "the workers to end")
+        """Wait until no worker runs. A process has no name yet for a moment after its start, so look twice."""
+        for _ in range(2):
+            wait_for(lambda: not self.workers(), "the workers to end")
+            time.sleep(0.05)
 
 
 def wait_for(find: Callable[[], T], what: str, seconds: float = WAIT_SECONDS) -> T:

@@ -104,11 +104,13 @@ class Machine:
         return {**payload, "cwd": str(self.project), "transcript_path": path}
 
     def wait_until_idle(self) -> None:
-        """Wait until no worker runs here."""
+        """Wait until no worker runs here. A process has no name yet for a moment after its start, so look twice."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while self._workers():
+        idle = 0
+        while idle < 2:
             assert time.monotonic() < deadline, "a worker goes on and on"
-            time.sleep(0.02)
+            idle = 0 if self._workers() else idle + 1
+            time.sleep(0.03)
 
     def traces(self) -> list[dict[str, Any]]:
         """The local traces, oldest first."""

@@ -1,78 +1,97 @@
 """A payload as bytes that fit the API's limit: what has to go is the middle of the steps, and the trace says so."""
 
 import json
+import math
 
 MAX_BODY_BYTES = 1_048_576
 _HEAVY = ("input_preview", "output_preview", "tool_call", "metadata")
+_NOTE = 512
+"""Bytes to spare for the words on what was left out."""
+_ROUNDS = (10_000, 2_000, 400, 80, 16, 2)
+_SHORTEST_TEXT = 200
+_FEWEST_FIELDS = 64
 
 
 def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES) -> bytes:
     """Compact UTF-8 JSON of at most `limit` bytes; the same payload gives the same bytes.
 
-    Steps without an error lose their previews, then go altogether, from the middle outwards; errors, totals and the
-    first and last steps stay longest. Raises ValueError only if the frame of the payload alone is too large.
+    Steps lose their previews, then single model calls go, then steps, from the middle outwards and those with an error
+    last; the first and the last step, the errors and the totals stay. If that is not enough, lists and texts are
+    shortened wherever they are. Raises ValueError only for a limit too small for the shortest of that.
     """
     body = _dump(payload)
     if len(body) <= limit:
         return body
-    steps = [dict(step) for step in _list(payload.get("steps"))]
-    order = _from_the_middle(len(steps))
-    thinned = 0
-    excess = len(body) - limit + 256
-    for index in order:
-        if excess <= 0:
+    payload, left_out = _without_middle(payload, len(body) - limit + _NOTE)
+    body = _dump(_noted(payload, left_out))
+    for most in _ROUNDS:
+        if len(body) <= limit:
             break
-        if "error" not in steps[index]:
-            before = len(_dump(steps[index]))
-            steps[index] = {name: value for name, value in steps[index].items() if name not in _HEAVY}
-            excess -= before - len(_dump(steps[index]))
-            thinned += 1
-    dropped: set[int] = set()
-    for index in [i for i in order if "error" not in steps[i]] + [i for i in order if "error" in steps[i]]:
-        if excess <= 0:
-            break
-        excess -= len(_dump(steps[index])) + 1
-        dropped.add(index)
-    kept = [step for index, step in enumerate(steps) if index not in dropped]
-    fitted = _noted({**payload, "steps": kept}, thinned, len(dropped))
-    body = _dump(fitted)
-    return body if len(body) <= limit else _dump_frame(fitted, limit)
-
-
-def _dump_frame(payload: dict[str, object], limit: int) -> bytes:
-    """The last resort: no steps, and of calls and errors as many as fit."""
-    errors = _list(payload.get("errors"))
-    frame = {**payload, "steps": [], "errors": [], "llm_usage": _without_calls(payload.get("llm_usage"))}
-    for name in ("input_summary", "output_summary", "expected_outcome"):
-        if len(body := _dump(frame)) > limit:
-            frame.pop(name, None)
-    room = limit - len(body := _dump(frame))
-    kept = []
-    for error in errors:
-        room -= len(_dump(error)) + 1
-        if room < 0:
-            break
-        kept.append(error)
-    body = _dump(frame | {"errors": kept})
+        shorter = _shortened(payload, most)
+        body = _dump(_noted(shorter if isinstance(shorter, dict) else {}, left_out | {"shortened_to": most}))
     if len(body) > limit:
         raise ValueError(f"the payload's frame alone has {len(body):,} bytes, the limit is {limit:,}")
     return body
 
 
-def _noted(payload: dict[str, object], thinned: int, dropped: int) -> dict[str, object]:
+def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, object], dict[str, int]]:
+    """The payload about `excess` bytes smaller, as far as steps and model calls yield that, and what was left out."""
+    steps = [dict(step) for step in _list(payload.get("steps"))]
+    order = sorted(_from_the_middle(len(steps)), key=lambda index: "error" in steps[index])
+    thinned: set[int] = set()
+    for index in order:
+        if excess <= 0:
+            break
+        before = len(_dump(steps[index]))
+        steps[index] = {name: value for name, value in steps[index].items() if name not in _HEAVY}
+        excess -= before - len(_dump(steps[index]))
+        thinned.add(index)
+    usage = _dict(payload.get("llm_usage"))
+    calls = _list(usage.get("calls")) if excess > 0 else []
+    if calls:
+        excess -= len(_dump(calls))
+        payload = {**payload, "llm_usage": {name: value for name, value in usage.items() if name != "calls"}}
+    dropped: set[int] = set()
+    for index in order:
+        if excess <= 0:
+            break
+        if 0 < index < len(steps) - 1:
+            excess -= len(_dump(steps[index])) + 1
+            dropped.add(index)
+    kept = [step for index, step in enumerate(steps) if index not in dropped]
+    left_out = {"steps_left_out": len(dropped), "steps_thinned": len(thinned - dropped), "calls_left_out": len(calls)}
+    return ({**payload, "steps": kept} if steps else payload), left_out
+
+
+def _shortened(value: object, most: int) -> object:
+    """The value with lists of at most `most` entries (their ends), and texts of about as many characters."""
+    if isinstance(value, str):
+        longest = max(most, _SHORTEST_TEXT)
+        return value if len(value) <= longest else f"{value[:longest]}… [+{len(value) - longest:,} characters]"
+    if isinstance(value, list):
+        ends = value if len(value) <= most else [*value[: most // 2], *value[-(most // 2) :]]
+        return [_shortened(item, most) for item in ends]
+    if isinstance(value, dict):
+        fields = list(value.items())[: max(most, _FEWEST_FIELDS)]
+        return {name: _shortened(item, most) for name, item in fields}
+    return value
+
+
+def _noted(payload: dict[str, object], left_out: dict[str, int]) -> dict[str, object]:
     """Say in the trace's warnings and tags what was left out."""
-    what = f"To fit the size limit, {dropped:,} steps were left out and {thinned:,} lost their previews."
+    what = (
+        f"To fit the size limit, {left_out['steps_left_out']:,} steps and {left_out['calls_left_out']:,} model calls"
+        f" were left out and {left_out['steps_thinned']:,} steps lost their previews."
+    )
+    if most := left_out.get("shortened_to"):
+        what += f" Lists were shortened to {most:,} entries, texts to {max(most, _SHORTEST_TEXT):,} characters."
     sections = dict(_dict(payload.get("sections")))
     general = dict(_dict(sections.get("general")))
     sections["general"] = general | {"warnings": [*_list(general.get("warnings")), what]}
     environment = dict(_dict(payload.get("environment")))
-    tags = _dict(environment.get("custom_tags"))
-    environment["custom_tags"] = {**tags, "steps_left_out": str(dropped), "steps_thinned": str(thinned)}
+    numbers = {name: str(number) for name, number in left_out.items() if number}
+    environment["custom_tags"] = {**_dict(environment.get("custom_tags")), **numbers}
     return {**payload, "sections": sections, "environment": environment}
-
-
-def _without_calls(usage: object) -> dict[str, object]:
-    return {name: value for name, value in _dict(usage).items() if name != "calls"}
 
 
 def _from_the_middle(count: int) -> list[int]:
@@ -81,7 +100,24 @@ def _from_the_middle(count: int) -> list[int]:
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def _finite(value: object) -> object:
+    """The value without the numbers JSON has no word for."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items() if not _nameless(item)}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value if not _nameless(item)]
+    return value
+
+
+def _nameless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _list(value: object) -> list[dict[str, object]]:

@@ -25,8 +25,13 @@ from infinium_trace.session import (
 )
 
 MAX_NAME = 500
+MAX_DESCRIPTION = 10_000
 MAX_DURATION_SECONDS = 86_400.0
 _NAME = 80
+_MARK = 40
+"""Room for a preview's mark."""
+_LAST_MS = 253_402_300_799_000
+"""The last second of the year 9999."""
 _ERROR_LINE = 300
 
 Payload = dict[str, object]
@@ -88,9 +93,9 @@ class _Writer:
         words = [turn.last_message for turn in turns if turn.last_message]
         body = _present(
             name=title[:MAX_NAME],
-            description=description,
+            description=_within(description, MAX_DESCRIPTION),
             current_datetime=_iso(ended),
-            duration=min(sum(turn.duration_ms or 0.0 for turn in turns) / 1000, MAX_DURATION_SECONDS),
+            duration=min(max(sum(turn.duration_ms or 0.0 for turn in turns) / 1000, 0.0), MAX_DURATION_SECONDS),
             input_summary=prompt,
             output_summary=self.short("\n\n".join(words), self.limits.output_summary) if words else None,
             expected_outcome={"task_objective": prompt} if prompt else None,
@@ -181,7 +186,8 @@ class _Writer:
     def _tool_description(self, call: ToolCall) -> str:
         command = call.arguments.get("command") if isinstance(call.arguments, Mapping) else None
         if isinstance(command, str) and not self.context.metadata_only:
-            return preview(self.redactor.text(command).strip().splitlines()[0] if command.strip() else call.tool, _NAME)
+            lines = clean(self.redactor.text(command)).strip().splitlines()
+            return preview(lines[0], _NAME) if lines else call.tool
         if call.changes:
             return f"{call.tool}: {', '.join(_relative(change.path, self.cwd) for change in call.changes)}"[:MAX_NAME]
         return call.tool
@@ -231,7 +237,7 @@ class _Writer:
         )
 
     def _sections(self, turns: tuple[Turn, ...], started: int, ended: int) -> Payload:
-        files = _files(turns)
+        files = _files(turns, self.session.cwd)
         languages = languages_of(files)
         tools = Counter(call.tool for turn in turns for call in turn.tool_calls)
         warnings = [
@@ -252,6 +258,7 @@ class _Writer:
     def _environment(self, turns: tuple[Turn, ...], tags: Mapping[str, str]) -> Payload:
         session, context = self.session, self.context
         usage = sum((turn.usage for turn in turns), TokenUsage())
+        told = any(turn.calls for turn in turns)
         last = turns[-1] if turns else None
         custom = _present(
             session=context.session_id,
@@ -262,8 +269,8 @@ class _Writer:
             permission_mode=(last.permission_mode if last else None) or session.permission_mode,
             models=", ".join(_models(turns)),
             originator=session.originator,
-            cached_tokens=str(usage.cached),
-            reasoning_tokens=str(usage.reasoning),
+            cached_tokens=str(usage.cached) if told else None,
+            reasoning_tokens=str(usage.reasoning) if told else None,
             first_token_ms=str(last.first_token_ms) if last and last.first_token_ms is not None else None,
             sources=", ".join(sorted(session.sources)),
             os=context.os,
@@ -302,12 +309,12 @@ def _turn_error(turn: Turn, reason: str) -> Payload:
     return {"error_type": kind, "message": preview(reason, _ERROR_LINE), "recoverable": True}
 
 
-def _files(turns: tuple[Turn, ...]) -> list[str]:
-    """Paths of the changed files, below their turn's directory without it."""
+def _files(turns: tuple[Turn, ...], cwd: str | None) -> list[str]:
+    """Paths of the changed files, below their turn's directory (or the session's `cwd`) without it."""
     found: dict[str, None] = {}
     for turn in turns:
         for change in turn.changes:
-            found.setdefault(_relative(change.moved_to or change.path, turn.cwd))
+            found.setdefault(_relative(change.moved_to or change.path, turn.cwd or cwd))
     return sorted(found)
 
 
@@ -352,7 +359,13 @@ def _ms(duration: float | None) -> float | int | None:
     return int(rounded) if rounded.is_integer() else rounded
 
 
+def _within(text: str, limit: int) -> str:
+    """The text, or its beginning with a mark, in `limit` characters."""
+    return text if len(text) <= limit else preview(text, limit - _MARK)
+
+
 def _iso(epoch_ms: int) -> str:
+    epoch_ms = min(max(epoch_ms, 0), _LAST_MS)  # a record may date itself anywhere
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

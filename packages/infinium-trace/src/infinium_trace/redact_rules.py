@@ -7,6 +7,7 @@ or possessive and last, and no repeat holds another (`tests/test_redact_linear.p
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from functools import cache
 
 _W = "[A-Za-z0-9_-]"  # base64url
@@ -54,7 +55,7 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
         r"[A-Za-z0-9_.-]{20,}+",
     ),
     ("grafana-token", "glc_ glsa_", r"[A-Za-z0-9+/_=]{32,}+"),
-    ("grafana-token", "eyJrIjoi", r"[A-Za-z0-9+/=]{60,}+(?![._-])"),
+    ("grafana-token", "eyJrIjoi", r"[A-Za-z0-9+/=]{60,600}+(?![._-])"),
     ("groq-key", "gsk_", rf"{_A}{{40,}}+"),
     ("heroku-key", "HRKU-", rf"{_W}{{36,}}+"),
     ("huggingface-token", "hf_ api_org_", rf"{_A}{{34,}}+"),
@@ -104,8 +105,8 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("vercel-token", "vcp_ vci_ vca_ vcr_ vck_", rf"{_A}{{24,}}+"),
     ("xai-key", "xai-", rf"{_A}{{60,}}+"),
     ("discord-token", "M N O", rf"{_W}{{23,27}}+\.{_W}{{6}}\.{_W}{{27,}}+"),
-    ("jwt", "eyJ", rf"{_W}{{10,4000}}+\.eyJ{_W}{{8,8000}}+\.{_W}*+"),
-    ("jwe", "eyJ", rf"{_W}{{10,4000}}+\.{_W}{{0,2000}}+\.{_W}{{12,24}}+\.{_W}{{2,16000}}+\.{_W}{{16,}}+"),
+    ("jwt", "eyJ", rf"(?<![_-]eyJ){_W}{{10,4000}}+\.eyJ{_W}{{8,8000}}+\.{_W}*+"),
+    ("jwe", "eyJ", rf"(?<![_-]eyJ){_W}{{10,4000}}+\.{_W}{{0,2000}}+\.{_W}{{12,24}}+\.{_W}{{2,16000}}+\.{_W}{{16,}}+"),
 )
 """Keys that say by their beginning what they are."""
 
@@ -121,7 +122,7 @@ ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
     (
         "mailchimp-key",
         b"-us",
-        33,
+        32,
         rf"(?<!{_A})[0-9a-f]{{32}}-us\d{{1,2}}(?!{_A})",
     ),
     ("mysql-password", b"mysql", 0, r"(?i:mysql)[^\n]{0,120}?[ \t]-p([^\s\"'-][^\s\"']{2,}+)"),
@@ -143,8 +144,12 @@ ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
     ("terraform-token", b".atlasv1.", 14, rf"{_A}{{14}}\.atlasv1\.{_W}{{40,}}+"),
     ("url-password", b"://", 0, r"://[^\s/?#:@\"'<>\\`]{0,128}+:([^\s/?#\"'<>\\`]{1,256})@"),
     ("url-token", b"://", 0, r"://([A-Za-z0-9_.-]{20,256}+)@"),
-    ("curl-password", b" -u", 0, r" -u[ \t]{0,2}+[\"']?[^\s:\"'$]{1,128}+:([^\s\"']{3,}+)"),
-    ("curl-password", b"--user", 0, r"--user[ \t=]{1,2}+[\"']?[^\s:\"'$]{1,128}+:([^\s\"']{3,}+)"),
+    (
+        "curl-password",
+        b"curl",
+        0,
+        r"(?i:curl)(?:\\\n|[^\n]){0,400}?[ \t]-(?:u|U|-user|-proxy-user)[ \t=]{0,2}+[\"']?[^\s:\"'$]{1,99}+:([^\s\"']{3,}+)",
+    ),
     ("basic-auth", b"basic", 0, r"(?i:basic)(?:[ \t]|%20){1,4}+([A-Za-z0-9+/_-]{8,}+={0,2})"),
     ("docker-auth", b"auth", 0, r"auth\\{0,3}\"[ \t]{0,4}+:[ \t]{0,4}+\\{0,3}\"([A-Za-z0-9+/]{8,}+={0,2})"),
     ("putty-key", b"private-lines:", 0, r"(?i:private-lines):[ \t]{1,4}+\d{1,3}\s{1,4}+([A-Za-z0-9+/=\s]{40,}+)"),
@@ -168,19 +173,26 @@ NAME_WORDS: dict[bytes, str] = {
 _QUOTE = r"(?P<esc>\\{0,3})(?P<quote>[\"'`])"
 ASSIGNMENT = (
     # the end of the name
-    r"(?i:passw(?:or)?d|passphrase|pwd|_pass|secret(?:[_-]?(?:access)?[_-]?key)?|token|key|credentials?|authorization|cookie)"
-    r"(?:_?\d{1,2})?(?![A-Za-z0-9_-])"
+    r"(?P<word>(?i:passw(?:or)?d|passphrase|pwd|_pass|secret(?:[_-]?(?:access)?[_-]?key)?|token|key|credentials?"
+    r"|authorization|cookie)(?:_?\d{1,2})?)(?![A-Za-z0-9_-])"
     # what closes the name, and what ties it to the value
     r"[\"'\\\])]{0,5}+[ \t]{0,24}+"
-    r"(?:(?P<tie>=>|:=|\?=|:[ ]?[A-Za-z]{1,20}[ ]?=(?!=)|=(?![=>~])|:(?![:=]))[ \t]{0,24}+|(?P<flag>[ \t]{1,4}+)|(?P<tag>>))"
+    r"(?:(?P<tie>=>|:=|\?=|:[ ]?[A-Za-z]{1,20}[ ]?=(?!=)|=(?![=>~])|:(?![:=]))[ \t]{0,24}+"
+    r"|(?P<pair>(?:\\n|[,\s]){0,40}+[\"'\\]{0,4}(?i:value)[\"'\\]{0,4}+[ ]?[:=][ \t]{0,8}+)"
+    r"|(?P<flag>(?<=[ \t]))|(?P<tag>>))"
     # the value, in quotes or bare
-    r"(?:[rbufRBUF@]{0,2}" + _QUOTE + r"(?P<quoted>[^\"'`\r\n\\]{1,4096}+)|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{1,4096}+))"
+    r"(?:[rbufRBUF@]{0,2}" + _QUOTE + r"(?P<quoted>[^\"'`\r\n\\]{1,4096}+)"
+    r"|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{1,4096}+))"
 )
-"""`NAME = value` in any of the ways code, shells, headers, YAML, JSON and XML write it, from the last word of the name."""
+"""`NAME = value` as code, shells, headers, YAML, JSON and XML write it, from the last word of the name."""
 
 PEM_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 PEM_END = r"-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
-PEM_BODY = r"[A-Za-z0-9+/=\s\\]{32,}+"
+PEM_BODY = (
+    # the rest of the begin's line; headers; whole lines; what is left of the last one
+    r"(?:[\s\\nr\"'+,]{0,40}+[A-Za-z][A-Za-z-]{2,24}:[ ][^\r\n\\]{0,200}+){0,6}+"
+    r"(?:[\s\\nr\"',>|#]{0,40}+[A-Za-z0-9+/=]{24,}+)++(?:(?:\s|\\n|\\r){1,8}+[A-Za-z0-9+/=]{1,76}+(?=\s{0,4}\Z|(?<==)))?"
+)
 PEM_SOLID = r"[A-Za-z0-9+/=]{24}"
 
 GENERIC_KINDS = (
@@ -193,6 +205,7 @@ GENERIC_KINDS = (
     "api-key",
     "authorization",
     "cookie",
+    "nested",
 )
 KINDS: tuple[str, ...] = tuple(
     sorted({*GENERIC_KINDS, *(kind for kind, *_ in PROVIDERS), *(kind for kind, *_ in ANCHORED)})
@@ -200,21 +213,34 @@ KINDS: tuple[str, ...] = tuple(
 
 # A key's name is common in code (`key`, `sort_key`, `cache_key`): only these make it the name of a secret.
 _SECRET_KEYS = (
-    "api access secret private account storage auth signing encryption master shared sharedaccess agent app consumer "
-    "service_role service webhook deploy subscription functions license admin client write ingest live test"
-).split()
-_NOT_SECRET_KEYS = (
-    "public",
-    "cache",
-    "sort",
-    "primary",
-    "foreign",
-    "partition",
-    "host",
-    "group",
-    "range",
-    "index",
-    "idempotency",
+    "api",
+    "access",
+    "secret",
+    "private",
+    "account",
+    "storage",
+    "auth",
+    "signing",
+    "encryption",
+    "master",
+    "shared",
+    "sharedaccess",
+    "agent",
+    "app",
+    "consumer",
+    "servicerole",
+    "service",
+    "webhook",
+    "deploy",
+    "subscription",
+    "functions",
+    "license",
+    "admin",
+    "client",
+    "write",
+    "ingest",
+    "live",
+    "test",
 )
 _NOT_SECRET_TOKENS = (
     "next",
@@ -234,6 +260,7 @@ _PLACEHOLDER = re.compile(
     r"[$<{]|%[({sd]|\*{3}|[xX]{4}|\.{3}|…|\[redacted|(?i:your|insert|enter|replace|placeholder|changeme|env[:.]|process\.env"
     r"|os\.|secrets\.|none$|null$|nil$|true$|false$|undefined$|example$|dummy$|string$|required$)"
 )
+_EXAMPLE = re.compile(r"[xX]{6}|\*{4}|\.{3}|0{12}|(?i:example)")
 _PATHLIKE = re.compile(r"(?:[A-Za-z]:\\|~?/[\w.-]+/|\./)")
 _DOTTED = re.compile(r"[A-Za-z_]\w{0,60}(?:(?:\.|->|::)[A-Za-z_]\w{0,60}){1,8}+[.!?]?\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_]+\d{0,3}\Z")
@@ -266,6 +293,24 @@ def is_placeholder(value: str) -> bool:
     return _PLACEHOLDER.match(value) is not None or len(set(value)) < 3
 
 
+def is_example(value: str) -> bool:
+    """Whether the body of a key is filled in (`xxxxxxxx`, `EXAMPLE`), as documentation shows it."""
+    return _EXAMPLE.search(value) is not None or len(set(value)) < 6
+
+
+def has_letters_and_digits(value: str) -> bool:
+    """Whether a value mixes both, as words and numbers do not."""
+    return any(c.isalpha() for c in value) and any(c.isdigit() for c in value)
+
+
+def header_is_secret(value: str) -> bool:
+    """Whether the value of an Authorization or Cookie header carries something drawn, and not words."""
+    return any(
+        len(part) >= 8 and has_letters_and_digits(part) and not is_placeholder(part)
+        for part in re.split(r"[ \t=;,]", value)
+    )
+
+
 def name_is_secret(name: str) -> bool:
     """Whether a name (of a key, header, flag, variable) says that its value is secret."""
     plain = name.lower().replace("-", "_").strip("_. ")
@@ -273,7 +318,7 @@ def name_is_secret(name: str) -> bool:
     if joined.endswith("token"):
         return not joined[: -len("token")].endswith(_NOT_SECRET_TOKENS)
     if joined.endswith("key"):
-        return joined[: -len("key")].endswith(tuple(word.replace("_", "") for word in _SECRET_KEYS))
+        return joined[: -len("key")].endswith(_SECRET_KEYS)
     return (
         joined.endswith(
             (
@@ -306,6 +351,8 @@ def value_is_secret(name: str, value: str, *, quoted: bool, whole: bool) -> bool
     """
     if is_placeholder(value) or _PATHLIKE.match(value) or _PLAIN_URL.match(value):
         return False
+    if name.lower().endswith(("pwd", "oldpwd")) and value.startswith(("/", "~")):
+        return False  # the shell's working directory
     if whole:
         return len(value) >= 4 and not _DOTTED.match(value) and not (value.isdigit() and len(value) < 6)
     if not quoted and (_DOTTED.match(value) or _IDENTIFIER.match(value)):
@@ -317,3 +364,26 @@ def value_is_secret(name: str, value: str, *, quoted: bool, whole: bool) -> bool
         special = not value.replace("_", "").replace("-", "").replace(".", "").isalnum()
         return len(value) >= 4 and (digits or (special and letters))
     return len(value) >= 8 and letters and digits
+
+
+def _is_url_password(value: str) -> bool:
+    return not is_placeholder(value) and value.lower() not in ("password", "passwd", "pass", "pw", "secret", "token")
+
+
+def _is_drawn_token(value: str) -> bool:
+    return has_letters_and_digits(value) and not is_placeholder(value) and not is_example(value)
+
+
+CHECKS: dict[str, Callable[[str], bool]] = {
+    "basic-auth": is_basic_credential,
+    "bearer-token": _is_drawn_token,
+    "docker-auth": is_basic_credential,
+    "mysql-password": lambda value: not is_placeholder(value) and re.fullmatch(r"[\d.:]+", value) is None,
+    "presigned-url": _is_drawn_token,
+    "curl-password": _is_url_password,
+    "sshpass-password": _is_url_password,
+    "netrc-password": _is_url_password,
+    "url-password": _is_url_password,
+    "url-token": lambda value: looks_drawn(value) and not is_placeholder(value),
+}
+"""What the secret of an anchored rule must also be; else: no placeholder."""

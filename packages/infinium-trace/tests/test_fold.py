@@ -1,0 +1,430 @@
+"""What a session's events add up to: every fact once, whichever source told it and whenever it arrived."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from infinium_trace import (
+    AssistantSaid,
+    ChangeKind,
+    Compacted,
+    Compaction,
+    Event,
+    EventSource,
+    FileChange,
+    Message,
+    ModelResponded,
+    PermissionRequest,
+    RecordSkipped,
+    SessionEnded,
+    Subagent,
+    SubagentEnded,
+    SubagentStarted,
+    TokenUsage,
+    ToolFinished,
+    ToolStarted,
+    Turn,
+    TurnEnded,
+    TurnStarted,
+    TurnStatus,
+    fold,
+)
+from story import (
+    CWD,
+    FIRST,
+    MODEL,
+    SECOND,
+    START_MS,
+    SUBAGENT_USAGE,
+    THIRD,
+    asking_turn,
+    delegating_turn,
+    hook,
+    interrupted_turn,
+    session_begins,
+    session_ends,
+    told_by,
+    transcript,
+    whole_session,
+    working_turn,
+)
+
+
+def only_turn(events: Sequence[Event]) -> Turn:
+    """The one turn these events make."""
+    (turn,) = fold(events).turns
+    return turn
+
+
+def starts(turn: str = "t", ms: int = 0) -> TurnStarted:
+    return TurnStarted(**hook(ms, turn), prompt="go", cwd=CWD)
+
+
+# Two sources, one fact
+
+
+def test_a_fact_told_by_both_sources_is_counted_once() -> None:
+    turn = only_turn([*session_begins(), *working_turn(), *session_ends()])
+    assert [call.call_id for call in turn.tool_calls] == ["turn-1-call-1", "turn-1-call-2"]
+    assert [type(step).__name__ for step in turn.steps] == ["ToolCall", "Message", "ToolCall"]
+    assert [call.usage for call in turn.calls] == [FIRST, SECOND, THIRD]
+    assert turn.usage == TokenUsage(prompt=13_300, completion=300, cached=11_450, reasoning=104)
+    assert [change.path for change in turn.changes] == [f"{CWD}/src/cart.py"]
+    assert turn.prompt == "Add a cart\nwith a total."
+    assert turn.models == (MODEL,)
+    assert turn.sources == frozenset(EventSource)
+
+
+def test_the_transcripts_exit_code_wins_over_the_hooks_success() -> None:
+    failed, _ = only_turn(working_turn()).tool_calls
+    assert (failed.exit_code, failed.failed) == (3, True)
+
+
+def test_the_transcript_also_wins_when_the_hook_speaks_later_and_says_zero() -> None:
+    failed, _ = only_turn(
+        [
+            *working_turn(),
+            ToolFinished(
+                **hook(9_000, "turn-1"), call_id="turn-1-call-1", exit_code=0, output="fine", duration_ms=7_000.0
+            ),
+        ]
+    ).tool_calls
+    assert (failed.exit_code, failed.failed, failed.duration_ms) == (3, True, 230.417)
+    assert failed.output == "E   no module named cart\n1 failed"
+
+
+def test_a_call_is_failed_without_an_exit_code_when_its_error_is_known() -> None:
+    turn = only_turn(
+        [
+            starts(),
+            ToolStarted(**transcript(10, "t"), call_id="c", tool="no_such_tool"),
+            ToolFinished(**transcript(20, "t"), call_id="c", error="unsupported call: no_such_tool"),
+            TurnEnded(**transcript(30, "t"), status=TurnStatus.COMPLETED),
+        ]
+    )
+    (call,) = turn.tool_calls
+    assert (call.failed, call.error, call.exit_code) == (True, "unsupported call: no_such_tool", None)
+
+
+def test_the_last_message_is_no_step_but_the_ones_before_it_are() -> None:
+    turn = only_turn(working_turn())
+    assert [step.text for step in turn.steps if isinstance(step, Message)] == ["There is no cart yet."]
+    assert turn.last_message == "The cart is there."
+
+
+def test_two_messages_of_the_same_words_are_two() -> None:
+    turn = only_turn(
+        [
+            starts(),
+            AssistantSaid(**transcript(10, "t"), text="Once more.", message_id="m1"),
+            AssistantSaid(**transcript(20, "t"), text="Once more.", message_id="m2"),
+            AssistantSaid(**transcript(20, "t"), text="Once more.", message_id="m2"),
+        ]
+    )
+    assert [step.started_at_ms - START_MS for step in turn.steps] == [10, 20]
+
+
+def test_a_compaction_told_by_both_sources_is_one() -> None:
+    turn = only_turn(asking_turn())
+    assert [step for step in turn.steps if isinstance(step, Compaction)] == [
+        Compaction(started_at_ms=START_MS + 20_100, duration_ms=350.0, trigger="auto")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "duration"), [(EventSource.HOOK, 90.0), (EventSource.TRANSCRIPT, None), (None, 80.0)]
+)
+def test_two_compactions_of_one_turn_are_two(source: EventSource | None, duration: float | None) -> None:
+    events: list[Event] = [starts()]
+    for ms in (100, 500):
+        events += [
+            Compacted(**hook(ms, "t"), phase="started", trigger="manual"),
+            Compacted(**transcript(ms + 80, "t"), phase="finished"),
+            Compacted(**hook(ms + 90, "t"), phase="finished", trigger="manual"),
+        ]
+    told = [event for event in events if source in (None, event.source) or isinstance(event, TurnStarted)]
+    steps = only_turn(told).steps
+    assert [step.duration_ms for step in steps if isinstance(step, Compaction)] == [duration, duration]
+
+
+def test_a_compaction_whose_start_was_not_seen_counts() -> None:
+    steps = only_turn([starts(), Compacted(**hook(90, "t"), phase="finished", trigger="auto")]).steps
+    assert steps == (Compaction(started_at_ms=START_MS + 90, trigger="auto"),)
+
+
+def test_a_permission_request_is_a_step_of_its_turn() -> None:
+    asked = [step for step in only_turn(asking_turn()).steps if isinstance(step, PermissionRequest)]
+    assert [(step.tool, step.arguments) for step in asked] == [("shell", {"command": "git push"})]
+
+
+def test_arguments_of_any_mapping_are_kept() -> None:
+    arguments = MappingProxyType({"path": "a.png"})
+    turn = only_turn([starts(), ToolStarted(**hook(5, "t"), call_id="c", tool="view_image", arguments=arguments)])
+    assert turn.tool_calls[0].arguments == {"path": "a.png"}
+
+
+# Tokens
+
+
+def test_a_repeated_token_record_is_counted_once() -> None:
+    again = [
+        ModelResponded(**transcript(950, "turn-1"), response_id="turn-1-r1", usage=FIRST, model=MODEL),
+        ModelResponded(**transcript(2_800, "turn-1"), response_id="turn-1-r3", usage=THIRD, model=MODEL),
+    ]
+    turn = only_turn([*working_turn(), *again])
+    assert len(turn.calls) == 3
+    assert turn.usage.total == 13_600
+
+
+def test_tokens_belong_to_the_turn_that_spent_them() -> None:
+    first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000)]).turns
+    assert first.usage == second.usage == FIRST + SECOND + THIRD
+
+
+# Subagents
+
+
+def test_a_subagents_work_belongs_to_the_turn_that_spawned_it_and_is_no_turn_of_the_users() -> None:
+    session = fold([*session_begins(), *working_turn(), *delegating_turn(), *interrupted_turn()])
+    assert [turn.id for turn in session.turns] == ["turn-1", "turn-2", "turn-4"]
+    turn = session.turns[1]
+    (subagent,) = (step for step in turn.steps if isinstance(step, Subagent))
+    assert (subagent.agent_id, subagent.agent_type, subagent.duration_ms) == ("agent-7", "explorer", 420.0)
+    assert subagent.last_message == "Two directories."
+    assert subagent.usage == SUBAGENT_USAGE
+    assert turn.prompt == "Look around."
+    assert turn.last_message == "A small shop."
+    assert [call.call_id for call in turn.tool_calls] == ["inner-1"]
+    assert turn.usage == FIRST + SUBAGENT_USAGE, "its tokens count in the turn, once"
+
+
+def test_a_subagent_that_outlives_its_turn_stays_with_it() -> None:
+    late: list[Event] = [
+        ToolStarted(**hook(11_500, "own", "agent-7"), call_id="inner-2", tool="shell", arguments={"command": "wc"}),
+        ToolFinished(**hook(11_600, "own", "agent-7"), call_id="inner-2", output="2"),
+        ModelResponded(**transcript(11_700, "own", "agent-7"), response_id="r", usage=SUBAGENT_USAGE),
+        SubagentEnded(**hook(11_800, "turn-1", "agent-7"), last_message="Two lines."),
+    ]
+    spawn = SubagentStarted(**hook(2_000, "turn-1", "agent-7"), agent_type="worker")
+    first, second = fold([*working_turn(), spawn, *working_turn("turn-2", 11_000), *late]).turns
+    assert [call.call_id for call in first.tool_calls] == ["turn-1-call-1", "turn-1-call-2", "inner-2"]
+    assert [call.call_id for call in second.tool_calls] == ["turn-2-call-1", "turn-2-call-2"]
+    assert second.usage == FIRST + SECOND + THIRD
+
+
+def test_a_subagent_heard_of_late_belongs_to_the_turn_its_start_names() -> None:
+    late = SubagentStarted(**hook(11_500, "turn-1", "agent-7"), agent_type="worker")
+    first, second = fold([*working_turn(), *working_turn("turn-2", 11_000), late]).turns
+    assert [step.agent_type for step in first.steps if isinstance(step, Subagent)] == ["worker"]
+    assert not any(isinstance(step, Subagent) for step in second.steps)
+
+
+def test_the_end_of_a_subagents_turn_ends_no_turn_of_the_users() -> None:
+    events = [event for event in delegating_turn() if not (isinstance(event, TurnEnded) and event.agent_id is None)]
+    turn = only_turn(events)
+    assert (turn.status, turn.ended_at_ms, turn.last_message) == (TurnStatus.RUNNING, None, None)
+
+
+# How turns end
+
+
+def test_an_interrupted_turn_keeps_what_it_did() -> None:
+    turn = only_turn(interrupted_turn())
+    assert (turn.status, turn.reason, turn.duration_ms) == (TurnStatus.INTERRUPTED, "interrupted", 998.0)
+    (call,) = turn.tool_calls
+    assert (call.finished, call.ended_at_ms, call.duration_ms, call.failed) == (False, None, None, False)
+
+
+@pytest.mark.parametrize("status", [TurnStatus.FAILED, TurnStatus.INTERRUPTED])
+def test_a_turn_that_failed_and_then_completed_has_failed(status: TurnStatus) -> None:
+    turn = only_turn(
+        [
+            starts(),
+            TurnEnded(**transcript(50, "t"), status=status, reason="stream closed"),
+            TurnEnded(**transcript(60, "t"), status=TurnStatus.COMPLETED),
+        ]
+    )
+    assert (turn.status, turn.reason) == (status, "stream closed")
+
+
+def test_a_turn_never_seen_to_end_is_still_running() -> None:
+    turn = only_turn([event for event in working_turn() if not isinstance(event, TurnEnded)])
+    assert (turn.status, turn.ended_at_ms, turn.duration_ms) == (TurnStatus.RUNNING, None, None)
+    assert len(turn.tool_calls) == 2
+    assert len([step for step in turn.steps if isinstance(step, Message)]) == 2, "no word of it is known to be the last"
+
+
+def test_a_turn_lasts_as_long_as_the_agent_measured() -> None:
+    turn = only_turn(working_turn())
+    assert (turn.duration_ms, turn.first_token_ms) == (2_507.0, 610)
+    assert (turn.started_at_ms, turn.ended_at_ms) == (START_MS + 100, START_MS + 2_711)
+
+
+def test_a_stop_hook_that_sends_the_turn_on_makes_it_end_later() -> None:
+    turn = only_turn(
+        [
+            starts(),
+            TurnEnded(**hook(100, "t"), status=TurnStatus.COMPLETED, last_message="Done."),
+            TurnEnded(**hook(900, "t"), status=TurnStatus.COMPLETED, last_message="Now done.", continued_by_hook=True),
+        ]
+    )
+    assert (turn.duration_ms, turn.last_message) == (900.0, "Now done.")
+
+
+def test_what_is_told_after_a_turns_end_still_belongs_to_it() -> None:
+    late = ToolFinished(**transcript(20_000, "a"), call_id="a-call-1", exit_code=4)
+    first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000), late]).turns
+    assert first.tool_calls[0].exit_code == 4
+    assert second.tool_calls[0].exit_code == 3
+    assert first.ended_at_ms == START_MS + 2_611
+
+
+def test_an_event_without_a_turn_belongs_to_the_one_running_then() -> None:
+    said = AssistantSaid(**transcript(10_500), text="Hello.")
+    first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000), said]).turns
+    assert "Hello." not in [step.text for step in first.steps if isinstance(step, Message)]
+    assert "Hello." in [step.text for step in second.steps if isinstance(step, Message)]
+
+
+def test_a_record_without_a_time_does_not_make_the_turn_start_in_1970() -> None:
+    undated = TurnStarted(at_ms=0, source=EventSource.TRANSCRIPT, turn_id="turn-1", effort="high")
+    turn = only_turn([undated, *working_turn()])
+    assert (turn.started_at_ms, turn.effort) == (START_MS + 100, "medium")
+
+
+def test_clocks_that_disagree_make_no_negative_duration() -> None:
+    turn = only_turn(
+        [
+            starts(ms=100),
+            ToolStarted(**hook(150, "t"), call_id="c", tool="shell"),
+            ToolFinished(**transcript(140, "t"), call_id="c", exit_code=0),
+            TurnEnded(**transcript(90, "t"), status=TurnStatus.COMPLETED),
+        ]
+    )
+    assert turn.duration_ms == 0.0
+    assert turn.tool_calls[0].duration_ms == 0.0
+
+
+# Commands in the background
+
+
+def background(*later: Event) -> Turn:
+    return only_turn(
+        [
+            starts(),
+            ToolStarted(**hook(100, "t"), call_id="c", tool="shell", arguments={"command": "npm start"}),
+            ToolFinished(**transcript(400, "t"), call_id="c", output="listening", still_running=True),
+            ToolFinished(**hook(430, "t"), call_id="c", output="listening"),
+            *later,
+        ]
+    )
+
+
+def test_a_command_in_the_background_is_not_finished_though_its_hook_ran() -> None:
+    (call,) = background().tool_calls
+    assert (call.finished, call.exit_code, call.output) == (False, None, "listening")
+
+
+def test_a_later_record_ends_a_command_in_the_background() -> None:
+    ended = ToolFinished(**transcript(5_100, "t"), call_id="c", output="listening\nbye", exit_code=130)
+    (call,) = background(ended).tool_calls
+    assert (call.finished, call.exit_code, call.output) == (True, 130, "listening\nbye")
+    assert call.duration_ms == 5_000.0
+
+
+# One source alone
+
+
+def test_hooks_alone_tell_the_story() -> None:
+    session = fold(told_by(EventSource.HOOK, [*session_begins(), *working_turn(), *session_ends()]))
+    (turn,) = session.turns
+    assert session.sources == frozenset({EventSource.HOOK})
+    assert (session.cwd, session.permission_mode, session.end_reason) == (CWD, "default", "exit")
+    assert (turn.status, turn.prompt, turn.last_message) == (
+        TurnStatus.COMPLETED,
+        "Add a cart\nwith a total.",
+        "The cart is there.",
+    )
+    assert turn.duration_ms == 2_640.0
+    assert turn.calls == ()
+    shell, patch = turn.tool_calls
+    assert (shell.duration_ms, shell.exit_code, shell.finished) == (260.0, None, True)
+    assert [(change.path, change.kind) for change in patch.changes] == [("src/cart.py", ChangeKind.ADDED)]
+
+
+def test_a_transcript_alone_tells_the_story() -> None:
+    session = fold(told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn(), *session_ends()]))
+    (turn,) = session.turns
+    assert session.sources == frozenset({EventSource.TRANSCRIPT})
+    assert (session.client_version, session.provider, session.git_branch) == ("0.169.0", "openai", "main")
+    assert (session.started_at_ms, session.ended_at_ms) == (START_MS - 20, None)
+    assert turn.tool_calls[0].exit_code == 3
+    assert turn.usage.total == 13_600
+    assert turn.duration_ms == 2_507.0
+
+
+def test_no_events_make_an_empty_session() -> None:
+    assert fold([]).turns == ()
+
+
+def test_records_nobody_understood_are_counted_by_kind() -> None:
+    skipped = [RecordSkipped(**transcript(ms), what=what) for ms, what in enumerate(["b", "a", "b"])]
+    session = fold([*skipped, *working_turn()])
+    assert dict(session.skipped) == {"a": 1, "b": 2}
+    assert len(session.turns) == 1
+
+
+def test_a_session_ends_when_it_was_last_seen_to_end() -> None:
+    session = fold([SessionEnded(**hook(900), reason="other"), *session_begins(), SessionEnded(**hook(100))])
+    assert (session.ended_at_ms, session.end_reason) == (START_MS + 900, "other")
+
+
+# Files
+
+
+def changed(*changes: FileChange) -> tuple[FileChange, ...]:
+    calls = [
+        ToolFinished(**transcript(10 + number, "t"), call_id=str(number), changes=[change])
+        for number, change in enumerate(changes)
+    ]
+    return only_turn([starts(), *calls]).changes
+
+
+def test_changes_of_one_file_are_one_entry_with_the_lines_of_all() -> None:
+    added = FileChange(path="a.py", kind=ChangeKind.ADDED, lines_added=10)
+    edited = FileChange(path="a.py", kind=ChangeKind.MODIFIED, lines_added=2, lines_removed=1)
+    assert changed(added, edited) == (FileChange(path="a.py", kind=ChangeKind.ADDED, lines_added=12, lines_removed=1),)
+
+
+def test_a_file_edited_and_then_deleted_is_deleted() -> None:
+    edited = FileChange(path="a.py", kind=ChangeKind.MODIFIED)
+    deleted = FileChange(path="a.py", kind=ChangeKind.DELETED)
+    assert [change.kind for change in changed(edited, deleted)] == [ChangeKind.DELETED]
+
+
+# Order of arrival
+
+
+def keeps_tools_in_order(events: Sequence[Event]) -> list[Event]:
+    """These events, with every tool's starts moved before its finishes and nothing else changed."""
+    of_call: dict[str, list[Event]] = {}
+    for event in events:
+        if isinstance(event, ToolStarted | ToolFinished):
+            of_call.setdefault(event.call_id, []).append(event)
+    for of_one in of_call.values():
+        of_one.sort(key=lambda event: isinstance(event, ToolFinished), reverse=True)
+    return [
+        of_call[event.call_id].pop() if isinstance(event, ToolStarted | ToolFinished) else event for event in events
+    ]
+
+
+@given(st.permutations(whole_session()))
+def test_the_order_of_arrival_does_not_matter(arrived: list[Event]) -> None:
+    assert fold(keeps_tools_in_order(arrived)) == fold(whole_session())
+
+
+@given(st.permutations(working_turn()), st.integers(0, len(working_turn())))
+def test_a_fact_that_arrives_twice_is_the_same_fact(arrived: list[Event], repeated: int) -> None:
+    assert fold([*arrived, *arrived[:repeated]]) == fold(working_turn())

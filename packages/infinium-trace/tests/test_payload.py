@@ -1,0 +1,425 @@
+"""The trace payload of a turn and of a session: what the API is told, and what it never is."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from infinium_trace import (
+    AssistantSaid,
+    ChangeKind,
+    Event,
+    EventSource,
+    FileChange,
+    Limits,
+    ModelResponded,
+    Payload,
+    PermissionAsked,
+    RecordSkipped,
+    Redactor,
+    TokenUsage,
+    ToolFinished,
+    ToolStarted,
+    TraceContext,
+    Turn,
+    TurnEnded,
+    TurnStarted,
+    TurnStatus,
+    fold,
+    session_payload,
+    trace_key,
+    turn_payload,
+)
+from story import (
+    CONTEXT,
+    CWD,
+    LIMITS,
+    MODEL,
+    START_MS,
+    asking_turn,
+    delegating_turn,
+    hook,
+    interrupted_turn,
+    redactor,
+    session_begins,
+    told_by,
+    transcript,
+    whole_session,
+    working_turn,
+)
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+
+@pytest.fixture
+def as_json(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+def traced(
+    events: Sequence[Event], context: TraceContext = CONTEXT, limits: Limits = LIMITS, turn: str | None = None
+) -> dict[str, Any]:
+    """The payload of the last turn of these events, or of the one named."""
+    session = fold(events)
+    chosen = next(found for found in reversed(session.turns) if turn in (None, found.id))
+    return turn_payload(session, chosen, context, limits, redactor())
+
+
+def summed_up(events: Sequence[Event], part: int = 1, turns: Sequence[Turn] | None = None) -> dict[str, Any]:
+    session = fold(events)
+    return session_payload(session, session.turns if turns is None else turns, CONTEXT, LIMITS, redactor(), part=part)
+
+
+def a_turn(*events: Event, prompt: str | None = "Go.", status: TurnStatus = TurnStatus.COMPLETED) -> list[Event]:
+    return [
+        TurnStarted(**hook(0, "t"), prompt=prompt, cwd=CWD, model=MODEL),
+        *events,
+        TurnEnded(**transcript(50_000, "t"), status=status),
+    ]
+
+
+def walk(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in a payload with its path."""
+    yield path, value
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from walk(item, f"{path}.{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from walk(item, f"{path}[{number}]")
+
+
+STORIES: dict[str, list[Event]] = {
+    "working": [*session_begins(), *working_turn()],
+    "delegating": [*session_begins(), *delegating_turn()],
+    "asking": [*session_begins(), *asking_turn()],
+    "interrupted": [*session_begins(), *interrupted_turn()],
+    "hooks alone": told_by(EventSource.HOOK, [*session_begins(), *working_turn()]),
+    "transcript alone": told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()]),
+    "still running": [event for event in working_turn() if not isinstance(event, TurnEnded)],
+}
+
+
+# The whole of it
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_turns_trace(story: str, as_json: SnapshotAssertion) -> None:
+    assert traced(STORIES[story]) == as_json
+
+
+def test_a_turns_trace_without_its_texts(as_json: SnapshotAssertion) -> None:
+    assert traced(STORIES["working"], replace(CONTEXT, redaction="metadata-only")) == as_json
+
+
+def test_a_sessions_summary(as_json: SnapshotAssertion) -> None:
+    assert summed_up(whole_session()) == as_json
+
+
+def test_a_sessions_second_part(as_json: SnapshotAssertion) -> None:
+    session = fold(whole_session())
+    assert summed_up(whole_session(), 2, session.turns[2:]) == as_json
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_absent_values_are_left_out(story: str) -> None:
+    for payload in (traced(STORIES[story]), summed_up(STORIES[story]), summed_up([])):
+        assert [path for path, value in walk(payload) if value is None or value in ("", [], {})] == []
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_it_is_json_and_its_tags_are_texts(story: str) -> None:
+    payload = traced(STORIES[story])
+    assert json.loads(json.dumps(payload, allow_nan=False)) == payload
+    assert {type(tag) for tag in payload["environment"]["custom_tags"].values()} == {str}
+
+
+# Tokens
+
+
+def test_tokens_are_what_the_model_reported() -> None:
+    payload = traced(STORIES["working"])
+    usage = payload["llm_usage"]
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (13_300, 300, 13_600)
+    assert usage["api_calls_count"] == len(usage["calls"]) == 3
+    assert usage["model"] == MODEL
+    assert usage["provider"] == "openai"
+    tags = payload["environment"]["custom_tags"]
+    assert (tags["cached_tokens"], tags["reasoning_tokens"]) == ("11450", "104")
+    assert (
+        "13,300 prompt (11,450 cached) and 300 completion (104 reasoning) tokens in 3 model calls"
+        in (payload["description"])
+    )
+
+
+def test_a_subagents_tokens_are_in_the_total_and_named_in_its_step() -> None:
+    payload = traced(STORIES["delegating"])
+    assert payload["llm_usage"]["prompt_tokens"] == 5_200
+    (step,) = (step for step in payload["steps"] if step["action"] == "subagent")
+    assert step["metadata"] == {"agent_id": "agent-7", "prompt_tokens": 1_000, "completion_tokens": 30}
+    assert [call.get("purpose") for call in payload["llm_usage"]["calls"]] == ["subagent agent-7", None]
+    (inner,) = (step for step in payload["steps"] if step["action"] == "tool_call")
+    assert inner["metadata"]["agent_id"] == "agent-7"
+
+
+def test_tokens_nobody_told_are_absent_not_zero() -> None:
+    payload = traced(STORIES["hooks alone"])
+    assert payload["llm_usage"] == {"model": MODEL}
+    assert not {"cached_tokens", "reasoning_tokens"} & payload["environment"]["custom_tags"].keys()
+    assert payload["sections"]["general"]["warnings"] == [
+        "No transcript: tokens, exit codes and exact durations are not known."
+    ]
+
+
+# Errors
+
+
+def test_a_failed_command_is_an_error_with_its_exit_code() -> None:
+    payload = traced(STORIES["working"])
+    assert payload["errors"] == [
+        {
+            "error_type": "CommandFailed",
+            "message": "shell ended with exit code 3: E   no module named cart",
+            "recoverable": True,
+            "error_code": "3",
+        }
+    ]
+    step = payload["steps"][0]
+    assert step["error"] == payload["errors"][0]
+    assert step["metadata"]["exit_code"] == 3
+    assert step["tool_call"]["error"] == payload["errors"][0]["message"]
+    assert [one["step_number"] for one in payload["steps"] if "error" in one] == [1]
+
+
+def test_a_command_that_succeeded_says_so() -> None:
+    step = next(step for step in traced(STORIES["asking"])["steps"] if step["action"] == "tool_call")
+    assert step["metadata"]["exit_code"] == 0
+    assert "error" not in step
+
+
+def test_a_call_that_failed_without_an_exit_code_says_why() -> None:
+    refused = ToolFinished(**transcript(10, "t"), call_id="c", tool="no_such_tool", error="unsupported call")
+    (error,) = traced(a_turn(refused))["errors"]
+    assert error == {"error_type": "ToolFailed", "message": "unsupported call", "recoverable": True}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(TurnStatus.FAILED, "TurnFailed"), (TurnStatus.INTERRUPTED, "TurnInterrupted")]
+)
+def test_a_turn_that_did_not_complete_is_an_error(status: TurnStatus, kind: str) -> None:
+    payload = traced(a_turn(status=status))
+    assert [(error["error_type"], error["message"]) for error in payload["errors"]] == [(kind, status.value)]
+    assert payload["environment"]["custom_tags"]["status"] == status.value
+
+
+# Files
+
+
+def test_modified_files_are_named_from_the_project() -> None:
+    development = traced(STORIES["working"])["sections"]["development"]
+    assert development == {"programming_language": "Python", "files_modified": ["src/cart.py"]}
+
+
+def test_the_sessions_directory_serves_where_the_turn_names_none() -> None:
+    told = told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()])
+    events = [replace(event, cwd=None) if isinstance(event, TurnStarted) else event for event in told]
+    assert traced(events)["sections"]["development"]["files_modified"] == ["src/cart.py"]
+
+
+def test_a_file_elsewhere_keeps_its_path_and_a_moved_one_has_its_new_name() -> None:
+    changes = [
+        FileChange(path="/etc/hosts", kind=ChangeKind.MODIFIED),
+        FileChange(path=f"{CWD}/a.py", kind=ChangeKind.MOVED, moved_to=f"{CWD}/b.py"),
+        FileChange(path=f"{CWD}-old/c.py", kind=ChangeKind.DELETED),
+    ]
+    payload = traced(a_turn(ToolFinished(**transcript(10, "t"), call_id="c", tool="apply_patch", changes=changes)))
+    assert payload["sections"]["development"]["files_modified"] == ["/etc/hosts", f"{CWD}-old/c.py", "b.py"]
+    assert payload["steps"][0]["metadata"]["files"][1] == {"path": "a.py", "kind": "moved", "moved_to": "b.py"}
+
+
+# Times
+
+
+def test_times_are_to_the_millisecond() -> None:
+    payload = traced(STORIES["working"])
+    assert payload["duration"] == 2.507
+    assert payload["current_datetime"] == "2026-09-21T14:13:22.711Z"
+    assert payload["sections"]["time_tracking"] == {
+        "start_time": "2026-09-21T14:13:20.100Z",
+        "end_time": "2026-09-21T14:13:22.711Z",
+    }
+    assert payload["steps"][0]["duration_ms"] == 230.417
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(0, 0.0), (1, 0.001), (86_400_000, 86_400.0), (10**12, 86_400.0), (-5, 0.0)]
+)
+def test_a_duration_is_within_a_day(milliseconds: int, seconds: float) -> None:
+    turn = Turn(id="t", started_at_ms=START_MS, duration_ms=float(milliseconds))
+    assert turn_payload(fold([]), turn, CONTEXT, LIMITS, redactor())["duration"] == seconds
+
+
+@pytest.mark.parametrize("at_ms", [-(10**15), 0, 10**15, 10**30])
+def test_a_date_nobody_can_write_costs_no_trace(at_ms: int) -> None:
+    turn = Turn(id="t", started_at_ms=at_ms, ended_at_ms=at_ms)
+    written = str(turn_payload(fold([]), turn, CONTEXT, LIMITS, redactor())["current_datetime"])
+    assert written in ("1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z")
+
+
+# Texts and their limits
+
+
+def test_a_name_is_the_prompts_first_line() -> None:
+    assert traced(a_turn(prompt="\n\n  \x1b[1mFix it\x1b[0m\nplease"))["name"] == "Fix it"
+    assert traced(a_turn(prompt=None))["name"] == "Turn t"
+    assert summed_up(STORIES["working"])["name"] == "Session of 1 turn: Add a cart"
+    assert summed_up(STORIES["working"], 3)["name"] == "Session of 1 turn, part 3: Add a cart"
+
+
+@given(st.text(st.characters(), max_size=30).map(lambda text: text * 40), st.text(st.characters(), max_size=700))
+def test_name_and_description_keep_the_apis_limits(prompt: str, turn: str) -> None:
+    events = [TurnStarted(**hook(0, turn or "t"), prompt=prompt)]
+    for payload in (traced(events), summed_up(events)):
+        assert 0 < len(payload["name"]) <= 500
+        assert 0 < len(payload["description"]) <= 10_000
+
+
+def test_a_turn_without_a_prompt_and_with_a_long_id_keeps_the_limit() -> None:
+    payload = traced([TurnStarted(**hook(0, "t" * 700), cwd=CWD)])
+    assert len(payload["name"]) == 500
+
+
+def test_the_summary_of_many_turns_keeps_the_limit_and_says_what_is_missing() -> None:
+    events = [event for number in range(300) for event in working_turn(f"turn-{number}", number * 10_000)]
+    payload = summed_up(events)
+    assert len(payload["description"]) <= 10_000
+    assert payload["description"].endswith(" characters]")
+    assert payload["environment"]["custom_tags"]["turns"] == "300"
+    assert payload["llm_usage"]["api_calls_count"] == 900
+
+
+def test_previews_and_summaries_are_cut_where_the_limits_say() -> None:
+    limits = Limits(input_preview=10, output_preview=20, input_summary=30, output_summary=40)
+    events = a_turn(
+        ToolStarted(**transcript(10, "t"), call_id="c", tool="shell", arguments={"command": "i" * 99}),
+        ToolFinished(**transcript(20, "t"), call_id="c", output="o" * 99, exit_code=0),
+        TurnEnded(**transcript(49_000, "t"), status=TurnStatus.COMPLETED, last_message="s" * 99),
+        prompt="p" * 99,
+    )
+    payload = traced(events, limits=limits)
+    (step,) = payload["steps"]
+    assert step["input_preview"] == "i" * 10 + "… [+89 characters]"
+    assert step["output_preview"] == "o" * 20 + "… [+79 characters]"
+    assert payload["input_summary"] == "p" * 30 + "… [+69 characters]"
+    assert payload["output_summary"] == "s" * 40 + "… [+59 characters]"
+    assert payload["environment"]["custom_tags"]["previews_cut"] == "4"
+
+
+def test_a_command_that_cannot_be_shown_still_has_a_description() -> None:
+    (step,) = traced(
+        a_turn(ToolStarted(**hook(10, "t"), call_id="c", tool="shell", arguments={"command": "\x00\x1b[0m"}))
+    )["steps"]
+    assert step["description"] == "shell"
+
+
+def test_steps_are_numbered_in_order_of_time() -> None:
+    payload = summed_up(whole_session())
+    assert [step["step_number"] for step in payload["steps"]] == list(range(1, len(payload["steps"]) + 1))
+    assert [step["action"] for step in traced(STORIES["asking"])["steps"]] == [
+        "compaction",
+        "tool_call",
+        "permission_request",
+    ]
+
+
+# Only what may leave
+
+
+TEXTS = ("Add a cart", "pytest", "no module", "There is no", "The cart", "def total", "git push", "Look", "Two direc")
+
+
+def test_metadata_only_sends_no_prompt_command_output_or_message() -> None:
+    secretive = replace(CONTEXT, redaction="metadata-only")
+    for story, events in STORIES.items():
+        written = json.dumps(traced(events, secretive), ensure_ascii=False)
+        for text in TEXTS:
+            assert text not in written, (story, text)
+    payload = traced(STORIES["working"], secretive)
+    assert payload["llm_usage"]["total_tokens"] == 13_600
+    assert payload["errors"][0]["error_code"] == "3"
+    assert payload["name"] == "Turn turn-1"
+
+
+def test_a_secret_leaves_in_no_text_not_even_where_a_preview_cuts_it() -> None:
+    secret = "quartz-mango-7319-heron"
+    events = a_turn(
+        ToolStarted(**transcript(10, "t"), call_id="a", tool="shell", arguments={"command": f"login {secret}"}),
+        ToolFinished(**transcript(20, "t"), call_id="a", output=f"{'o' * 290}{secret}", exit_code=1),
+        ToolFinished(**transcript(30, "t"), call_id="b", tool="mcp__x__y", error=f"refused {secret}"),
+        AssistantSaid(**transcript(40, "t"), text=f"I use {secret}."),
+        PermissionAsked(**hook(45, "t"), tool="shell", arguments={"command": "x", "why": secret}),
+        TurnEnded(**transcript(60, "t"), status=TurnStatus.FAILED, reason=f"bad {secret}", last_message=secret),
+        prompt=f"Use {secret}",
+    )
+    session = fold(events)
+    payload: Any = turn_payload(session, session.turns[0], CONTEXT, LIMITS, Redactor(secrets=[secret]))
+    assert "quartz" not in json.dumps(payload)
+    assert payload["name"].startswith("Use [redacted:")
+    assert payload["environment"]["custom_tags"]["redacted"].startswith("own-secret: ")
+
+
+# Tags
+
+
+def test_a_trace_carries_its_key_and_where_it_came_from() -> None:
+    tags = traced(STORIES["working"], replace(CONTEXT, extra_tags={"team": "shop"}))["environment"]["custom_tags"]
+    expected = {
+        "trace_key": trace_key(CONTEXT.session_id, None, "turn-1", "turn"),
+        "session": CONTEXT.session_id,
+        "turn": "turn-1",
+        "kind": "turn",
+        "cwd": CWD,
+        "git_branch": "main",
+        "git_commit": "1f0e2d3c",
+        "permission_mode": "default",
+        "sources": "hook, transcript",
+        "first_token_ms": "610",
+        "team": "shop",
+    }
+    assert expected.items() <= tags.items()
+
+
+def test_parts_of_a_session_have_keys_of_their_own() -> None:
+    first, second = summed_up(whole_session()), summed_up(whole_session(), 2)
+    keys = [payload["environment"]["custom_tags"]["trace_key"] for payload in (first, second)]
+    assert keys == [trace_key(CONTEXT.session_id, None, part, "session") for part in ("1", "2")]
+
+
+def test_records_nobody_understood_are_warned_of() -> None:
+    skipped = [RecordSkipped(**transcript(5), what="transcript:hologram")] * 2
+    payload = traced([*STORIES["working"], *skipped])
+    assert payload["sections"]["general"]["warnings"] == ["2 records not understood: transcript:hologram"]
+
+
+# The numbers hold for every turn
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 255)), max_size=20))
+def test_totals_are_the_sums_of_the_parts(rows: list[tuple[int, int, int]]) -> None:
+    events: list[Event] = []
+    for number, (prompt, completion, exit_code) in enumerate(rows):
+        usage = TokenUsage(prompt=prompt, completion=completion)
+        events += [
+            ModelResponded(**transcript(number, "t"), response_id=str(number), usage=usage),
+            ToolFinished(**transcript(number, "t"), call_id=str(number), tool="shell", exit_code=exit_code),
+        ]
+    payload: Payload = traced(a_turn(*events))
+    usage_told: Any = payload["llm_usage"]
+    if rows:
+        assert usage_told["prompt_tokens"] == sum(call["prompt_tokens"] for call in usage_told["calls"])
+        assert usage_told["total_tokens"] == sum(prompt + completion for prompt, completion, _ in rows)
+    errors: Any = payload.get("errors", [])
+    assert [error["error_code"] for error in errors] == [str(code) for *_, code in rows if code]
