@@ -5,6 +5,7 @@ file that gathers the reasons over several pytest runs, so that the last line of
 """
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ _skipped: dict[str, int] = {}
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:  # noqa: ARG001
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note a skipped test of the real thing; fail it where that is not allowed."""
     report = yield
     if report.skipped and any(item.get_closest_marker(marker) for marker in MARKERS):
