@@ -103,7 +103,7 @@ def install(session: nox.Session) -> None:
     }
     for command in (("install", "./packages/infinium-codex"), ("reinstall", "infinium-codex-connector")):
         session.run("pipx", *command, env=environ)
-        packages = next((place / "pipx").glob("**/site-packages"))
+        packages = next((place / "pipx").glob("venvs/*/lib/*/site-packages"))
         found = sorted(path.name for path in packages.glob("infinium_*.dist-info"))
         if len(found) != len(PACKAGES) or any("-99." in name for name in found):
             session.error(f"pipx {command[0]} took {found}")

@@ -41,10 +41,11 @@ class Draw(random.Random):
     def of(self, alphabet: str, least: int, most: int | None = None) -> str:
         """Characters of the alphabet, a letter and a digit among them when there is room."""
         length = self.randint(least, most or least)
-        while True:
-            drawn = "".join(self.choices(alphabet, k=length))
-            if length < 12 or (any(c.isdigit() for c in drawn) and any(c.isalpha() for c in drawn)):
-                return drawn
+        drawn = "".join(self.choices(alphabet, k=length))
+        digits, letters = string.digits in alphabet, alphabet[0].isalpha() or alphabet[-1].isalpha()
+        if length >= 12 and digits and letters and (drawn.isdigit() or drawn.isalpha()):
+            return self.of(alphabet, length)
+        return drawn
 
     def b64(self, size: int) -> str:
         """Base64 of drawn bytes."""
