@@ -386,6 +386,7 @@ _CODE = (
     "git push -u origin main:release-2024",
     "type Token = { kind: string; value: number }",
     "keyof typeof tokens1",
+    "Argument(keyword=match.matched_token, value=value2)",
     "token: null, apiKey: undefined, secret: false",
 )
 _PLACEHOLDERS = (

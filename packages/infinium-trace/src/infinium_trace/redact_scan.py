@@ -169,6 +169,8 @@ def _assignments(text: str, low: bytes) -> Iterator[Span]:
             continue
         if match["tag"] and (text[begin - 1 : begin] not in ("<", ":") or text[match.end() : match.end() + 2] != "</"):
             continue
+        if match["pair"] and "=" in match["pair"] and not {'"', "'"} & {*text[match.end("word") : match.end("pair")]}:
+            continue  # `token, value=…`: two arguments of a call
         start, end, secret = _value(text, match, name, begin)
         if secret:
             yield Span(start, end, Rank.ASSIGNMENT, kind_of_name(name))
