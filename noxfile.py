@@ -65,6 +65,16 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def help_text(session: nox.Session) -> None:
+    """Write the text of `infinium-codex --help` anew, after a command was added or changed."""
+    session.install("./packages/infinium-codex")
+    program = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+    text = session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"}, silent=True)
+    path = ROOT / "packages" / "infinium-codex" / "src" / "infinium_codex" / "help.txt"
+    path.write_text(str(text), "utf-8")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
     session.install("pipx", "pyperf", "orjson", "matplotlib", "./packages/infinium-codex")
