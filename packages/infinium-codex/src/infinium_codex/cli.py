@@ -110,6 +110,32 @@ def build_app() -> "App":
         _finish(lambda ctx: run(options, ctx), json=json)
 
     @app.command
+    def update_credentials(
+        *,
+        agent_id: Annotated[str | None, Parameter(help="Another agent's UUID.")] = None,
+        agent_secret: Annotated[
+            str | None,
+            Parameter(allow_leading_hyphen=True, help="The secret; '-' reads it from standard input."),
+        ] = None,
+        base_url: Annotated[
+            str | None, Parameter(help="The project's address, to say that the secret may go there.")
+        ] = None,
+        json: AsJson = False,
+    ) -> None:
+        """Store another secret for this project's agent, and send what waited for it."""
+        from infinium_codex.commands.update_credentials import NewCredentials, run
+
+        given = NewCredentials(agent_id=agent_id, agent_secret=agent_secret, base_url=base_url)
+        _finish(lambda ctx: run(given, ctx), json=json)
+
+    @app.command
+    def test(*, json: AsJson = False) -> None:
+        """Send one small test trace, and say what came of it."""
+        from infinium_codex.commands.test import run
+
+        _finish(run, json=json)
+
+    @app.command
     def uninstall(
         *,
         yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")] = False,
@@ -180,6 +206,18 @@ def build_app() -> "App":
         from infinium_codex.commands.retry import run
 
         _finish(lambda ctx: run(ctx, dead=dead, dry_run=dry_run), json=json)
+
+    @app.command
+    def cleanup(
+        *,
+        days: Annotated[int, Parameter(show_default=True, help="Keep what is younger.")] = 30,
+        dry_run: Annotated[bool, Parameter(negative="", help="Only say what would go.")] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Remove old records of what was sent, old logs, and what dead sessions left."""
+        from infinium_codex.commands.cleanup import run
+
+        _finish(lambda ctx: run(ctx, days=days, dry_run=dry_run), json=json)
 
     @app.command
     def demo(
