@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "build", "tests", "e2e", "faults_short"]
+nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e", "faults_short"]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
@@ -31,7 +31,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "nox", *TEST_TOOLS, "./packages/infinium-codex")
+    session.install("mypy>=1.18", "nox", "orjson", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
         found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
@@ -79,6 +79,23 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def help_text(session: nox.Session) -> None:
+    """Write the text of `infinium-codex --help` anew, after a command was added or changed."""
+    session.install("./packages/infinium-codex")
+    program = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+    text = session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"}, silent=True)
+    path = ROOT / "packages" / "infinium-codex" / "src" / "infinium_codex" / "help.txt"
+    path.write_text(str(text), "utf-8")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
+    session.install("pipx", "pyperf", "orjson", "matplotlib", "./packages/infinium-codex")
+    session.run("python", str(ROOT / "packages" / "infinium-codex" / "bench" / "bench.py"), *session.posargs)
+
+
+@nox.session
 def record(session: nox.Session) -> None:
     """Record fixtures from the real Codex: all pinned versions, or those named (`nox -s record -- 0.170.0`)."""
     session.install("-e", "./packages/infinium-codex")
@@ -102,6 +119,29 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def install(session: nox.Session) -> None:
+    """The README's pipx command, while an index offers higher versions of all our names by somebody else."""
+    session.install("pipx")
+    place = Path(session.create_tmp())
+    shutil.rmtree(place / "pipx", ignore_errors=True)
+    for name in ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex-connector"):
+        _stranger(place / "index", name)
+    environ = {
+        "PIPX_HOME": str(place / "pipx"),
+        "PIPX_BIN_DIR": str(place / "bin"),
+        "PIPX_MAN_DIR": str(place / "man"),
+        "PIP_FIND_LINKS": str(place / "index"),
+    }
+    for command in (("install", "./packages/infinium-codex"), ("reinstall", "infinium-codex-connector")):
+        session.run("pipx", *command, env=environ)
+        packages = next((place / "pipx").glob("venvs/*/lib/*/site-packages"))
+        found = sorted(path.name for path in packages.glob("infinium_*.dist-info"))
+        if len(found) != len(PACKAGES) or any("-99." in name for name in found):
+            session.error(f"pipx {command[0]} took {found}")
+        session.run(str(place / "bin" / "infinium-codex"), "demo", external=True, silent=True)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write poetry.lock anew."""
     session.install("poetry>=2.1", "poetry-plugin-pypi-mirror")
@@ -112,6 +152,18 @@ def _run_faults(session: nox.Session, form: str) -> None:
     session.install(*TEST_TOOLS, "./packages/infinium-codex")
     environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED), "INFINIUM_FAULTS": form}
     session.run("pytest", "-p", "real_tests", str(FAULTS.relative_to(ROOT)), *session.posargs, env=environ)
+
+
+def _stranger(index: Path, name: str) -> None:
+    """A wheel of one of our names that is not ours."""
+    index.mkdir(parents=True, exist_ok=True)
+    stem = f"{name.replace('-', '_')}-99.0.0"
+    info = f"{stem}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.0.0\n"
+    with zipfile.ZipFile(index / f"{stem}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", metadata)
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
 
 
 def _index(session: nox.Session) -> str:
