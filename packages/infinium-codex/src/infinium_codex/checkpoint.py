@@ -54,6 +54,8 @@ class Checkpoint:
     """Turns already traced, newest last: a late event of theirs (an async hook) opens nothing."""
     done_agents: tuple[str, ...] = ()
     """Subagents of those turns, for the same reason."""
+    told: tuple[str, ...] = ()
+    """What was done when the last summary was made: no turn of it is in the next."""
 
     def save(self, path: Path) -> None:
         """Write it in place of the last one, whole or not at all."""
@@ -67,6 +69,7 @@ class Checkpoint:
             "part": self.part,
             "done": list(self.done),
             "done_agents": list(self.done_agents),
+            "told": list(self.told),
         }
         aside = path.with_name(f"{path.name}.{os.getpid()}")
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -93,6 +96,7 @@ class Checkpoint:
             part=integer(record, "part") or 1,
             done=_texts(record, "done"),
             done_agents=_texts(record, "done_agents"),
+            told=_texts(record, "told"),
         )
 
 

@@ -6,7 +6,8 @@ sleeps. An agenda is a directory with a JSON file for each thing that waits: `qu
 of its own. When nothing waits the timer ends; whoever adds something to the agenda starts the next one.
 """
 
-# ruff: noqa: PTH - pathlib would be a third of what this process needs
+# ruff: noqa: PTH116, PTH123, PTH208, S606
+# (pathlib would be a third of what this process needs; the program started is our own)
 import errno
 import fcntl
 import json

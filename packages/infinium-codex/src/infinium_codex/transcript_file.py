@@ -1,7 +1,8 @@
-"""Where a transcript is today: Codex compresses idle ones in place and moves archived ones to a directory of their own."""
+"""Where a transcript is today: Codex compresses idle ones in place, and moves archived ones elsewhere."""
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,27 +41,25 @@ def _find(path: Path) -> Path | None:
 
 def _unpack(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[bytes]") -> bool:
     """Unpack, leaving a hole for what was read before; False when it is not the user's own file or is damaged."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
     source = _open_own(path)
     if source is None:
         return False
-    with source:
-        reader, failure = _decompressor(source)
-        done = 0
+    done = 0
+    with source, zstd.open(source, "rb") as reader:
         try:
             while done < _MAX_BYTES and (chunk := reader.read(_CHUNK)):
                 if done + len(chunk) > offset:
                     into.seek(done)
                     into.write(chunk)
                 done += len(chunk)
-        except (EOFError, failure):
+        except (EOFError, zstd.ZstdError):
             pass  # cut short: what could be unpacked is told
     return done > 0
-
-
-def _decompressor(source: BinaryIO) -> tuple[BinaryIO, type[Exception]]:
-    from backports import zstd
-
-    return zstd.open(source, "rb"), zstd.ZstdError
 
 
 def _open_own(path: Path) -> BinaryIO | None:
