@@ -59,11 +59,13 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
         offset = following
 
 
-def head_checksum(file: BinaryIO, offset: int) -> int:
-    """Checksum of the spool's first bytes before `offset`: they stay while the spool is the same one."""
-    file.seek(0)
-    head = file.read(min(offset, _HEAD_BYTES))
-    return crc32(head) if len(head) == min(offset, _HEAD_BYTES) else -1
+def head_checksum(path: Path) -> int:
+    """Checksum of a file's first line, which stays as long as the file is the same one, appended to or not."""
+    try:
+        with path.open("rb") as file:
+            return crc32(file.readline(_HEAD_BYTES))
+    except OSError:
+        return 0
 
 
 def open_prompts(path: Path, offset: int) -> int:
