@@ -34,6 +34,10 @@ class Machine:
         ]
         self.environ = kept | {"HOME": str(self.home), "TMPDIR": str(self.tmp), "PATH": os.pathsep.join(programs)}
         self.commands: dict[str, str] = {}
+        self.python = sys.executable
+        """The interpreter of the environment the connector is installed in."""
+        self.prefix: list[str] = []
+        """What every command here is started through, `nsenter …` for instance."""
 
     @property
     def config(self) -> Path:
@@ -55,7 +59,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """`infinium-codex` with these arguments."""
         return subprocess.run(
-            [sys.executable, "-m", "infinium_codex.cli", *arguments],
+            [*self.prefix, self.python, "-m", "infinium_codex.cli", *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -85,7 +89,7 @@ class Machine:
     def hook(self, payload: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
         """Run the hook as Codex does: through a shell, in the project; it must be silent and succeed."""
         done = subprocess.run(
-            ["sh", "-c", self.commands[payload["hook_event_name"]]],
+            [*self.prefix, "sh", "-c", self.commands[payload["hook_event_name"]]],
             input=json.dumps(payload).encode(),
             capture_output=True,
             cwd=self.project,
