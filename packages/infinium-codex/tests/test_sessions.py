@@ -295,6 +295,18 @@ def test_a_worker_killed_between_summary_and_checkpoint_tells_of_the_same_turns_
     assert [tags(trace)["part"] for trace in (first, second)] == ["1", "2"]
 
 
+def test_a_session_taken_up_after_its_checkpoint_was_removed_is_summed_up_too(tmp_path: Path) -> None:
+    """A reboot empties the temp directory. The new summary is no copy of the old one, whatever its number."""
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", "session")
+    for turn in ("turn-1", "turn-2"):
+        for payload in (event("UserPromptSubmit", turn, prompt=turn), event("Stop", turn), event("SessionEnd")):
+            machine.hook(machine.placed(payload, None))
+        machine.wait_until_idle()
+        state_of(machine).unlink()
+    assert [trace["input_summary"] for trace in machine.traces()] == ["turn-1", "turn-2"]
+
+
 def test_a_late_event_of_a_turn_that_is_done_opens_nothing(machine: Machine) -> None:
     """An async hook may write after Stop."""
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))

@@ -174,11 +174,11 @@ def test_a_session_that_cannot_be_traced_is_kept_a_day_and_then_removed(machine:
     machine.wait_for(lambda: any("base_url" in error for error in machine.errors()), "the attempt")
     [spool] = machine.spools
     machine.wait_until_idle()
-    waits = {entry_name(spool): (str(spool), 0.3 + GRACE)}
+    waits = {entry_name(str(spool)): (str(spool), 0.3 + GRACE)}
     machine.wait_for(lambda: timer.read_agenda(str(agenda_of(machine))) == waits, "the day of grace")
     old = time.time() - GRACE - 60
     os.utime(spool, (old, old))
-    Agenda(agenda_of(machine)).watch(spool, STALE)
+    Agenda(str(agenda_of(machine))).watch(str(spool), STALE)
     assert timer.wake_timer(str(agenda_of(machine)))
     machine.wait_for(lambda: not machine.spools, "the spool to go")
     machine.wait_for(lambda: gone(machine), "the timer to end")
@@ -222,4 +222,4 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
 def tend(machine: Machine, size: int, spool: Path) -> None:
     """What the timer starts for a spool that stood still at this size."""
     command = [sys.executable, "-I", "-m", "infinium_codex.tending", str(agenda_of(machine))]
-    subprocess.run([*command, f"{size}:{entry_name(spool)}"], env=machine.environ, check=True)
+    subprocess.run([*command, f"{size}:{entry_name(str(spool))}"], env=machine.environ, check=True)

@@ -14,7 +14,6 @@ SUFFIX = ".spool"
 _MARK = b"\x1eI2 "
 _CHUNK = 1 << 16
 _HEAD_BYTES = 256
-_ENDS = (b"Stop", b"Interrupt", b"SessionEnd")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,21 +65,6 @@ def head_checksum(path: Path) -> int:
             return crc32(file.readline(_HEAD_BYTES))
     except OSError:
         return 0
-
-
-def open_prompts(path: Path, offset: int) -> int:
-    """How many prompts were given behind `offset` without an end behind them, by the records' heads alone."""
-    found = 0
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        while offset < size:
-            file.seek(offset)
-            head = file.readline(256).split(b" ")
-            if len(head) != 6 or head[0] != _MARK.rstrip() or not head[4].isdigit():
-                break  # not a record: the worker, which reads them all, will see
-            found = 0 if head[1] in _ENDS else found + (head[1] == b"UserPromptSubmit")
-            offset = file.tell() + int(head[4]) + 1
-    return found
 
 
 def session_of(path: Path) -> str:
