@@ -92,7 +92,7 @@ def _counts(record: dict[str, Any]) -> bool:
     if record["type"] == "token_usage_record":
         return bool(record["payload"]["response_id"] == "resp_0")
     info = record["payload"].get("info")
-    return record["payload"].get("type") == "token_count" and info["total_token_usage"]["input_tokens"] == 1_000
+    return bool(info) and info["total_token_usage"]["input_tokens"] == 1_000
 
 
 def _renumbered(record: dict[str, Any], number: int, call: int, filler: int) -> dict[str, Any]:
