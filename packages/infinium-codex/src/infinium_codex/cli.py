@@ -241,7 +241,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
         result = command(_context())
     except CommandError as error:
         result = error.result
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D at a question
         result = Result.failure("Stopped.", exit_code=130)
     except Exception as error:
         if os.environ.get("INFINIUM_DEBUG"):
