@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e"]
+nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e", "faults_short"]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
 ROOT = Path(__file__).parent
 PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex")
 E2E = ROOT / "packages" / "infinium-codex" / "e2e"
+FAULTS = ROOT / "packages" / "infinium-codex" / "faults"
 TEST_TOOLS = ("hypothesis>=6.140", "pytest>=9,<10", "syrupy>=5")
 SKIPPED = ROOT / ".nox" / "skipped.txt"
 
@@ -33,8 +34,11 @@ def types(session: nox.Session) -> None:
     session.install("mypy>=1.18", "nox", "orjson", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
-        found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
-        session.run("mypy", *(str(path.relative_to(ROOT)) for path in found if path.exists()))
+        # A run a group: two of them have a module `conftest`.
+        for group in (("src", "tests", "e2e"), ("bench",), ("faults",)):
+            found = [Path("packages", package, part) for part in group]
+            if existing := [str(path) for path in found if (ROOT / path).exists()]:
+                session.run("mypy", *existing)
 
 
 @nox.session
@@ -58,10 +62,32 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Break it: kills, full disks, clocks, servers that misbehave; prints what became of every turn."""
+    _run_faults(session, "long")
+
+
+@nox.session
+def faults_short(session: nox.Session) -> None:
+    """The same faults, each a few times."""
+    _run_faults(session, "short")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Trace a recorded session and show the trace; `nox -s demo -- --codex` with the real Codex."""
     session.install("./packages/infinium-codex")
     session.run("infinium-codex", "demo", *session.posargs)
+
+
+@nox.session
+def help_text(session: nox.Session) -> None:
+    """Write the text of `infinium-codex --help` anew, after a command was added or changed."""
+    session.install("./packages/infinium-codex")
+    program = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+    text = session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"}, silent=True)
+    path = ROOT / "packages" / "infinium-codex" / "src" / "infinium_codex" / "help.txt"
+    path.write_text(str(text), "utf-8")
 
 
 @nox.session
@@ -134,6 +160,12 @@ def _stranger(index: Path, name: str) -> None:
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+
+
+def _run_faults(session: nox.Session, form: str) -> None:
+    session.install(*TEST_TOOLS, "./packages/infinium-codex")
+    environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED), "INFINIUM_FAULTS": form}
+    session.run("pytest", "-p", "real_tests", str(FAULTS.relative_to(ROOT)), *session.posargs, env=environ)
 
 
 def _index(session: nox.Session) -> str:

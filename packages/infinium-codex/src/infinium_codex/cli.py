@@ -14,13 +14,40 @@ if TYPE_CHECKING:
     from infinium_codex.result import CommandContext, Result
 
 
+HELP_COLUMNS = 100
+
+
 def main() -> None:
     """Entry point of `infinium-codex`."""
     if sys.argv[1:2] == ["hook"]:
         from infinium_codex.hook import main as hook_main
 
         hook_main([str(_hook_program()), *sys.argv[2:]])
-    build_app()()
+    if not _at_once(sys.argv[1:]):
+        build_app()()
+
+
+def _at_once(arguments: list[str]) -> bool:
+    """Answer what is asked most often without building the application, which takes longer than the answer."""
+    if arguments in ([], ["--help"], ["-h"]) and _fits(HELP_COLUMNS):
+        # Written by `nox -s help_text`; a test compares it with what the application says.
+        text = (Path(__file__).parent / "help.txt").read_text("utf-8")
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what Python starts with is a TextIOWrapper
+        sys.stdout.write(text)
+        return True
+    if arguments in (["status"], ["status", "--json"]):
+        from infinium_codex.commands.status import run
+
+        _finish(run, json=arguments[1:] == ["--json"])
+    return False
+
+
+def _fits(columns: int) -> bool:
+    """Whether a text of this width can be shown; a file or a pipe takes any."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns >= columns
+    except (OSError, ValueError):
+        return True
 
 
 def _hook_program() -> Path:

@@ -13,6 +13,7 @@ from zlib import crc32
 SUFFIX = ".spool"
 _MARK = b"\x1eI2 "
 _CHUNK = 1 << 16
+_HEAD_BYTES = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,15 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
             return
         yield Damage(start=offset, end=following)
         offset = following
+
+
+def head_checksum(path: Path) -> int:
+    """Checksum of a file's first line, which stays as long as the file is the same one, appended to or not."""
+    try:
+        with path.open("rb") as file:
+            return crc32(file.readline(_HEAD_BYTES))
+    except OSError:
+        return 0
 
 
 def session_of(path: Path) -> str:
