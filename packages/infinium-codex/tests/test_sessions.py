@@ -319,6 +319,27 @@ def test_a_late_event_of_a_turn_that_is_done_opens_nothing(machine: Machine) -> 
     assert machine.spools == []
 
 
+@pytest.mark.parametrize("granularity", ["turn", "both"])
+def test_what_was_read_is_not_read_again(tmp_path: Path, granularity: str) -> None:
+    """A turn costs what it added: the records of the turn before could be anything by now."""
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", granularity)
+    transcript = machine.home / "transcript.jsonl"
+    shutil.copy(TURN.transcript, transcript)
+    for _, payload in TURN.hook_events():
+        if payload["hook_event_name"] != "SessionEnd":
+            machine.hook(machine.placed(payload, transcript))
+    machine.wait_until_idle()
+    first, *others = transcript.read_bytes().splitlines(keepends=True)
+    garbage = b"".join(b"?" * (len(other) - 1) + b"\n" for other in others)
+    transcript.write_bytes(first + garbage + line("event_msg", "0", type="task_complete", turn_id="next").encode())
+    session = TURN.hook_events()[0][1]["session_id"]
+    for name in ("UserPromptSubmit", "Stop"):
+        machine.hook(machine.placed({**event(name, "next", prompt="x"), "session_id": session}, None))
+    _, second = machine.wait_for_traces(2)
+    assert "not understood" not in json.dumps(second)
+
+
 def test_events_of_a_transcript_that_concern_no_turn_at_hand_are_not_kept(tmp_path: Path) -> None:
     """However long it is: what a reading keeps is what the new turns need."""
     transcript = tmp_path / "long.jsonl"

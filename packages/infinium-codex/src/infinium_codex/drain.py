@@ -175,7 +175,7 @@ def _remove_spool(spool: Path, state: Path, checkpoint: Checkpoint, drained: int
             late = file.read()
     except FileNotFoundError:
         return False
-    restarted = Mark(transcript=checkpoint.next.transcript)
+    restarted = replace(checkpoint.next, spool=0, head=0)
     replace(checkpoint, next=restarted, summary=restarted).save(state)
     if late:  # written between our last look and the unlink, by a hook that still saw the name
         fd = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
