@@ -4,6 +4,7 @@ A reading is bounded: a long spool is read a slice at a time, each ending behind
 belongs to the turns at hand is kept.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -55,6 +56,10 @@ class Reading:
     agent_turns: dict[str, set[str]] = field(default_factory=dict)
     """The turns of each subagent's own, as hooks told them: its transcript may begin with a copy of its parent's."""
     spool_end: int = 0
+    spool_size: int = 0
+    """How long the spool was. What is torn at its end lies between."""
+    foreign: list[Damage] = field(default_factory=list)
+    """Frames of another version's hook."""
     spool_head: int = 0
     more: bool = False
     """The spool goes on behind `spool_end`."""
@@ -130,12 +135,16 @@ def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) ->
     with file:
         start = mark.spool if reading.spool_head == mark.head else 0
         reading.spool_end = start
+        reading.spool_size = file.seek(0, os.SEEK_END)
         for record in read_records(file, start):
             if until is not None and record.start >= until:
                 break
             reading.spool_end = record.end
             if isinstance(record, Damage):
-                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what="spool:damaged"))
+                what = "spool:other version" if record.foreign else "spool:damaged"
+                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
+                if record.foreign:
+                    reading.foreign.append(record)
             elif record.identity not in seen:
                 seen.add(record.identity)
                 _read_record(record, reading)
