@@ -37,6 +37,11 @@ class CodexProgram:
         """Whether it is at least this version; one of unknown version counts as new."""
         return self.version is None or self.version >= version
 
+    @property
+    def can_async(self) -> bool:
+        """Whether it runs async hooks, and does not skip them."""
+        return self.since(ASYNC_SINCE)
+
 
 def find_codex(environ: Mapping[str, str]) -> CodexProgram | None:
     """The `codex` on PATH."""

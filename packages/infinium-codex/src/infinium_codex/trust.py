@@ -26,8 +26,9 @@ class TrustChange:
 
 
 def trust_ours(hooks: Iterable[HookState], is_ours: Callable[[str], bool]) -> TrustChange:
-    """Trust exactly our own hooks, as they are now."""
-    return TrustChange(trust={h.key: h.current_hash for h in hooks if is_ours(h.command) and h.trust != "trusted"})
+    """Trust exactly our own hooks, as they are now. Managed ones run without it."""
+    needy = [hook for hook in hooks if is_ours(hook.command) and hook.trust not in ("trusted", "managed")]
+    return TrustChange(trust={hook.key: hook.current_hash for hook in needy})
 
 
 def keep_trust(before: Sequence[HookState], after: Sequence[HookState], is_ours: Callable[[str], bool]) -> TrustChange:
