@@ -232,6 +232,23 @@ def build_app() -> "App":
         _finish(lambda ctx: run(ctx, days=days, dry_run=dry_run), json=json)
 
     @app.command
+    def managed_config(
+        *,
+        directory: Annotated[
+            Path, Parameter(help="Where the hooks run from, on every machine. [default: /opt/infinium-codex]")
+        ] = Path("/opt/infinium-codex"),
+        only: Annotated[bool, Parameter(negative="", help="Let no other hooks run.")] = False,
+        prepare: Annotated[
+            bool, Parameter(negative="", help="Make that directory here, of this installation.")
+        ] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Print the requirements.toml that rolls the hooks out to a fleet as managed hooks."""
+        from infinium_codex.commands.managed_config import run
+
+        _finish(lambda ctx: run(ctx, directory=directory, only=only, prepare=prepare), json=json)
+
+    @app.command
     def demo(
         *,
         codex: Annotated[bool, Parameter(negative="", help="Run the real Codex, with a scripted model.")] = False,
@@ -253,7 +270,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
         result = command(_context())
     except CommandError as error:
         result = error.result
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D at a question
         result = Result.failure("Stopped.", exit_code=130)
     except Exception as error:
         if os.environ.get("INFINIUM_DEBUG"):

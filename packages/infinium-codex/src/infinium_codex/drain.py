@@ -77,11 +77,13 @@ def drain(
     )
     if not settings.flush_on_session_end.value:
         checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done)
-    elif ended is not None and checkpoint.summary_end is None:
-        checkpoint = replace(checkpoint, summary_end=mark)
     checkpoint.save(state)
-    if checkpoint.summary_end is not None:
+    if checkpoint.summary_end is not None:  # a worker was killed while it summed up: first what it had begun
         checkpoint = _summarise(spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
+    if ended is not None and checkpoint.summary != mark:
+        checkpoint = replace(checkpoint, summary_end=mark)
+        checkpoint.save(state)
+        checkpoint = _summarise(spool, checkpoint, mark, tracer, ended)
         checkpoint.save(state)
     waits = reading.more or bool(found.open) or checkpoint.summary.spool < reading.spool_end
     removed = not waits and _remove_spool(spool, state, checkpoint, reading.spool_end)
@@ -158,7 +160,8 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
     if turns:
         tracer.queue_summary(found.session, tuple(turns), part)
         part += 1
-    return replace(checkpoint, summary=end, summary_end=None, part=part, told=checkpoint.done)
+    told_now = remember(checkpoint.told, (turn.id for turn in turns))
+    return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now)
 
 
 def _remove_spool(spool: Path, state: Path, checkpoint: Checkpoint, drained: int) -> bool:
@@ -172,7 +175,7 @@ def _remove_spool(spool: Path, state: Path, checkpoint: Checkpoint, drained: int
             late = file.read()
     except FileNotFoundError:
         return False
-    restarted = Mark(transcript=checkpoint.next.transcript)
+    restarted = replace(checkpoint.next, spool=0, head=0)
     replace(checkpoint, next=restarted, summary=restarted).save(state)
     if late:  # written between our last look and the unlink, by a hook that still saw the name
         fd = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -73,8 +73,9 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
     if options.trust is not False and not managed:
         refuse_untrusted(survey, codex, hooks)
     plan = _plan(hooks, codex, managed=managed)
+    needs_trust = options.trust is not False and _needs_trust(hooks, plan, survey)
     written = [root / CONFIG, ctx.places.data / "hook.py", ctx.places.origins, *([hooks.path] if plan.changed else [])]
-    if codex is not None and options.trust is not False:
+    if needs_trust or survey.settings.old_flag:
         written.append(codex_home(ctx.environ) / "config.toml")
     refuse_read_only(*written)
     interactive = options.interactive and ctx.interactive
@@ -83,11 +84,11 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
         return Result.success((f"Nothing was changed in {root}.",), {"project": str(root), "changed": False})
     file = choices.file
     if file.agent_id is not None and file.base_url is not None:
-        stated = options.base_url is not None
+        stated = choices.stated or options.base_url is not None
         agree_on_address(ctx, file.agent_id, file.base_url, stated=stated, interactive=interactive)
     trust = options.trust
     if trust is None:
-        trust = interactive and _needs_trust(hooks, plan, survey) and yes(ctx, "Trust these hooks in Codex now?")
+        trust = interactive and needs_trust and yes(ctx, "Trust these hooks in Codex now?")
 
     flag = _set_flag(codex, survey, ctx)
     hook_home.install(ctx.places)

@@ -25,6 +25,8 @@ class Choices:
     file: ProjectFile
     secret: Secret | None = None
     """None keeps the one there is."""
+    stated: bool = False
+    """Whether the address was typed just now: the secret may go there then."""
     gitignore: bool = False
 
 
@@ -45,6 +47,7 @@ def set_up(
     return Choices(
         file=replace(told, agent_id=agent_id, base_url=base_url, flush_on_stop=flags[0], flush_on_session_end=flags[1]),
         secret=secret,
+        stated=told.base_url is None,
         gitignore=ask_gitignore and yes(ctx, "Add .infinium/ to .gitignore?"),
     )
 
@@ -71,17 +74,18 @@ def change(ctx: CommandContext, where: str, old: ProjectFile, *, ask_gitignore: 
             flags = granularity_flags(_ask_granularity(ctx, granularity or Granularity.TURN))
             return Choices(file=replace(old, flush_on_stop=flags[0], flush_on_session_end=flags[1]))
         case 4:
-            return set_up(ctx, ProjectFile(extra=old.extra), None, ask_gitignore=ask_gitignore)
+            return set_up(ctx, ProjectFile(redaction=old.redaction, extra=old.extra), None, ask_gitignore=ask_gitignore)
         case _:
             return None
 
 
 def _new_credentials(ctx: CommandContext, old: ProjectFile, base_url: str) -> Choices:
-    base_url = ask_for(ctx, "API address, or 'local'", parse_base_url, otherwise=base_url)
-    if base_url == LOCAL:
+    typed = ask_for(ctx, "API address, or 'local'", parse_base_url, otherwise=base_url)
+    if typed == LOCAL:
         return Choices(file=replace(old, base_url=LOCAL))
     agent_id = ask_for(ctx, "Agent id (a UUID)", parse_agent_id, otherwise=old.agent_id)
-    return Choices(file=replace(old, base_url=base_url, agent_id=agent_id), secret=_ask_secret(ctx))
+    file = replace(old, base_url=typed, agent_id=agent_id)
+    return Choices(file=file, secret=_ask_secret(ctx), stated=typed != base_url)
 
 
 def _ask_secret(ctx: CommandContext) -> Secret | None:
