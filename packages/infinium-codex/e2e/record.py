@@ -1,7 +1,9 @@
 """Record real sessions of Codex as fixtures: `nox -s record` writes them for the versions it is given.
 
-Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, and
-`recording.json` (Codex's version, the usage the model reported). Paths and Codex's own instruction texts are taken out.
+Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, a
+`thread-<id>.jsonl` for every other thread (a subagent, a fork), and `recording.json` (Codex's version, the usage the
+model reported). Paths and Codex's own instruction texts are taken out. `python record.py VERSION SCENARIO…` records
+those scenarios alone.
 """
 
 import json
