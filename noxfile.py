@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "build", "tests", "e2e"]
+nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e"]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
@@ -88,10 +88,45 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def install(session: nox.Session) -> None:
+    """The README's pipx command, while an index offers higher versions of all our names by somebody else."""
+    session.install("pipx")
+    place = Path(session.create_tmp())
+    shutil.rmtree(place / "pipx", ignore_errors=True)
+    for name in ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex-connector"):
+        _stranger(place / "index", name)
+    environ = {
+        "PIPX_HOME": str(place / "pipx"),
+        "PIPX_BIN_DIR": str(place / "bin"),
+        "PIPX_MAN_DIR": str(place / "man"),
+        "PIP_FIND_LINKS": str(place / "index"),
+    }
+    for command in (("install", "./packages/infinium-codex"), ("reinstall", "infinium-codex-connector")):
+        session.run("pipx", *command, env=environ)
+        packages = next((place / "pipx").glob("venvs/*/lib/*/site-packages"))
+        found = sorted(path.name for path in packages.glob("infinium_*.dist-info"))
+        if len(found) != len(PACKAGES) or any("-99." in name for name in found):
+            session.error(f"pipx {command[0]} took {found}")
+        session.run(str(place / "bin" / "infinium-codex"), "demo", external=True, silent=True)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write poetry.lock anew."""
     session.install("poetry>=2.1", "poetry-plugin-pypi-mirror")
     session.run("poetry", "lock", env={"POETRY_PYPI_MIRROR_URL": _index(session)})
+
+
+def _stranger(index: Path, name: str) -> None:
+    """A wheel of one of our names that is not ours."""
+    index.mkdir(parents=True, exist_ok=True)
+    stem = f"{name.replace('-', '_')}-99.0.0"
+    info = f"{stem}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.0.0\n"
+    with zipfile.ZipFile(index / f"{stem}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", metadata)
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
 
 
 def _index(session: nox.Session) -> str:

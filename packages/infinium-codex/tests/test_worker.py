@@ -210,3 +210,17 @@ def test_what_the_hook_could_not_do_reaches_errors(machine: Machine) -> None:
     play_turn(machine, "turn-1", "x")
     machine.wait_until_idle()
     assert machine.errors() == ["OSError: no space left"]
+
+
+def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine) -> None:
+    """The interpreter the hook ran with is gone, hook.py is an older one: the next turn is traced, and mends both."""
+    data = machine.home / ".local" / "share" / "infinium-codex"
+    (data / "python").unlink()
+    (data / "python").symlink_to("/nowhere/python")
+    (data / "hook.py").write_text((data / "hook.py").read_text() + "\n# an older version\n")
+    play_turn(machine, "turn-1", "after the upgrade")
+    assert [trace["input_summary"] for trace in machine.traces()] == ["after the upgrade"]
+    play_turn(machine, "turn-2", "and the next")
+    assert len(machine.traces()) == 2
+    assert (data / "python").exists()
+    assert "older version" not in (data / "hook.py").read_text()

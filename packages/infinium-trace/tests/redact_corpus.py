@@ -41,10 +41,11 @@ class Draw(random.Random):
     def of(self, alphabet: str, least: int, most: int | None = None) -> str:
         """Characters of the alphabet, a letter and a digit among them when there is room."""
         length = self.randint(least, most or least)
-        while True:
-            drawn = "".join(self.choices(alphabet, k=length))
-            if length < 12 or (any(c.isdigit() for c in drawn) and any(c.isalpha() for c in drawn)):
-                return drawn
+        drawn = "".join(self.choices(alphabet, k=length))
+        digits, letters = string.digits in alphabet, alphabet[0].isalpha() or alphabet[-1].isalpha()
+        if length >= 12 and digits and letters and (drawn.isdigit() or drawn.isalpha()):
+            return self.of(alphabet, length)
+        return drawn
 
     def b64(self, size: int) -> str:
         """Base64 of drawn bytes."""
@@ -61,7 +62,7 @@ class Draw(random.Random):
         def part(value: object) -> str:
             return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-        body = {self.of(LOWER, 3): self.of(ALNUM, 8) for _ in range(claims)}
+        body = {self.of(string.ascii_lowercase, 3): self.of(ALNUM, 8) for _ in range(claims)}
         head = {"alg": self.choice(["HS256", "RS256"]), "typ": "JWT"}
         return f"{part(head)}.{part(body)}.{self.of(URL64, 43, 86)}"
 
@@ -385,6 +386,7 @@ _CODE = (
     "git push -u origin main:release-2024",
     "type Token = { kind: string; value: number }",
     "keyof typeof tokens1",
+    "Argument(keyword=match.matched_token, value=value2)",
     "token: null, apiKey: undefined, secret: false",
 )
 _PLACEHOLDERS = (
@@ -494,9 +496,6 @@ def leaks(sample: Sample, shown: str) -> bool:
     """Whether the secret, or any telling stretch of it, is still to be seen."""
     secret = sample.secret
     size = min(10, len(secret))
-    # what begins a key says only whose it is
-    return any(
-        secret[i : i + size] in shown
-        for i in range(len(secret) - size + 1)
-        if secret[i : i + size] not in sample.before + sample.after
-    )
+    windows = (secret[i : i + size] for i in range(len(secret) - size + 1))
+    # a bot's number, in front of its key, is public
+    return any(part in shown and not part.rstrip(":").isdigit() for part in windows)

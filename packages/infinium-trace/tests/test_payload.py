@@ -423,3 +423,31 @@ def test_totals_are_the_sums_of_the_parts(rows: list[tuple[int, int, int]]) -> N
         assert usage_told["total_tokens"] == sum(prompt + completion for prompt, completion, _ in rows)
     errors: Any = payload.get("errors", [])
     assert [error["error_code"] for error in errors] == [str(code) for *_, code in rows if code]
+
+
+def test_a_secret_is_found_wherever_it_stands() -> None:
+    """In an argument known by its name alone, between terminal escapes, in a path; and each is counted once."""
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    events: list[Event] = [
+        TurnStarted(at_ms=1, source=EventSource.HOOK, turn_id="t", prompt="log in", cwd=f"/home/{token}"),
+        ToolStarted(
+            at_ms=2, source=EventSource.HOOK, turn_id="t", call_id="c", tool="login", arguments={"password": "letmein"}
+        ),
+        ToolFinished(
+            at_ms=3,
+            source=EventSource.HOOK,
+            turn_id="t",
+            call_id="c",
+            output=f"{token[:9]}\x1b[0m{token[9:]}",
+            failed=True,
+        ),
+        TurnEnded(at_ms=4, source=EventSource.HOOK, turn_id="t", status=TurnStatus.COMPLETED),
+    ]
+    session = fold(events)
+    context = TraceContext(session_id="s", connector_version="2.0.0")
+    payload = turn_payload(session, session.turns[0], context, Limits(), Redactor())
+    assert token not in json.dumps(payload)
+    assert "letmein" not in json.dumps(payload)
+    tags = payload["environment"]
+    assert isinstance(tags, dict)
+    assert tags["custom_tags"]["redacted"] == "github-token: 2, password: 1"

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
 
 def _record(event: str, home: str) -> None:
     payload = _read_stdin()
-    if not _wanted():
+    if not payload or not _wanted():
         return
     path = f"{_spool_directory()}/{_session_id(payload)}.spool"
     frame = b"\x1eI2 %s %d %d %d %d\n" % (

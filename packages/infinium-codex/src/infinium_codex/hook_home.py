@@ -29,10 +29,12 @@ class HomeState:
 def hook_command(places: Places, event: str) -> str:
     """The command Codex runs for `event`: it prints nothing and exits 0, even when nothing of ours is left.
 
-    There is no `exec`: an interpreter that cannot find hook.py exits with 2, which would block the user's tool.
+    There is no `exec`: an interpreter that cannot find hook.py exits with 2, which would block the user's tool. When
+    the interpreter has gone (an upgrade of Python), any other one runs the hook, and the worker mends the link.
     """
     python, hook = (shlex.quote(str(places.data / name)) for name in ("python", "hook.py"))
-    return f"{python} -I -S {hook} {event} >/dev/null 2>&1; exit 0"
+    run = f"-I -S {hook} {event} >/dev/null 2>&1"
+    return f"{python} {run} || python3 {run}; exit 0"
 
 
 def is_our_command(command: str, places: Places | None = None) -> bool:
@@ -81,8 +83,9 @@ def remove(places: Places) -> bool:
 
 
 def _links() -> dict[str, str]:
+    # Real paths: the worker itself runs through the link `venv`, and must not point it at itself.
     base = getattr(sys, "_base_executable", None) or sys.executable
-    return {"python": os.path.realpath(base), "venv": sys.prefix}
+    return {"python": os.path.realpath(base), "venv": os.path.realpath(sys.prefix)}
 
 
 def _links_to(link: Path, target: str) -> bool:

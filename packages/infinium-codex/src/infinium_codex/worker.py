@@ -13,6 +13,7 @@ from pathlib import Path
 from infinium_config import Settings
 from infinium_trace import Session, TurnStatus, fold
 
+from infinium_codex import hook_home
 from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.lock import try_lock
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
 def work(spool: Path, places: Places, environ: Mapping[str, str]) -> None:
     """Trace what ended in the session, then send what waits. Goes on until the hook has added nothing new."""
     take_hook_errors(places)
+    _mend_hook_home(places)
     settings = None
     while True:
         with try_lock(spool.with_suffix(".lock")) as held:
@@ -54,6 +56,12 @@ def work(spool: Path, places: Places, environ: Mapping[str, str]) -> None:
             break
     if settings is not None:
         deliver_queued(places, environ, settings)
+
+
+def _mend_hook_home(places: Places) -> None:
+    """After an upgrade of the connector or of Python, the hook's home is what this installation would make it."""
+    if (places.data / "hook.py").exists():  # else it was removed on purpose
+        hook_home.install(places)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ from infinium_trace.fold import fold
 from infinium_trace.identity import trace_key
 from infinium_trace.payload import Payload, session_payload, turn_payload
 from infinium_trace.preview import clean, preview
-from infinium_trace.redact import Redactor
+from infinium_trace.redact import RedactionPatternError, Redactor
 from infinium_trace.session import (
     Compaction,
     Message,
@@ -57,6 +57,7 @@ __all__ = [
     "PermissionAsked",
     "PermissionRequest",
     "RecordSkipped",
+    "RedactionPatternError",
     "Redactor",
     "Session",
     "SessionEnded",

@@ -59,26 +59,40 @@ def session_payload(
 
 
 class _Writer:
-    """Writes one payload: every text goes through the redactor before it is cut."""
+    """Writes one payload: every text is cleaned and goes through the redactor before it is cut."""
 
     def __init__(self, session: Session, context: TraceContext, limits: Limits, redactor: Redactor) -> None:
         self.session, self.context, self.limits, self.redactor = session, context, limits, redactor
         self.errors: list[Payload] = []
+        self._texts: dict[str, str] = {}
+        """Texts as they may be shown: each is gone through once, so that what was taken out is counted once."""
         self.cwd: str | None = None
         """The directory of the turn being written: paths below it are told without it."""
         self.cut = 0
 
     def title(self, turn: Turn) -> str:
-        line = next(iter(clean(self.text(turn.prompt)).strip().splitlines()), "")
+        line = next(iter(self.text(turn.prompt).strip().splitlines()), "")
         return preview(line, _NAME) if line else f"Turn {turn.id}"
 
     def text(self, value: str | None) -> str:
-        return "" if value is None or self.context.metadata_only else self.redactor.text(value)
+        if value is None or self.context.metadata_only:
+            return ""
+        if value not in self._texts:
+            # Cleaned first: a secret with terminal escapes in it would not be known for one.
+            self._texts[value] = self.redactor.text(clean(value))
+        return self._texts[value]
+
+    def redacted(self, arguments: Mapping[str, object] | str | None) -> Mapping[str, object] | str | None:
+        """A call's arguments; what stands under the name of a secret is one, whatever it looks like."""
+        if not isinstance(arguments, Mapping):
+            return arguments
+        found = self.redactor.value(dict(arguments))
+        return found if isinstance(found, dict) else {}
 
     def short(self, value: str | None, limit: int) -> str | None:
         text = self.text(value)
-        shown = preview(text, limit) if text else ""
-        self.cut += shown != text and len(clean(text)) > limit
+        shown = preview(text, limit)
+        self.cut += shown != text
         return shown or None
 
     def payload(self, turns: tuple[Turn, ...], title: str, description: str, tags: Mapping[str, str]) -> Payload:
@@ -91,7 +105,7 @@ class _Writer:
         prompts = [turn.prompt for turn in turns if turn.prompt]
         prompt = self.short("\n\n".join(prompts), self.limits.input_summary) if prompts else None
         words = [turn.last_message for turn in turns if turn.last_message]
-        body = _present(
+        body: Payload = _present(
             name=title[:MAX_NAME],
             description=_within(description, MAX_DESCRIPTION),
             current_datetime=_iso(ended),
@@ -104,7 +118,16 @@ class _Writer:
             llm_usage=self._usage(turns),
             sections=self._sections(turns, started, ended),
         )
-        return body | {"environment": self._environment(turns, tags)}
+        return self._finished(body | {"environment": self._environment(turns, tags)})
+
+    def _finished(self, body: Payload) -> Payload:
+        """The payload with what a path, a branch or a name may hold taken out too, and with what was taken out told."""
+        found = self.redactor.value(body)
+        assert isinstance(found, dict)
+        if self.redactor.counts:
+            told = ", ".join(f"{kind}: {number}" for kind, number in sorted(self.redactor.counts.items()))
+            found["environment"]["custom_tags"]["redacted"] = told
+        return found
 
     def _steps(self, turns: Iterable[Turn]) -> list[Payload]:
         written: list[Payload] = []
@@ -134,7 +157,7 @@ class _Writer:
                     )
                 )
             case PermissionRequest():
-                asked = self.short(_argument_text(step.arguments), self.limits.input_preview)
+                asked = self.short(_argument_text(self.redacted(step.arguments)), self.limits.input_preview)
                 what = f"Asked for leave to run {step.tool}"
                 written.append(
                     _present(step_number=number, action="permission_request", description=what, input_preview=asked)
@@ -154,14 +177,15 @@ class _Writer:
                     self._step(inner, written, {"agent_id": step.agent_id})
 
     def _tool_step(self, number: int, call: ToolCall, metadata: dict[str, object]) -> Payload:
-        asked = self.short(_argument_text(call.arguments), self.limits.input_preview)
+        arguments = self.redacted(call.arguments)
+        asked = self.short(_argument_text(arguments), self.limits.input_preview)
         answered = self.short(call.output, self.limits.output_preview)
         error = self._tool_error(call) if call.failed else None
         duration = _ms(call.duration_ms)
         return _present(
             step_number=number,
             action="tool_call",
-            description=self._tool_description(call),
+            description=self._tool_description(call, arguments),
             duration_ms=duration,
             input_preview=asked,
             output_preview=answered,
@@ -183,17 +207,17 @@ class _Writer:
             | metadata,
         )
 
-    def _tool_description(self, call: ToolCall) -> str:
-        command = call.arguments.get("command") if isinstance(call.arguments, Mapping) else None
+    def _tool_description(self, call: ToolCall, arguments: Mapping[str, object] | str | None) -> str:
+        command = arguments.get("command") if isinstance(arguments, Mapping) else None
         if isinstance(command, str) and not self.context.metadata_only:
-            lines = clean(self.redactor.text(command)).strip().splitlines()
+            lines = self.text(command).strip().splitlines()
             return preview(lines[0], _NAME) if lines else call.tool
         if call.changes:
             return f"{call.tool}: {', '.join(_relative(change.path, self.cwd) for change in call.changes)}"[:MAX_NAME]
         return call.tool
 
     def _tool_error(self, call: ToolCall) -> Payload:
-        line = next((line for line in clean(self.text(call.output)).splitlines() if line.strip()), "")
+        line = next((line for line in self.text(call.output).splitlines() if line.strip()), "")
         if call.exit_code is not None:
             kind, message, code = (
                 "CommandFailed",
@@ -275,7 +299,6 @@ class _Writer:
             sources=", ".join(sorted(session.sources)),
             os=context.os,
             redaction=context.redaction,
-            redacted=", ".join(f"{kind}: {number}" for kind, number in sorted(self.redactor.counts.items())),
             previews_cut=str(self.cut) if self.cut else None,
         )
         return _present(

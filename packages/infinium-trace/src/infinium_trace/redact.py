@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from infinium_trace.redact_rules import KINDS, is_placeholder, kind_of_name, name_is_secret
+from infinium_trace.redact_rules import KINDS
 from infinium_trace.redact_scan import Rank, Span, scan
+from infinium_trace.redact_values import is_placeholder, kind_of_name, name_is_secret
 
 _MARKER = re.compile(rf"\[redacted:(?:{'|'.join(map(re.escape, KINDS))})\]")
 _ROUNDS = 5
@@ -153,7 +154,9 @@ def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     urls = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     urls |= {re.sub("%..", lambda code: code[0].lower(), url) for url in urls}
-    encoded = {raw.hex(), raw.hex().upper(), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+    encoded = {raw.hex(), raw.hex().upper()}
+    for whole in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+        encoded |= {whole, whole.rstrip("=")}
     for shift in range(3):
         # what stands before the secret shifts it; the characters it shares with its neighbours are left out
         code = base64.b64encode(bytes(shift) + raw).decode()

@@ -9,15 +9,16 @@ from typing import NamedTuple
 from infinium_trace.redact_rules import (
     ANCHORED,
     ASSIGNMENT,
-    CHECKS,
-    NAME_WORDS,
     PEM_BEGIN,
     PEM_BODY,
     PEM_END,
     PEM_SOLID,
     PROVIDERS,
     WEAK_PREFIXES,
-    compiled,
+)
+from infinium_trace.redact_values import (
+    CHECKS,
+    NAME_WORDS,
     header_is_secret,
     is_example,
     is_placeholder,
@@ -26,6 +27,12 @@ from infinium_trace.redact_rules import (
     name_is_secret,
     value_is_secret,
 )
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The compiled pattern; compiled when first needed, as most texts need few."""
+    return re.compile(pattern, re.ASCII)
 
 
 class Rank(IntEnum):
@@ -160,23 +167,25 @@ def _assignments(text: str, low: bytes) -> Iterator[Span]:
         name = text[begin : match.end("word")]
         if not name_is_secret(name) or (match["flag"] is not None and not name.startswith("-")):
             continue
-        if match["tag"] and text[begin - 1 : begin] not in ("<", ":"):
+        if match["tag"] and (text[begin - 1 : begin] not in ("<", ":") or text[match.end() : match.end() + 2] != "</"):
             continue
-        found = _value(text, match, name, begin)
-        if found is not None:
-            yield Span(*found, Rank.ASSIGNMENT, kind_of_name(name))
-            done = found[1]
-        elif match["bare"] and len(match["bare"]) > _LONG_VALUE:
-            done = match.end()  # else every name in a long row of them would read all that follows
+        if match["pair"] and "=" in match["pair"] and not {'"', "'"} & {*text[match.end("word") : match.end("pair")]}:
+            continue  # `token, value=…`: two arguments of a call
+        start, end, secret = _value(text, match, name, begin)
+        if secret:
+            yield Span(start, end, Rank.ASSIGNMENT, kind_of_name(name))
+        # a long refused value is passed over, else every name in a row of them would read all that follows
+        if secret or (end - start > _LONG_VALUE and match["quoted"] is None):
+            done = end
 
 
-def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int, int] | None:
-    """Where the value given to a secret's name stands, if it is secret itself."""
+def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int, int, bool]:
+    """Where the value given to a secret's name stands, and whether it is secret itself."""
     quoted = match["quoted"] is not None
     start, end = match.span("quoted" if quoted else "bare")
     if kind_of_name(name) in ("authorization", "cookie"):
         end = _line_end(text, start, match["quote"] if quoted else None)
-        return (start, end) if header_is_secret(text[start:end]) else None
+        return start, end, header_is_secret(text[start:end])
     plain = match["tie"] == "=" and name.isupper() and text[match.start("tie") - 1] not in " \t"
     whole = bool(match["pair"] or (plain and _ENV_BEFORE.search(text, max(0, begin - 24), begin)))
     if quoted:
@@ -184,14 +193,14 @@ def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int,
     elif whole:
         end = compiled(r"[^\s\"'`\\]*+").match(text, end).end()  # type: ignore[union-attr]  # matches anything
     elif text[end : end + 1] in ("(", "["):
-        return None  # a call, a subscript
+        return start, end, False  # a call, a subscript
     value = text[start:end]
     if not quoted:
         if not whole and "&" in value:  # the next parameter of a query
             value = value[: value.index("&")]
         value = value.rstrip(".:")
         end = start + len(value)
-    return (start, end) if value_is_secret(name, value, quoted=quoted, whole=whole) else None
+    return start, end, value_is_secret(name, value, quoted=quoted, whole=whole)
 
 
 def _closing(text: str, start: int, end: int, closer: str) -> int:

@@ -1,0 +1,52 @@
+"""Redaction reads what a model or a command wrote: no text may make a pattern try again and again."""
+
+from collections.abc import Iterator
+from re import _constants, _parser  # type: ignore[attr-defined]  # the one way to see what a pattern repeats
+
+import pytest
+from infinium_trace.redact import Redactor
+from infinium_trace.redact_rules import ANCHORED, ASSIGNMENT, PEM_BEGIN, PEM_BODY, PEM_END, PROVIDERS
+
+_GIVING_BACK = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+_PATTERNS = sorted(
+    {rest for *_, rest in PROVIDERS} | {rest for *_, rest in ANCHORED} | {ASSIGNMENT, PEM_BEGIN, PEM_BODY, PEM_END}
+)
+
+
+def _repeats(parsed: object) -> Iterator[tuple[object, int, object]]:
+    """Every repeat in a parsed pattern: its kind, its most, and what it repeats."""
+    if isinstance(parsed, tuple) and len(parsed) == 2 and parsed[0] in (*_GIVING_BACK, _constants.POSSESSIVE_REPEAT):
+        kind, (_, most, inner) = parsed
+        yield kind, int(most), inner
+        yield from _repeats(inner)
+    elif isinstance(parsed, tuple | list | _parser.SubPattern):
+        for part in getattr(parsed, "data", parsed):
+            yield from _repeats(part)
+
+
+@pytest.mark.parametrize("pattern", _PATTERNS)
+def test_no_repeat_gives_back_without_bound(pattern: str) -> None:
+    for kind, most, inner in _repeats(_parser.parse(pattern)):
+        if kind in _GIVING_BACK and most > 1:
+            assert most <= 512
+            assert not [nested for nested in _repeats(inner) if nested[1] > 1]
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+", "a*b", "(?:a{1,9}b){2,9}"])
+def test_the_check_sees_what_it_must(pattern: str) -> None:
+    found = list(_repeats(_parser.parse(pattern)))
+    assert any(most > 512 or list(_repeats(inner)) for _, most, inner in found)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "sk-", "eyJ", "eyJ-", "eyJaaaaaaaaaa.", "token=", "password='", "key: ", "://", "://a:", "://a:b", "curl -u ",
+        "mysql", "mysql -p", "-----BEGIN PRIVATE KEY-----", "Bearer ", "basic ", "Cookie: a", "authorization:",
+        "machine ", "&sig=", "xoxb-", "A", "0", " ", "\n", "\\", '\\"', "=", "[redacted:", "[redacted:token]",
+        "name: token\nvalue",
+    ],
+)  # fmt: skip
+def test_a_long_row_of_beginnings_comes_to_an_end(piece: str) -> None:
+    """Were the work to grow with the square of the length, this would take hours."""
+    Redactor(secrets=["never there"]).text(piece * (300_000 // len(piece)))
