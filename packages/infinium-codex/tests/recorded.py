@@ -45,6 +45,8 @@ class Recording:
             found += translate_hook(payload, at_ms)
         if self.transcript.exists():
             found += Transcript(self.transcript).read()
+        for agent in sorted({str(payload["agent_id"]) for _, payload in self.hook_events() if "agent_id" in payload}):
+            found += Transcript(self.path / f"thread-{agent}.jsonl", agent_id=agent).read()
         return found
 
     def payloads(self) -> list[dict[str, Any]]:

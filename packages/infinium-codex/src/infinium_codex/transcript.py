@@ -183,9 +183,11 @@ class Transcript:
             case "token_usage_record" | "token_count":
                 yield from self._tokens(at, name, payload)
             case "task_complete":
+                error = mapping(payload, "error")
                 yield TurnEnded(
                     **at,
-                    status=TurnStatus.COMPLETED,
+                    status=TurnStatus.FAILED if error else TurnStatus.COMPLETED,
+                    reason=text(error, "message"),
                     last_message=text(payload, "last_agent_message"),
                     duration_ms=integer(payload, "duration_ms"),
                     first_token_ms=integer(payload, "time_to_first_token_ms"),

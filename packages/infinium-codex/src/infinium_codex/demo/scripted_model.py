@@ -5,6 +5,7 @@ Tools are called by the name the running Codex offers them under, which differs 
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -56,8 +57,15 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """An argument the model takes from the last tool output that matches: the pattern's first group."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """The model calls a function tool by name."""
+    """The model calls a function tool by name; an argument may be what a tool `Told`."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +120,9 @@ class Reply:
     to: str | None = None
     """Words of the user's (or of whoever spawned a subagent) this answers, rather than the next request in order."""
 
+    aside: bool = False
+    """Codex asks it for itself (a title for the session), outside of any turn."""
+
     @property
     def completes(self) -> bool:
         """Whether the response gets to its end, and so to reporting its usage."""
@@ -142,9 +153,9 @@ class ScriptedModel:
 
     @property
     def reported(self) -> list[Usage]:
-        """The usage of every response that was completed so far, in the order of the requests."""
+        """The usage of every turn's response that was completed so far, in the order of the requests."""
         with self._lock:
-            return [reply.usage for reply in self._served if reply.completes]
+            return [reply.usage for reply in self._served if reply.completes and not reply.aside]
 
     def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
         """Note the request and give its number and the reply to it."""
@@ -312,7 +323,7 @@ def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
                 return _custom(name, "apply_patch", text)
             return _function(name, "apply_patch", {"input": text})
         case Call(tool, arguments, namespace):
-            item = _function(name, tool, arguments)
+            item = _function(name, tool, _filled(request, arguments))
             return item | ({"namespace": namespace} if namespace else {})
         case Program(tool, text):
             return _custom(name, tool, text)
@@ -320,6 +331,20 @@ def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
             return {"id": f"item_{name}", **fields}
         case Pause() | Fail() | Break():
             raise AssertionError("these are no items of a response")
+
+
+def _filled(request: dict[str, Any], value: Any) -> Any:
+    """The value with everything a tool told in its place; a number stays a number."""
+    if isinstance(value, dict):
+        return {key: _filled(request, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(request, inner) for inner in value]
+    if not isinstance(value, Told):
+        return value
+    outputs = [json.dumps(item["output"]).replace('\\"', '"') for item in request["input"] if "output" in item]
+    found = re.findall(value.pattern, "\n".join(outputs))
+    last = found[-1] if found else ""
+    return int(last) if last.isdigit() else last
 
 
 def _function(name: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
