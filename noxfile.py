@@ -30,7 +30,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "nox", *TEST_TOOLS, "./packages/infinium-codex")
+    session.install("mypy>=1.18", "nox", "orjson", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
         found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
@@ -62,6 +62,23 @@ def demo(session: nox.Session) -> None:
     """Trace a recorded session and show the trace; `nox -s demo -- --codex` with the real Codex."""
     session.install("./packages/infinium-codex")
     session.run("infinium-codex", "demo", *session.posargs)
+
+
+@nox.session
+def help_text(session: nox.Session) -> None:
+    """Write the text of `infinium-codex --help` anew, after a command was added or changed."""
+    session.install("./packages/infinium-codex")
+    program = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+    text = session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"}, silent=True)
+    path = ROOT / "packages" / "infinium-codex" / "src" / "infinium_codex" / "help.txt"
+    path.write_text(str(text), "utf-8")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
+    session.install("pipx", "pyperf", "orjson", "matplotlib", "./packages/infinium-codex")
+    session.run("python", str(ROOT / "packages" / "infinium-codex" / "bench" / "bench.py"), *session.posargs)
 
 
 @nox.session

@@ -1,17 +1,22 @@
 """The command line as its user meets it: help, results, errors in two lines, JSON for programs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import infinium_codex.cli
 import pytest
 from infinium_codex.version import VERSION
 from machine import Machine
 from syrupy.assertion import SnapshotAssertion
 
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-COMMANDS = ("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo")
+COMMANDS = (
+    *("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo"),
+    *("update-credentials", "test", "cleanup"),
+)
 
 
 @pytest.fixture
@@ -31,6 +36,15 @@ def test_help(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAs
     done = machine.run(*arguments, "--help", environ={"COLUMNS": "100", "NO_COLOR": "1"})
     assert done.returncode == 0
     assert done.stdout == snapshot
+
+
+def test_the_help_that_is_shown_at_once_is_the_applications_own() -> None:
+    """`infinium-codex --help` prints a file: `nox -s help_text` writes it anew after a command was changed."""
+    code = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+    environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    path = Path(infinium_codex.cli.__file__).with_name("help.txt")
+    assert path.read_text("utf-8") == done.stdout
 
 
 def test_version(machine: Machine) -> None:

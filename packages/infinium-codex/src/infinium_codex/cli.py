@@ -14,13 +14,40 @@ if TYPE_CHECKING:
     from infinium_codex.result import CommandContext, Result
 
 
+HELP_COLUMNS = 100
+
+
 def main() -> None:
     """Entry point of `infinium-codex`."""
     if sys.argv[1:2] == ["hook"]:
         from infinium_codex.hook import main as hook_main
 
         hook_main([str(_hook_program()), *sys.argv[2:]])
-    build_app()()
+    if not _at_once(sys.argv[1:]):
+        build_app()()
+
+
+def _at_once(arguments: list[str]) -> bool:
+    """Answer what is asked most often without building the application, which takes longer than the answer."""
+    if arguments in ([], ["--help"], ["-h"]) and _fits(HELP_COLUMNS):
+        # Written by `nox -s help_text`; a test compares it with what the application says.
+        text = (Path(__file__).parent / "help.txt").read_text("utf-8")
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what Python starts with is a TextIOWrapper
+        sys.stdout.write(text)
+        return True
+    if arguments in (["status"], ["status", "--json"]):
+        from infinium_codex.commands.status import run
+
+        _finish(run, json=arguments[1:] == ["--json"])
+    return False
+
+
+def _fits(columns: int) -> bool:
+    """Whether a text of this width can be shown; a file or a pipe takes any."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns >= columns
+    except (OSError, ValueError):
+        return True
 
 
 def _hook_program() -> Path:
@@ -81,6 +108,32 @@ def build_app() -> "App":
             interactive=interactive and not json,
         )
         _finish(lambda ctx: run(options, ctx), json=json)
+
+    @app.command
+    def update_credentials(
+        *,
+        agent_id: Annotated[str | None, Parameter(help="Another agent's UUID.")] = None,
+        agent_secret: Annotated[
+            str | None,
+            Parameter(allow_leading_hyphen=True, help="The secret; '-' reads it from standard input."),
+        ] = None,
+        base_url: Annotated[
+            str | None, Parameter(help="The project's address, to say that the secret may go there.")
+        ] = None,
+        json: AsJson = False,
+    ) -> None:
+        """Store another secret for this project's agent, and send what waited for it."""
+        from infinium_codex.commands.update_credentials import NewCredentials, run
+
+        given = NewCredentials(agent_id=agent_id, agent_secret=agent_secret, base_url=base_url)
+        _finish(lambda ctx: run(given, ctx), json=json)
+
+    @app.command
+    def test(*, json: AsJson = False) -> None:
+        """Send one small test trace, and say what came of it."""
+        from infinium_codex.commands.test import run
+
+        _finish(run, json=json)
 
     @app.command
     def uninstall(
@@ -153,6 +206,18 @@ def build_app() -> "App":
         from infinium_codex.commands.retry import run
 
         _finish(lambda ctx: run(ctx, dead=dead, dry_run=dry_run), json=json)
+
+    @app.command
+    def cleanup(
+        *,
+        days: Annotated[int, Parameter(show_default=True, help="Keep what is younger.")] = 30,
+        dry_run: Annotated[bool, Parameter(negative="", help="Only say what would go.")] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Remove old records of what was sent, old logs, and what dead sessions left."""
+        from infinium_codex.commands.cleanup import run
+
+        _finish(lambda ctx: run(ctx, days=days, dry_run=dry_run), json=json)
 
     @app.command
     def demo(

@@ -1,20 +1,21 @@
 """One project's hooks as Codex sees them: which file, what stands in it, and whether Codex will run it."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infinium_config import find_project, main_checkout
 
-from infinium_codex.app_server import AppServer, HookState
+if TYPE_CHECKING:  # asking Codex takes a third of a second; `status` does not, and does not pay for it
+    from infinium_codex.app_server import AppServer, HookState
+
 from infinium_codex.codex_program import TRUST_SINCE, CodexProgram
 from infinium_codex.hook_home import is_our_command
 from infinium_codex.hooks_file import Plan
 from infinium_codex.paths import Places
 from infinium_codex.result import CommandError
-from infinium_codex.trust import keep_trust, trust_ours
 
 
 def project_root(cwd: Path, home: Path | None) -> Path:
@@ -68,7 +69,7 @@ class ProjectHooks:
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{self.path} cannot be read: {error}.", "Mend it, or move it aside.") from None
 
-    def states(self) -> tuple[HookState, ...]:
+    def states(self) -> "tuple[HookState, ...]":
         """Codex's list of the project's hooks, ours and the user's."""
         if not self.can_ask:
             return ()
@@ -82,6 +83,8 @@ class ProjectHooks:
             self._write(plan.text)
         if not self.can_ask or not (trust or before):
             return
+        from infinium_codex.trust import keep_trust, trust_ours
+
         with self._server() as server:
             after = server.list_hooks(self.root).hooks
             keep_trust(before, after, self.is_ours).write(server)
@@ -104,7 +107,9 @@ class ProjectHooks:
             words=found.warnings + found.errors,
         )
 
-    def _server(self) -> AppServer:
+    def _server(self) -> "AppServer":
+        from infinium_codex.app_server import AppServer
+
         assert self.codex is not None
         return AppServer(self.codex, self.root, self.environ)
 
@@ -115,6 +120,8 @@ class ProjectHooks:
                 return
             self.path.parent.mkdir(exist_ok=True)
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
+            import tempfile
+
             fd, aside = tempfile.mkstemp(prefix=".hooks.json.", dir=self.path.parent)
             with os.fdopen(fd, "wb") as file:
                 file.write(text.encode("utf-8"))

@@ -69,19 +69,20 @@ def home_directory(environ: Mapping[str, str]) -> Path | None:
     return Path(home) if home else None
 
 
+def make_client(settings: Settings) -> "Client":
+    """A client as the settings want it. It opens no connection before it sends."""
+    from infinium_transport import Client
+
+    return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
+
+
 def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
     """Send what waits in the outbox, for every agent whose secret can be had."""
-
-    def client() -> "Client":
-        from infinium_transport import Client
-
-        return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
-
     return deliver(
         open_outbox(places),
         open_ledger(places),
         local=open_local(places),
-        client=client,
+        client=lambda: make_client(settings),
         secret=SecretFinder(places, environ, settings),
         policy=RetryPolicy(max_retries=settings.max_retries.value),
         clock=time.time,

@@ -146,6 +146,13 @@ def entries(directory: Path) -> list[os.DirEntry[str]]:
         return []
 
 
+def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
+    """Remove files, or with `dry_run` only give them."""
+    for path in () if dry_run else paths:
+        path.unlink(missing_ok=True)
+    return paths
+
+
 def read_json(path: Path) -> dict[str, object]:
     """A small JSON object from a file; empty when there is none or it is damaged."""
     try:

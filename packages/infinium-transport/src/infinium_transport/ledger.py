@@ -118,6 +118,15 @@ class Ledger:
                 path.unlink(missing_ok=True)
         return count
 
+    def forget(self, before: float, *, dry_run: bool = False) -> list[Path]:
+        """Remove what is older than `before`: copies of sent traces, and a log whose last entry is; give the files."""
+        with _files.storing("tidy the ledger in", self.directory):
+            traces = [queued.path for queued in self._payloads.scan() if queued.created < before]
+            places = (self.directory, self.directory / "corrupt")
+            kept = [Path(entry.path) for place in places for entry in _files.entries(place)]
+            old = [path for path in kept if path.is_file() and path.lstat().st_mtime < before]
+            return _files.remove([*traces, *sorted(old)], dry_run=dry_run)
+
     def _write(self, entry: Entry, *, durable: bool = False) -> None:
         line = {name: value for name in Entry.__slots__ if (value := getattr(entry, name)) not in (None, "", 0, {})}
         data = json.dumps(line | {"labels": dict(entry.labels)}, ensure_ascii=True, separators=(",", ":")).encode()

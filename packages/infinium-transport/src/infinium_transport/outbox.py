@@ -227,6 +227,14 @@ class Outbox:
                         if now - path.lstat().st_ctime > _STALE:
                             path.unlink()
 
+    def forget_damaged(self, before: float, *, dry_run: bool = False) -> list[Path]:
+        """Remove what was set aside in `corrupt/` before a time, in seconds since the epoch; give the files."""
+        with _files.storing("tidy", self.directory):
+            found = [Path(entry.path) for entry in _files.entries(self.directory / "corrupt")]
+            # ctime: a rename sets it, so it tells when the file was set aside.
+            old = [path for path in found if path.is_file() and path.lstat().st_ctime < before]
+            return _files.remove(sorted(old), dry_run=dry_run)
+
     def _note(self, agent_id: str, base_url: str, kind: ParkReason, reason: str, mark: str) -> None:
         with _files.storing("park an agent in", self.directory):
             self._parking.put(

@@ -227,6 +227,7 @@ DEMO_PROMPT = "Run hello.py, and add it if it is missing."
 def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: else each answer waits 40 ms for an acknowledgement
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay quiet: the terminal belongs to the demo."""

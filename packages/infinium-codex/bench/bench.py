@@ -1,0 +1,114 @@
+"""What tracing costs: measured side by side with the bare interpreter, with Codex alone, and with the public connector.
+
+`nox -s bench` prints the table of goals with the measured values, and draws what a turn costs as its session grows.
+`nox -s bench -- hook worker` measures only these groups.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from connectors import Installation, install_ours, install_public
+from delivery import thousand_traces
+from processes import Sample, cpu, wall
+from reading import transcript_speed
+from scaling import draw
+from sessions import SESSION
+from table import Row, print_table
+from turns import hundred_tool_calls
+from worker import TURNS, Sessions
+
+Group = Callable[[Installation, Installation | None], Iterator[Row]]
+
+
+def main(wanted: list[str]) -> None:
+    """Measure the groups that are named, all of them without a name."""
+    with tempfile.TemporaryDirectory(prefix="infinium-bench-") as directory:
+        root = Path(directory)
+        ours, public = install_ours(root / "ours"), install_public(root / "public")
+        if public is None:
+            print("The public connector 1.1.0 is not on the registry here: its column stays empty.")
+        rows = [row for name, group in GROUPS.items() if not wanted or name in wanted for row in group(ours, public)]
+    print_table(rows)
+
+
+def hook(ours: Installation, public: Installation | None) -> Iterator[Row]:
+    """The hook's process as hooks.json registers it, through `sh -c`, over the bare interpreter's."""
+    event = ours.home / "event.json"
+    event.write_text(json.dumps({"session_id": SESSION, "turn_id": "t", "tool_response": "x" * 1_500}), "utf-8")
+    commands = ours.commands()
+    cases = {
+        "bare": f"exec <{event}; {os.path.realpath(ours.data / 'python')} -I -S -c pass",
+        "tool": f"exec <{event}; {commands['PreToolUse']}",
+        "stop": f"exec <{event}; {commands['Stop']}",
+    }
+    if public is not None:
+        cases["public"] = f"exec <{event}; {public.program} -m infinium_codex_connector.hook"
+    # The worker is measured on its own: here the hook starts a program that ends at once.
+    with ours.without_worker():
+        found = wall(cases, cwd=ours.project, environ=ours.environ)
+    for path in ours.spool.iterdir():
+        path.unlink()
+    yield Row.ratio("hook, tool event / bare interpreter", found["tool"], found["bare"], 1.15, found.get("public"))
+    yield Row.ratio("hook, Stop / bare interpreter", found["stop"], found["bare"], 1.4)
+
+
+def turn(ours: Installation, _public: Installation | None) -> Iterator[Row]:
+    """A turn of 100 tool calls on the newest Codex, with our hooks and without any."""
+    yield from hundred_tool_calls(ours)
+
+
+def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
+    """The worker's CPU and memory, in a new session and in one of 300 MiB."""
+    sessions = Sessions(ours)
+    python = os.path.realpath(ours.data / "python")
+    bare = cpu([python, "-I", "-S", "-c", "pass"], cwd=ours.project, environ=ours.environ)
+    ten = Sample(values=tuple(sessions.turn(tools=10) for _ in range(11)))
+    yield Row.ratio("worker CPU, a turn of 10 tools / bare interpreter", ten, bare, 10.0)
+    grown = dict(sessions.growing([1, 300, 1_000, TURNS], repeat=7))
+    first, last = Sample(values=tuple(grown[1])), Sample(values=tuple(grown[TURNS]))
+    yield Row.ratio(f"worker CPU, turn {TURNS:,} / turn 1 of one session (300 MiB)", last, first, 1.15)
+    peak = sessions.long_transcript(500 << 20)
+    yield Row.figure("worker's peak memory, 500 MiB transcript read from its start", peak, 60.0, "MiB")
+    draw({length: Sample(values=tuple(spent)).median for length, spent in grown.items()}, public)
+
+
+def reading(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
+    """The transcript reader alone."""
+    yield from transcript_speed()
+
+
+def delivery(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
+    """From the outbox to a receiver."""
+    yield from thousand_traces()
+
+
+def cli(ours: Installation, _public: Installation | None) -> Iterator[Row]:
+    """The start of the command line over the import of the library it is made with."""
+    python = ours.data / "venv" / "bin" / "python"
+    cases = {
+        "import": f"{python} -c 'import cyclopts'",
+        "help": f"{ours.program} --help",
+        "status": f"{ours.program} status",
+    }
+    found = wall(
+        {name: f"{command} >/dev/null" for name, command in cases.items()}, cwd=ours.project, environ=ours.environ
+    )
+    for name in ("help", "status"):
+        yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 1.3)
+
+
+GROUPS: dict[str, Group] = {
+    "hook": hook,
+    "turn": turn,
+    "worker": worker,
+    "reading": reading,
+    "delivery": delivery,
+    "cli": cli,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,71 @@
+"""A thousand queued traces to a receiver on loopback, over niquests posting the same bodies."""
+
+import random
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from connectors import WORKSPACE
+from infinium_transport import Client, Envelope, Ledger, LocalStore, Outbox, RetryPolicy, deliver
+from processes import Sample
+from table import Row
+
+sys.path.insert(0, str(WORKSPACE / "packages" / "infinium-codex" / "e2e"))
+from receiver import Receiver
+
+COUNT = 1_000
+BODY = (
+    b'{"name": "x", "steps": [' + b'{"action": "tool_call", "output_preview": "xxxxxxxxxxxxxxxxxxxx"},' * 200 + b"{}]}"
+)
+ROUNDS = 5
+
+
+def thousand_traces() -> Iterator[Row]:
+    """Seconds for all of them, in turn by the outbox and by niquests alone."""
+    sent, posted = [], []
+    for _ in range(ROUNDS):
+        with Receiver() as receiver, tempfile.TemporaryDirectory() as directory:
+            sent.append(_deliver(Path(directory), receiver.base_url))
+        with Receiver() as receiver:
+            posted.append(_post(f"{receiver.base_url}/agents/a/trace"))
+    ours, theirs = Sample(values=tuple(sent)), Sample(values=tuple(posted))
+    yield Row.ratio(f"{COUNT:,} queued traces / niquests posting them", ours, theirs, 1.3)
+
+
+def _deliver(root: Path, base_url: str) -> float:
+    ledger = Ledger(root / "ledger")
+    outbox = Outbox(root / "outbox", sent=ledger.was_sent)
+    for _ in range(COUNT):
+        key = str(uuid.uuid4())
+        outbox.put(Envelope(key=key, agent_id="a", base_url=base_url, body=BODY, created=time.time(), name="x"))
+    start = time.perf_counter()
+    report = deliver(
+        outbox,
+        ledger,
+        local=LocalStore(root / "local"),
+        client=lambda: Client(timeout=30, verify_ssl=True, user_agent="bench"),
+        secret=lambda _agent, _url: "secret",
+        policy=RetryPolicy(),
+        clock=time.time,
+        sleep=time.sleep,
+        random=random.random,
+    )
+    spent = time.perf_counter() - start
+    if report.sent != COUNT:
+        raise RuntimeError(f"only {report.sent} of {COUNT} traces were sent")
+    return spent
+
+
+def _post(url: str) -> float:
+    import niquests
+
+    headers = {"Content-Type": "application/json", "x-agent-id": "a", "x-agent-key": "secret"}
+    with niquests.Session() as session:
+        session.post(url, data=BODY, headers=headers)
+        start = time.perf_counter()
+        for _ in range(COUNT):
+            _ = session.post(url, data=BODY, headers=headers).content
+        return time.perf_counter() - start

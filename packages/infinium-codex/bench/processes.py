@@ -1,0 +1,80 @@
+"""Whole processes: wall time by pyperf, in rounds so that all meet the same weather; CPU and memory by the kernel."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyperf
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """Measured values of one case."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, as a part of the median."""
+        low, _, high = statistics.quantiles(self.values, n=4)
+        return (high - low) / 2 / self.median
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What one process cost."""
+
+    cpu: float
+    """Seconds of user and system time."""
+    peak: float
+    """MiB of memory at most."""
+
+
+def wall(
+    cases: Mapping[str, str], *, cwd: Path, environ: Mapping[str, str], rounds: int = 12, values: int = 5
+) -> dict[str, Sample]:
+    """Seconds each command takes through `sh -c`, measured in turn, round after round."""
+    found: dict[str, list[float]] = {name: [] for name in cases}
+    with tempfile.TemporaryDirectory() as directory:
+        for number in range(rounds):
+            for index, (name, command) in enumerate(cases.items()):
+                output = Path(directory) / f"{number}-{index}.json"
+                options = [
+                    "--processes=1",
+                    f"--values={values}",
+                    "--warmups=1",
+                    "--loops=1",
+                    "--quiet",
+                    "-o",
+                    str(output),
+                ]
+                inherited = f"--inherit-environ={','.join(environ)}"
+                program = [sys.executable, "-m", "pyperf", "command", *options, inherited, "--", "sh", "-c", command]
+                subprocess.run(program, cwd=cwd, env=dict(environ), check=True, stdout=subprocess.DEVNULL)
+                found[name] += pyperf.Benchmark.load(str(output)).get_values()
+    return {name: Sample(values=tuple(values)) for name, values in found.items()}
+
+
+def usage(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str]) -> Usage:
+    """CPU time and peak memory of one process and the children it waited for."""
+    process = subprocess.Popen(command, cwd=cwd, env=dict(environ), stdin=subprocess.DEVNULL)
+    _, status, spent = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[:4]} ended with {process.returncode}")
+    return Usage(cpu=spent.ru_utime + spent.ru_stime, peak=spent.ru_maxrss / 1024)
+
+
+def cpu(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], times: int = 15) -> Sample:
+    """CPU seconds of a command that can be run again and again."""
+    return Sample(values=tuple(usage(command, cwd=cwd, environ=environ).cpu for _ in range(times)))

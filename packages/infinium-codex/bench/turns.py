@@ -1,0 +1,56 @@
+"""A turn of a hundred tool calls on the real Codex, with our hooks and without any."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from connectors import WORKSPACE, Installation
+from infinium_codex.demo.scripted_model import Reply, Say, ScriptedModel, Shell, Usage, codex_config
+from processes import wall
+from table import Row
+
+sys.path.insert(0, str(WORKSPACE / "packages" / "infinium-codex" / "e2e"))
+from codex_install import NEWEST, CodexUnavailableError, install_codex
+
+CALLS = 100
+_CALL = Reply([Shell("true")], Usage(input_tokens=100, output_tokens=5))
+_LAST = Reply([Say("done")], Usage(input_tokens=100, output_tokens=5))
+
+
+class _Counting(ScriptedModel):
+    """Answers by how many calls the conversation holds, so that every session gets its hundred."""
+
+    def __init__(self, replies: Sequence[Reply]) -> None:
+        super().__init__(replies)
+
+    def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
+        done = sum(item.get("type") == "function_call_output" for item in request["input"])
+        number, _ = super().take(request)
+        return number, self.replies[0] if done < CALLS else self.replies[1]
+
+
+def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
+    """Wall time of `codex exec`, in turn with and without our hooks."""
+    try:
+        codex = install_codex(NEWEST)
+    except CodexUnavailableError as error:
+        print(f"The turn of {CALLS} tool calls was not measured: {error}.")
+        return
+    plain = ours.home / "plain"
+    (plain / ".git").mkdir(parents=True)
+    with _Counting([_CALL, _LAST]) as model:
+        home = ours.home / ".codex"
+        home.mkdir(exist_ok=True)
+        text = codex_config(model.base_url, str(ours.project), NEWEST)
+        (home / "config.toml").write_text(f'{text}\n[projects."{plain}"]\ntrust_level = "trusted"\n', "utf-8")
+        environ = {**ours.environ, "PATH": f"{codex}:{ours.environ['PATH']}"}
+        _with_path(ours, environ).run("init", "--local", "--no-interactive", "--trust")
+        execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
+        cases = {"hooks": f"cd '{ours.project}' && {execute}", "none": f"cd '{plain}' && {execute}"}
+        found = wall(cases, cwd=Path("/"), environ=environ, rounds=7, values=1)
+    yield Row.ratio(f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST})", found["hooks"], found["none"], 1.03)
+
+
+def _with_path(ours: Installation, environ: dict[str, str]) -> Installation:
+    return Installation(home=ours.home, project=ours.project, environ=environ, program=ours.program)

@@ -1,0 +1,74 @@
+"""`infinium-codex cleanup`: what nobody needs any more, taken away."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from infinium_config import load
+
+from infinium_codex.checkpoint import SUFFIX as STATE
+from infinium_codex.lock import try_lock
+from infinium_codex.result import CommandContext, Result
+from infinium_codex.spool import SUFFIX as SPOOL
+from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+
+DAY_SECONDS = 86_400.0
+LOCK = ".lock"
+
+
+def run(ctx: CommandContext, *, days: int, dry_run: bool) -> Result:
+    """Remove the leavings of dead sessions, and ledger entries, logs and damaged files older than `days`.
+
+    A dead session is one without an event for the stale-session time and a day more; what can be made of it is traced
+    first. Traces that wait, dead letters and local traces stay: they are the user's.
+    """
+    now = time.time()
+    settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    before = now - days * DAY_SECONDS
+    dead = _dead_sessions(ctx.places.spool, now - settings.session_ttl.value - DAY_SECONDS)
+    gone = {
+        "sessions": [path for session in dead for path in _end(session, ctx, dry_run=dry_run)],
+        "ledger": open_ledger(ctx.places).forget(before, dry_run=dry_run),
+        "damaged": open_outbox(ctx.places).forget_damaged(before, dry_run=dry_run),
+        "logs": [path for path in _old_logs(ctx.places.logs, before) if dry_run or _removed(path)],
+    }
+    verb = "would go" if dry_run else "removed"
+    lines = [f"{name.capitalize():<10} {path} {verb}" for name, paths in gone.items() for path in paths]
+    data = {name: [str(path) for path in paths] for name, paths in gone.items()}
+    return Result.success(tuple(lines) or ("There is nothing to clean up.",), {"dry_run": dry_run, **data})
+
+
+def _dead_sessions(directory: Path, before: float) -> list[Path]:
+    """The spools, there or not, of sessions of which nothing was written since `before`."""
+    newest: dict[Path, float] = {}
+    for path in directory.glob("*") if directory.is_dir() else ():
+        if path.suffix in (SPOOL, STATE, LOCK) and not path.is_symlink():
+            spool = path.with_suffix(SPOOL)
+            newest[spool] = max(newest.get(spool, 0.0), path.stat().st_mtime if path.suffix != LOCK else 0.0)
+    return sorted(spool for spool, when in newest.items() if when < before)
+
+
+def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
+    """Trace what can still be traced of a dead session, then remove its files; give those that went."""
+    if not dry_run and spool.exists():
+        from infinium_codex.worker import work
+
+        work(spool, ctx.places, ctx.environ)
+    own = [path for suffix in (SPOOL, STATE) if (path := spool.with_suffix(suffix)).exists()]
+    lock = spool.with_suffix(LOCK)
+    if dry_run:
+        yield from own or ([lock] if lock.exists() else [])
+        return
+    with try_lock(lock) as held:
+        if held:
+            yield from filter(_removed, own)
+            lock.unlink(missing_ok=True)
+
+
+def _old_logs(directory: Path, before: float) -> list[Path]:
+    return sorted(path for path in directory.glob("*.jsonl") if path.stat().st_mtime < before)
+
+
+def _removed(path: Path) -> bool:
+    path.unlink(missing_ok=True)
+    return True
