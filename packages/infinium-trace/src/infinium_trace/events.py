@@ -172,6 +172,10 @@ class ToolFinished(_Event):
     cwd: str | None = None
     still_running: bool = False
     """The command went on in the background; a later record with the same call ends it."""
+    output_continues: bool = False
+    """`output` is what came since the last record of this call, not all of it."""
+    parent_call_id: str | None = None
+    """The call of a tool that ran this one, such as a program of tool calls."""
     changes: Sequence[FileChange] = field(default=())
 
 
@@ -189,13 +193,17 @@ class Compacted(_Event):
 
     phase: str
     trigger: str | None = None
+    summary: str | None = None
+    """What the conversation was replaced with: nothing the agent said to the user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubagentStarted(_Event):
-    """A subagent (`agent_id`) began; `turn_id` is the turn that spawned it, where known."""
+    """A subagent (`agent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
 
     agent_type: str | None = None
+    parent_turn_id: str | None = None
+    """The user's turn that its own turn, or all of it where `turn_id` is None, works for; None where not known."""
     call_id: str | None = None
 
 
@@ -205,6 +213,13 @@ class SubagentEnded(_Event):
 
     agent_type: str | None = None
     last_message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourcesDisagreed(_Event):
+    """Two sources told the same fact differently; `what` says which, and what each of them said."""
+
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,5 +242,6 @@ Event = (
     | Compacted
     | SubagentStarted
     | SubagentEnded
+    | SourcesDisagreed
     | RecordSkipped
 )
