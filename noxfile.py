@@ -8,13 +8,18 @@ from pathlib import Path
 
 import nox
 
+<<<<<<< HEAD
 nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e"]
+=======
+nox.options.sessions = ["lint", "types", "build", "tests", "e2e", "faults_short"]
+>>>>>>> faults
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
 ROOT = Path(__file__).parent
 PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex")
 E2E = ROOT / "packages" / "infinium-codex" / "e2e"
+FAULTS = ROOT / "packages" / "infinium-codex" / "faults"
 TEST_TOOLS = ("hypothesis>=6.140", "pytest>=9,<10", "syrupy>=5")
 SKIPPED = ROOT / ".nox" / "skipped.txt"
 
@@ -35,6 +40,7 @@ def types(session: nox.Session) -> None:
     for package in PACKAGES:
         found = [ROOT / "packages" / package / part for part in ("src", "tests", "e2e", "bench")]
         session.run("mypy", *(str(path.relative_to(ROOT)) for path in found if path.exists()))
+    session.run("mypy", str(FAULTS.relative_to(ROOT)))  # alone: it has a conftest of its own
 
 
 @nox.session
@@ -55,6 +61,18 @@ def e2e(session: nox.Session) -> None:
     session.run("pytest", "-p", "real_tests", str(E2E.relative_to(ROOT)), env=environ)
     if SKIPPED.exists():
         session.warn(f"Not tested on this machine:\n{SKIPPED.read_text('utf-8')}")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Break it: kills, full disks, clocks, servers that misbehave; prints what became of every turn."""
+    _run_faults(session, "long")
+
+
+@nox.session
+def faults_short(session: nox.Session) -> None:
+    """The same faults, each a few times."""
+    _run_faults(session, "short")
 
 
 @nox.session
@@ -134,6 +152,7 @@ def lock(session: nox.Session) -> None:
     session.run("poetry", "lock", env={"POETRY_PYPI_MIRROR_URL": _index(session)})
 
 
+<<<<<<< HEAD
 def _stranger(index: Path, name: str) -> None:
     """A wheel of one of our names that is not ours."""
     index.mkdir(parents=True, exist_ok=True)
@@ -144,6 +163,12 @@ def _stranger(index: Path, name: str) -> None:
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+=======
+def _run_faults(session: nox.Session, form: str) -> None:
+    session.install(*TEST_TOOLS, "./packages/infinium-codex")
+    environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED), "INFINIUM_FAULTS": form}
+    session.run("pytest", "-p", "real_tests", str(FAULTS.relative_to(ROOT)), *session.posargs, env=environ)
+>>>>>>> faults
 
 
 def _index(session: nox.Session) -> str:

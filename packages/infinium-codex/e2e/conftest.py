@@ -1,13 +1,21 @@
 """The real Codex in a sandbox, or a skip that says what is missing (an error where nothing may be missing)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from codex_install import CodexUnavailableError, chosen_versions, install_codex
+from machine import end_timers
 from sandbox import Sandbox
 
 MakeSandbox = Callable[[str], Sandbox]
+
+
+@pytest.fixture(autouse=True)
+def no_timer_stays(tmp_path: Path) -> Iterator[None]:
+    """No timer outlives the test that started it."""
+    yield
+    end_timers(tmp_path)
 
 
 @pytest.fixture(params=chosen_versions())

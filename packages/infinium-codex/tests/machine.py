@@ -3,15 +3,18 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from recorded import Recording
 
+T = TypeVar("T")
 DROPPED = ("INFINIUM_", "CONNECTOR_", "CODEX_", "XDG_", "DBUS_")
 WAIT_SECONDS = 30.0
 
@@ -31,6 +34,10 @@ class Machine:
         ]
         self.environ = kept | {"HOME": str(self.home), "TMPDIR": str(self.tmp), "PATH": os.pathsep.join(programs)}
         self.commands: dict[str, str] = {}
+        self.python = sys.executable
+        """The interpreter of the environment the connector is installed in."""
+        self.prefix: list[str] = []
+        """What every command here is started through, `nsenter …` for instance."""
 
     @property
     def config(self) -> Path:
@@ -52,7 +59,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """`infinium-codex` with these arguments."""
         return subprocess.run(
-            [sys.executable, "-m", "infinium_codex.cli", *arguments],
+            [*self.prefix, self.python, "-m", "infinium_codex.cli", *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -78,7 +85,7 @@ class Machine:
     def hook(self, payload: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
         """Run the hook as Codex does: through a shell, in the project; it must be silent and succeed."""
         done = subprocess.run(
-            ["sh", "-c", self.commands[payload["hook_event_name"]]],
+            [*self.prefix, "sh", "-c", self.commands[payload["hook_event_name"]]],
             input=json.dumps(payload).encode(),
             capture_output=True,
             cwd=self.project,
@@ -124,13 +131,43 @@ class Machine:
         return [error["message"] for error in self.json("errors")["errors"]]
 
     def _workers(self) -> bool:
-        marks = (b"infinium_codex.worker", os.fsencode(self.root))
-        for directory in Path("/proc").iterdir():
-            if directory.name.isdigit():
-                try:
-                    arguments = (directory / "cmdline").read_bytes()
-                except OSError:
-                    continue  # ended meanwhile
-                if all(mark in arguments for mark in marks):
-                    return True
-        return False
+        return any(processes(b"infinium_codex.worker", self.root)) or any(
+            processes(b"infinium_codex.tending", self.root)
+        )
+
+    @property
+    def timers(self) -> list[int]:
+        """The timers that run here."""
+        return list(processes(b"infinium_codex/timer.py", self.root))
+
+    def wait_for(self, find: Callable[[], T], what: str) -> T:
+        """Wait until `find` gives something, and give it."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (found := find()):
+            assert time.monotonic() < deadline, f"waited in vain for {what}; errors: {self.errors()}"
+            time.sleep(0.05)
+        return found
+
+    def wait_for_traces(self, count: int) -> list[dict[str, Any]]:
+        """Wait for so many local traces, however they come about."""
+        self.wait_for(lambda: len(self.traces()) >= count, f"{count} traces")
+        return self.traces()
+
+
+def processes(mark: bytes, root: Path) -> Iterator[int]:
+    """Processes whose command line has both."""
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            try:
+                arguments = (directory / "cmdline").read_bytes()
+            except OSError:
+                continue  # ended meanwhile
+            if mark in arguments and os.fsencode(root) in arguments:
+                yield int(directory.name)
+
+
+def end_timers(root: Path) -> None:
+    """End the timers below `root`: what they wait for is the test's no more."""
+    for pid in processes(b"infinium_codex/timer.py", root):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -12,6 +12,8 @@ from infinium_codex.version import VERSION
 from machine import Machine
 from syrupy.assertion import SnapshotAssertion
 
+pytest_plugins = ["no_leftovers"]
+
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 COMMANDS = (
     *("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo"),

@@ -102,14 +102,15 @@ def test_the_spool_is_where_the_worker_looks_and_only_its_users(hook: Hook) -> N
     assert (directory / f"{SESSION}.spool").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("name", ["Stop", "Interrupt", "SessionEnd", "SubagentStop"])
-def test_the_end_of_something_starts_the_worker_without_codex_descriptors(hook: Hook, name: str) -> None:
+@pytest.mark.parametrize("name", ["UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop"])
+def test_prompts_and_ends_start_the_worker_without_codex_descriptors(hook: Hook, name: str) -> None:
     read, write = os.pipe()
     hook.run(event(), name, pass_fds=(write,))
     os.close(write)
     os.close(read)
     started = wait_for(hook.started).split()
-    assert started[:4] == ["-I", "-m", "infinium_codex.worker", str(spool_directory(hook.environ) / f"{SESSION}.spool")]
+    spool = str(spool_directory(hook.environ) / f"{SESSION}.spool")
+    assert started == ["-I", "-m", "infinium_codex.worker", spool, name]
     assert "pipe:" not in hook.fds.read_text()
 
 

@@ -10,6 +10,8 @@ from infinium_codex.reading import QUIET_SECONDS, read_session
 from machine import Machine
 from recorded import recordings
 
+pytest_plugins = ["no_leftovers"]
+
 TURN = recordings("turn")[-1]
 EPHEMERAL = recordings("ephemeral")[-1]
 RESUME = recordings("resume")[-1]

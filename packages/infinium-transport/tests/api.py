@@ -1,6 +1,7 @@
 """An API on loopback that answers as a test tells it to, and remembers what it was asked."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,25 @@ class Api:
     port: int
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     """Headers (names in lower case; the request line as `""`), and body."""
+    answers: "list[Answer]" = field(default_factory=list)
+    """Given in order, one a request, the last one again when they run out. May be exchanged at any time."""
+    answered: "list[Answer]" = field(default_factory=list)
+    """What each of the requests was answered with."""
 
     @property
     def base_url(self) -> str:
         """The address a client is given."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def take(self, request: tuple[dict[str, str], bytes]) -> "Answer":
+        """Keep a request and give the answer to it."""
+        with self._lock:
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            self.requests.append(request)
+            self.answered.append(answer)
+            return answer
+
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 Answer = bytes | Callable[[socket.socket], None]
@@ -31,11 +46,10 @@ def reply(status: int, body: bytes = b'{"message": "ok", "traceId": "t-1"}', *he
 
 
 @contextmanager
-def serve(answers: Sequence[Answer]) -> Iterator[Api]:
+def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None) -> Iterator[Api]:
     """Give the answers in order, one a request, the last one again when they run out."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    api = Api(port=listener.getsockname()[1])
-    left = list(answers)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    api = Api(port=listener.getsockname()[1], answers=list(answers))
     connections: list[socket.socket] = []
 
     def accept() -> None:
@@ -48,10 +62,14 @@ def serve(answers: Sequence[Answer]) -> Iterator[Api]:
             threading.Thread(target=talk, args=(connection,), daemon=True).start()
 
     def talk(connection: socket.socket) -> None:
+        if tls is not None:
+            try:
+                connection = tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                return  # the client would not have our certificate
         with connection, connection.makefile("rb") as file:
             while (request := _read(file.readline, file.read)) is not None:
-                api.requests.append(request)
-                answer = left.pop(0) if len(left) > 1 else left[0]
+                answer = api.take(request)
                 try:
                     if callable(answer):
                         answer(connection)
@@ -82,6 +100,8 @@ def _read(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> tuple[
         while line := readline().strip():
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
-        return headers, read(int(headers.get("content-length", "0")))
-    except OSError:
+        length = int(headers.get("content-length", "0"))
+        body = read(length)
+        return (headers, body) if len(body) == length else None
+    except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,9 +121,41 @@ def test_a_server_that_never_answers_is_left() -> None:
     assert isinstance(ask(_hold, timeout=0.3), Retry)
 
 
-def test_a_server_that_closes_in_the_middle() -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"
+def test_a_server_that_closes_in_the_middle_of_its_head_is_asked_again() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Le"
     assert isinstance(ask(lambda connection: connection.sendall(head), timeout=1.0), Retry)
+
+
+def test_an_answer_cut_short_counts_by_its_status() -> None:
+    """Asking again would be the trace twice: the server has said that it has it."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"
+    assert ask(lambda connection: connection.sendall(head), timeout=1.0) == Accepted(trace_id=None)
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", Retry(reason="no answer within 0.5 s")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", Accepted(trace_id=None)),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 9999\r\n\r\n", Retry(reason="HTTP 503", status=503)),
+    ],
+)
+def test_a_server_that_drips_holds_nobody_up(first: bytes, outcome: Outcome) -> None:
+    """Each byte comes well within the time-out, the answer never does."""
+    stop = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(first)
+        while not stop.wait(0.05):
+            connection.sendall(b" ")
+
+    watchdog = threading.Timer(20, stop.set)
+    watchdog.start()
+    found = ask(drip, timeout=0.5)
+    assert not stop.is_set(), "the sender waited until the server gave up"
+    watchdog.cancel()
+    stop.set()
+    assert found == outcome
 
 
 def test_a_gigantic_answer_is_not_read() -> None:

@@ -1,4 +1,4 @@
-"""The hook Codex runs on every lifecycle event: append the event to the spool, start the worker when a turn ends.
+"""The hook Codex runs on every lifecycle event: append it to the spool, start the worker when a turn begins or ends.
 
 Codex waits for this program, so it is alone: it runs as `python -I -S hook.py <Event>` from a copy in the user's data
 directory, imports three built-in modules, parses no JSON, prints nothing and always exits 0. It shares three rules
@@ -11,8 +11,8 @@ import sys
 from binascii import crc32
 from time import time_ns
 
-TRIGGERS = ("Stop", "Interrupt", "SessionEnd", "SubagentStop")
-"""Events after which there may be a trace to build."""
+TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop")
+"""Events after which there may be a trace to build; and the prompt, so that a timer stands behind every turn."""
 MAX_EVENT_BYTES = 64 << 20
 """A larger event is cut here; its record then says so by not being JSON, and the transcript tells the story."""
 MAX_ERRORS_BYTES = 64 << 10
@@ -41,7 +41,7 @@ def _record(event: str, home: str) -> None:
     )
     _append(path, frame + payload + b"\n")
     if event in TRIGGERS:
-        _start_worker(home, path)
+        _start_worker(home, path, event)
 
 
 def _read_stdin() -> bytes:
@@ -156,10 +156,10 @@ def _append(path: str, record: bytes) -> None:
             posix.close(fd)
 
 
-def _start_worker(home: str, spool: str) -> None:
+def _start_worker(home: str, spool: str, event: str) -> None:
     """Start the detached worker in a session of its own, with no descriptor of Codex's."""
     python = f"{home}/venv/bin/python"
-    arguments = [python, "-I", "-m", "infinium_codex.worker", spool]
+    arguments = [python, "-I", "-m", "infinium_codex.worker", spool, event]
     for name in posix.listdir("/dev/fd"):
         try:
             posix.set_inheritable(int(name), False)

@@ -1,17 +1,15 @@
 """Where the connector keeps its things, decided in one place."""
 
 import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 APP = "infinium-codex"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """The directories of one user."""
+class Places(NamedTuple):
+    """The directories of one user. A named tuple, because dataclasses cost every prompt 10 ms to import."""
 
     data: Path
     """The hook's home: hook.py, and links to the interpreter and the environment that run it. Survives upgrades."""
@@ -31,6 +29,11 @@ class Places:
     @property
     def local(self) -> Path:
         return self.state / "local"
+
+    @property
+    def agenda(self) -> Path:
+        """What is left to do later, for the timer."""
+        return self.state / "agenda"
 
     @property
     def logs(self) -> Path:
@@ -55,7 +58,11 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 def spool_directory(environ: Mapping[str, str]) -> Path:
     """Where the hook appends: it decides by the same rule, without importing this (a test holds the two together)."""
-    base = environ.get("CONNECTOR_SESSION_DIR") or environ.get("TMPDIR") or tempfile.gettempdir()
+    base = environ.get("CONNECTOR_SESSION_DIR") or environ.get("TMPDIR")
+    if not base:
+        import tempfile
+
+        base = tempfile.gettempdir()
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"
     return Path(base) / f"{APP}-{user}"
 

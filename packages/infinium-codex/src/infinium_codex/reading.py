@@ -1,21 +1,38 @@
-"""One reading of a session: what spool and transcript hold from a mark on, as neutral events."""
+"""One reading of a session: what spool and transcripts hold from a mark on, as neutral events.
+
+A reading is bounded: a long spool is read a slice at a time, each ending behind a turn, and of a transcript only what
+belongs to the turns at hand is kept.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infinium_trace.events import Event, EventSource, RecordSkipped, SessionEnded, TurnEnded, TurnStatus
+from infinium_trace.events import (
+    Event,
+    EventSource,
+    RecordSkipped,
+    SessionEnded,
+    SubagentEnded,
+    SubagentStarted,
+    TurnEnded,
+    TurnStarted,
+)
 
 from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.codex_events import translate_hook
 from infinium_codex.fields import parse_object, text
-from infinium_codex.spool import Damage, read_records
+from infinium_codex.spool import Damage, Record, head_checksum, read_records
 from infinium_codex.transcript import Position, Transcript, session_started
+from infinium_codex.transcript_file import readable
 
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 10.0
 """Stop runs before Codex writes the turn's last records: how long a transcript may stand still before we go on."""
+SLICE_BYTES = 4 << 20
+"""Behind the first turn that ended after so much of the spool, a reading stops; the next one goes on from there."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,20 +44,33 @@ class Reading:
     """Turns of the user's that a hook saw. Only these are traced: what ran while tracing was paused was not seen."""
     ended: set[str] = field(default_factory=set)
     """Turns of the user's that a hook saw end."""
+    superseded: set[str] = field(default_factory=set)
+    """Turns of the user's behind which a hook saw another prompt, and no end before it."""
+    agents: dict[str, bool] = field(default_factory=dict)
+    """Subagents, and whether a hook saw them end."""
     session_ended: bool = False
     cwd: str | None = None
     transcript_path: str | None = None
+    agent_transcripts: dict[str, str] = field(default_factory=dict)
     spool_end: int = 0
+    spool_head: int = 0
+    more: bool = False
+    """The spool goes on behind `spool_end`."""
     spool_starts: dict[str, int] = field(default_factory=dict)
     transcript_end: Position = field(default_factory=Position)
     transcript_starts: dict[str, Position] = field(default_factory=dict)
+    last_turn: str | None = None
 
-    def mark_before(self, turns: set[str]) -> Mark:
-        """The latest mark that leaves nothing of these turns behind it."""
-        spool = [self.spool_starts[turn] for turn in turns if turn in self.spool_starts]
-        transcript = [self.transcript_starts[turn] for turn in turns if turn in self.transcript_starts]
+    def mark_before(self, turns: Iterable[str]) -> Mark:
+        """The latest mark that leaves nothing of these turns behind it, nor of turns the next slice tells of."""
+        open_turns = set(turns)
+        spool = [self.spool_starts[turn] for turn in open_turns if turn in self.spool_starts]
+        if self.more:
+            open_turns |= self.transcript_starts.keys() - self.hooked
+        transcript = [self.transcript_starts[turn] for turn in open_turns if turn in self.transcript_starts]
         return Mark(
             spool=min(spool, default=self.spool_end),
+            head=self.spool_head,
             transcript=min(transcript, key=lambda position: position.offset, default=self.transcript_end),
         )
 
@@ -50,104 +80,164 @@ def read_session(
     mark: Mark,
     checkpoint: Checkpoint,
     *,
+    until: int | None = None,
+    patience: float = QUIET_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Reading:
-    """Read spool and transcript from `mark`, waiting (bounded) for the transcript's word on turns a hook saw end."""
-    reading = Reading(transcript_path=checkpoint.transcript_path)
-    _read_spool(spool, mark.spool, reading)
-    _read_transcript(mark.transcript, reading, clock, sleep)
+    """Read spool and transcripts from `mark`, waiting (bounded) for the transcript's word on turns a hook saw end.
+
+    Of turns and subagents that are done nothing is kept. With `until` the spool ends at this offset. `patience` is for
+    how long, in seconds, a transcript may stand still that has not told of an end a hook saw.
+    """
+    reading = Reading(cwd=checkpoint.cwd, transcript_path=checkpoint.transcript_path)
+    _read_spool(spool, mark, until, reading)
+    known = _Known(reading, frozenset(checkpoint.done), frozenset(checkpoint.done_agents))
+    reading.events = [event for event in reading.events if known.wants(event)]
+    wait = _Wait(patience=patience, clock=clock, sleep=sleep)
+    _read_transcripts(spool.parent, mark.transcript, reading, known, wait)
     return reading
 
 
-def _read_spool(spool: Path, offset: int, reading: Reading) -> None:
-    reading.spool_end = offset
+@dataclass(frozen=True, slots=True)
+class _Known:
+    reading: Reading
+    done: frozenset[str]
+    done_agents: frozenset[str]
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
+        if event.agent_id is not None:
+            return event.agent_id not in self.done_agents
+        return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
+
+    def wants_agent(self, agent_id: str) -> bool:
+        return agent_id not in self.done_agents
+
+
+def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) -> None:
     seen: set[str] = set()
     try:
         file = spool.open("rb")
     except FileNotFoundError:
         return
     with file:
-        for record in read_records(file, offset):
+        start = mark.spool if head_checksum(file, mark.spool) == mark.head else 0
+        reading.spool_end = start
+        for record in read_records(file, start):
+            if until is not None and record.start >= until:
+                break
             reading.spool_end = record.end
             if isinstance(record, Damage):
                 reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what="spool:damaged"))
-                continue
-            if record.identity in seen:
-                continue
-            seen.add(record.identity)
-            payload = parse_object(record.payload)
-            if payload is None:
-                what = f"hook:{record.event}:unreadable"
-                reading.events.append(RecordSkipped(at_ms=record.at_ms, source=EventSource.HOOK, what=what))
-                continue
-            for event in translate_hook(payload, record.at_ms):
-                reading.events.append(event)
-                _note_turn(reading, event, record.start)
-            reading.cwd = text(payload, "cwd") or reading.cwd
-            if text(payload, "agent_id") is None:
-                reading.transcript_path = text(payload, "transcript_path") or reading.transcript_path
+            elif record.identity not in seen:
+                seen.add(record.identity)
+                _read_record(record, reading)
+            if reading.ended and record.end - start > SLICE_BYTES and not reading.session_ended:
+                reading.more = record.end < (spool.stat().st_size if until is None else until)
+                break
+        reading.spool_head = head_checksum(file, reading.spool_end)
+
+
+def _read_record(record: Record, reading: Reading) -> None:
+    payload = parse_object(record.payload)
+    if payload is None:
+        what = f"hook:{record.event}:unreadable"
+        reading.events.append(RecordSkipped(at_ms=record.at_ms, source=EventSource.HOOK, what=what))
+        return
+    for event in translate_hook(payload, record.at_ms):
+        reading.events.append(event)
+        _note_turn(reading, event, record.start)
+    reading.cwd = text(payload, "cwd") or reading.cwd
+    agent_id, path = text(payload, "agent_id"), text(payload, "transcript_path")
+    if agent_id is None:
+        reading.transcript_path = path or reading.transcript_path
+        return
+    own = text(payload, "agent_transcript_path") or (path if path != reading.transcript_path else None)
+    if own is not None:
+        reading.agent_transcripts[agent_id] = own
 
 
 def _note_turn(reading: Reading, event: Event, start: int) -> None:
-    if isinstance(event, SessionEnded):
-        reading.session_ended = True
-    else:
-        reading.session_ended = False  # whatever comes after an end is a session taken up again
+    # Whatever comes after an end is a session taken up again.
+    reading.session_ended = isinstance(event, SessionEnded)
+    if isinstance(event, SubagentStarted | SubagentEnded) and event.agent_id is not None:
+        reading.agents[event.agent_id] = isinstance(event, SubagentEnded)
     if event.turn_id is None or event.agent_id is not None:
         return
     reading.hooked.add(event.turn_id)
     reading.spool_starts.setdefault(event.turn_id, start)
     if isinstance(event, TurnEnded):
         reading.ended.add(event.turn_id)
+    elif isinstance(event, TurnStarted) and event.turn_id != reading.last_turn:
+        if reading.last_turn is not None and reading.last_turn not in reading.ended:
+            reading.superseded.add(reading.last_turn)
+        reading.last_turn = event.turn_id
 
 
-def _read_transcript(
-    position: Position, reading: Reading, clock: Callable[[], float], sleep: Callable[[float], None]
-) -> None:
+def _read_transcripts(scratch: Path, position: Position, reading: Reading, known: _Known, wait: "_Wait") -> None:
     reading.transcript_end = position
-    if reading.transcript_path is None:
-        return
     if position.session:
         reading.events.append(session_started(position.session))
-    transcript = Transcript(Path(reading.transcript_path), position)
-    missing = set(reading.ended)
-    quiet_since = clock()
-    while True:
+    with ExitStack() as opened:
+        followed: list[_Followed] = []
+        main: Transcript | None = None
+        if reading.transcript_path is not None:
+            path = opened.enter_context(readable(Path(reading.transcript_path), position.offset, scratch))
+            if path is not None:
+                main = Transcript(path, position)
+                followed.append(_Followed(main, missing=reading.ended - known.done, brief=reading.more))
+        for agent_id, named in sorted(reading.agent_transcripts.items()):
+            if known.wants_agent(agent_id):
+                path = opened.enter_context(readable(Path(named), 0, scratch))
+                if path is not None:
+                    missing = {agent_id} if reading.agents.get(agent_id) else set[str]()
+                    followed.append(_Followed(Transcript(path, agent_id=agent_id), missing=missing))
+        _follow(followed, reading, known, wait)
+        if main is not None:
+            reading.transcript_end = main.position
+            reading.transcript_starts = main.turn_starts
+
+
+class _Followed:
+    """A transcript that is read on until it has told of the ends that hooks saw."""
+
+    def __init__(self, transcript: Transcript, *, missing: set[str], brief: bool = False) -> None:
+        self.transcript, self.missing = transcript, missing
+        self.brief = brief
+        """Stop there: what comes after it is the next slice's."""
+
+    def read(self, reading: Reading, known: _Known) -> bool:
+        """Read on; whether there was anything."""
         grown = False
-        for event in transcript.read():
+        waited = bool(self.missing)
+        for event in self.transcript.read():
             grown = True
-            reading.events.append(event)
-            if isinstance(event, TurnEnded) and event.turn_id is not None:
-                missing.discard(event.turn_id)
-        if not missing or not transcript.path.exists():
-            break
-        now = clock()
-        if grown:
+            if known.wants(event):
+                reading.events.append(event)
+            if isinstance(event, TurnEnded):
+                self.missing -= {event.turn_id, event.agent_id}
+                if self.brief and waited and not self.missing:
+                    break
+        return grown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wait:
+    patience: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def _follow(followed: list[_Followed], reading: Reading, known: _Known, wait: _Wait) -> None:
+    quiet_since = wait.clock()
+    while True:
+        grown = [one.read(reading, known) for one in followed]
+        if not any(one.missing and one.transcript.path.exists() for one in followed):
+            return
+        now = wait.clock()
+        if any(grown):
             quiet_since = now
-        elif now - quiet_since > QUIET_SECONDS:
-            break
-        sleep(POLL_SECONDS)
-    reading.transcript_end = transcript.position
-    reading.transcript_starts = transcript.turn_starts
-
-
-def without_turns(events: list[Event], turns: tuple[str, ...]) -> list[Event]:
-    """The events that do not belong to these turns."""
-    known = frozenset(turns)
-    return [event for event in events if event.turn_id is None or event.turn_id not in known]
-
-
-def close_running(events: list[Event], turns: set[str]) -> list[Event]:
-    """Events that end turns which were still running when their session ended."""
-    ended_ms = max((event.at_ms for event in events), default=0)
-    return [
-        TurnEnded(
-            at_ms=ended_ms,
-            source=EventSource.HOOK,
-            turn_id=turn,
-            status=TurnStatus.INTERRUPTED,
-            reason="session ended",
-        )
-        for turn in sorted(turns)
-    ]
+        elif now - quiet_since > wait.patience:
+            return
+        wait.sleep(POLL_SECONDS)

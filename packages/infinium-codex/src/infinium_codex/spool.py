@@ -13,6 +13,8 @@ from zlib import crc32
 SUFFIX = ".spool"
 _MARK = b"\x1eI2 "
 _CHUNK = 1 << 16
+_HEAD_BYTES = 256
+_ENDS = (b"Stop", b"Interrupt", b"SessionEnd")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +57,28 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
             return
         yield Damage(start=offset, end=following)
         offset = following
+
+
+def head_checksum(file: BinaryIO, offset: int) -> int:
+    """Checksum of the spool's first bytes before `offset`: they stay while the spool is the same one."""
+    file.seek(0)
+    head = file.read(min(offset, _HEAD_BYTES))
+    return crc32(head) if len(head) == min(offset, _HEAD_BYTES) else -1
+
+
+def open_prompts(path: Path, offset: int) -> int:
+    """How many prompts were given behind `offset` without an end behind them, by the records' heads alone."""
+    found = 0
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        while offset < size:
+            file.seek(offset)
+            head = file.readline(256).split(b" ")
+            if len(head) != 6 or head[0] != _MARK.rstrip() or not head[4].isdigit():
+                break  # not a record: the worker, which reads them all, will see
+            found = 0 if head[1] in _ENDS else found + (head[1] == b"UserPromptSubmit")
+            offset = file.tell() + int(head[4]) + 1
+    return found
 
 
 def session_of(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinium_config import (
+    SECRET_VARIABLE,
     ApprovedOrigins,
     InfiniumConfigError,
     SecretFound,
@@ -109,7 +110,10 @@ class SecretFinder:
     def _find(self, agent_id: str, base_url: str) -> str | Refusal:
         configured = self._settings.base_url
         source = configured.source if configured.value == base_url else Source.PROJECT_FILE
-        found = get_secret(agent_id, base_url, self._environ, origins=self._origins, base_url_source=source)
+        environ = self._environ
+        if self._settings.agent_id.value not in (None, agent_id):  # the environment's secret is another agent's
+            environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
+        found = get_secret(agent_id, base_url, environ, origins=self._origins, base_url_source=source)
         if isinstance(found, SecretFound):
             return found.secret.reveal()
         return Refusal(reason=found.reason, hint=found.hint)

@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from infinium_transport.address import BadAddress, endpoint, proxy_for
@@ -23,11 +24,16 @@ _CONNECT_SECONDS: Final = 10.0
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reply:
-    status: int
-    retry_after: str | None
-    body: bytes
+@dataclass(slots=True)
+class _Exchange:
+    """One request and as much of its answer as has come; another thread fills it in."""
+
+    status: int | None = None
+    """Set last of the head: with it, retry_after is known too."""
+    retry_after: str | None = None
+    body: bytes = b""
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class Client:
@@ -35,6 +41,10 @@ class Client:
 
     No redirect is followed and no `.netrc` read: both would hand the secret to somebody else. Proxies come from
     `environ` alone. Certificates are checked against the operating system's trust store.
+
+    A request takes no longer than `timeout` seconds, name look-up and answer included, however slowly its bytes come.
+    A socket's own time-outs only bound the wait for the next byte, so each request has a thread, which is left behind
+    when its time is over (it ends with its connection or with the process).
     """
 
     def __init__(
@@ -72,17 +82,27 @@ class Client:
         }
         proxy = proxy_for(target, self._environ)
         proxies = {"https" if target.secure else "http": proxy} if proxy else {}
-        try:
-            reply = self._post(target.url, headers, envelope.body, proxies)
-        except Exception as error:  # niquests lets through what urllib3, TLS and the socket raise
+        if self._session is None:
+            self._session = self._new_session()
+        exchange = _Exchange()
+        arguments = (self._session, target.url, headers, envelope.body, proxies, exchange)
+        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
+        in_time = exchange.done.wait(self._timeout)
+        status, error = exchange.status, exchange.error
+        if not in_time:
+            self._session = None  # closing it could wait for the very bytes that do not come
+        elif error is not None:
             self.close()  # whatever state the connection is in, the next attempt starts anew
-            return Retry(reason=_without(secret, f"{type(error).__name__}: {_sentence(str(error))}"))
-        words = _without(secret, _words(reply.body))
+        if status is None:
+            reason = f"{type(error).__name__}: {_sentence(str(error))}" if error else "the answer ended before it began"
+            return Retry(reason=_without(secret, reason if in_time else f"no answer within {self._timeout:g} s"))
+        # The status is the server's word. What happened to the rest of the answer does not take it back.
+        body = exchange.body
         return classify(
-            reply.status,
-            words=words,
-            trace_id=_trace_id(reply.body),
-            retry_after=parse_retry_after(reply.retry_after, now=self._clock()),
+            status,
+            words=_without(secret, _words(body)),
+            trace_id=_trace_id(body),
+            retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
 
     def close(self) -> None:
@@ -98,27 +118,40 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _post(self, url: str, headers: dict[str, str], body: bytes, proxies: dict[str, str]) -> _Reply:
-        if self._session is None:
-            self._session = self._new_session()
-        response = self._session.post(
-            url,
-            data=body,
-            headers=headers,
-            timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
-            allow_redirects=False,
-            proxies=proxies,
-            stream=True,
-            verify=self._verify_ssl,
-        )
+    def _talk(
+        self,
+        session: "Session",
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        proxies: dict[str, str],
+        exchange: _Exchange,
+    ) -> None:
+        """Fill in the exchange, as far as it gets."""
         try:
-            return _Reply(
-                status=int(response.status_code or 0),
-                retry_after=_header(response, "Retry-After"),
-                body=self._read(response),
+            response = session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
+                allow_redirects=False,
+                proxies=proxies,
+                stream=True,
+                verify=self._verify_ssl,
             )
+            try:
+                exchange.retry_after = _header(response, "Retry-After")
+                exchange.status = response.status_code
+                for chunk in response.iter_content(4096):
+                    exchange.body = (exchange.body + chunk)[:MAX_REPLY_BYTES]
+                    if len(exchange.body) == MAX_REPLY_BYTES:
+                        break
+            finally:
+                response.close()
+        except Exception as error:  # niquests lets through what urllib3, TLS and the socket raise
+            exchange.error = error
         finally:
-            response.close()
+            exchange.done.set()
 
     def _new_session(self) -> "Session":
         import niquests
@@ -133,16 +166,6 @@ class Client:
 
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the caller warns, once
         return session
-
-    def _read(self, response: "Response") -> bytes:
-        """At most MAX_REPLY_BYTES of the answer, for at most the timeout."""
-        deadline = time.monotonic() + self._timeout
-        found = b""
-        for chunk in response.iter_content(4096):
-            found += chunk
-            if len(found) >= MAX_REPLY_BYTES or time.monotonic() > deadline:
-                break
-        return found[:MAX_REPLY_BYTES]
 
 
 def _header(response: "Response", name: str) -> str | None:

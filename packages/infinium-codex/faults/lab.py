@@ -1,0 +1,301 @@
+"""A machine to break: the installed connector, a keyring with a canary in it, and an account of every turn."""
+
+import base64
+import json
+import os
+import shlex
+import site
+import subprocess
+import threading
+import time
+import venv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from api import Answer, Api
+from infinium_codex.paths import spool_directory
+from infinium_config import ApprovedOrigins
+from infinium_trace import trace_key
+from infinium_transport import EntryKind, Ledger, Outbox
+from machine import Machine
+
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+CANARY = "canary-of-the-agents-secret-4711"
+HOOK_SECONDS = 3.0
+"""The shortest time that Codex gives a hook of ours before it goes on without it."""
+WORKER_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    fault: str
+    injected: int
+    turns: int
+    """Turns whose Stop hook returned, and wrote its event: what must arrive."""
+    delivered: int
+    resent: int
+    """Requests that said again, byte for byte, what the server had accepted. Only a lost acknowledgement excuses it."""
+    doubled: int
+    """Turns under two keys, or in two versions."""
+    lost: int
+    kept: int = 0
+    """Not delivered and not to be: dead letters, counted drops, damaged files set aside."""
+    affected: int = 0
+    """Hook calls that failed, printed, or took longer than Codex waits."""
+    slowest_ms: int = 0
+
+
+class Lab(Machine):
+    """Everything below `root/machine`; the environment and the keyring are beside it, so that they are not searched."""
+
+    def __init__(self, root: Path, api: Api) -> None:
+        super().__init__(root / "machine")
+        self.api = api
+        self.python = str(make_environment(root / "environment"))
+        self.keyring = root / "keyring"
+        self.environ |= {"PYTHON_KEYRING_BACKEND": "canary_keyring.Keyring", "FAULTS_KEYRING": str(self.keyring)}
+        self.environ |= {"INFINIUM_TIMEOUT": "2", "INFINIUM_MAX_RETRIES": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.keyring.write_text(f"answer {CANARY}")
+        self.set_up()
+        self.send_to(api.base_url)
+        self.accepted: set[str] = set()
+        """Keys of the turns whose Stop hook returned and had written its event."""
+        self.possible: set[str] = set()
+        """Keys of turns whose Stop hook was killed or could not write: they may arrive or not."""
+        self.affected = 0
+        self.slowest = 0.0
+        self.leaks: set[str] = set()
+
+    @property
+    def state(self) -> Path:
+        """The connector's state directory."""
+        return self.home / ".local" / "state" / "infinium-codex"
+
+    @property
+    def data(self) -> Path:
+        """The hook's home."""
+        return self.home / ".local" / "share" / "infinium-codex"
+
+    def spool(self, session: str) -> Path:
+        """Where the hook appends a session's events."""
+        return spool_directory(self.environ) / f"{session}.spool"
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.state / "ledger")
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(self.state / "outbox")
+
+    def send_to(self, base_url: str) -> None:
+        """Have the project's traces go to this address, as its user agreed to."""
+        config = {"agent_id": AGENT, "base_url": base_url, "flush_on_stop": True, "flush_on_session_end": False}
+        self.config.write_text(json.dumps(config))
+        ApprovedOrigins(self.state / "origins.json").approve(AGENT, base_url)
+
+    # Codex's part
+
+    def command(self, event: str) -> list[str]:
+        """The hook's program without the shell around it, so that it can be killed itself."""
+        return [*self.prefix, *shlex.split(self.commands[event].partition(" >")[0])]
+
+    def call(
+        self, event: str, session: str, turn: str, *, environ: Mapping[str, str] | None = None, **fields: object
+    ) -> None:
+        """A hook call as Codex makes it; notes whether Codex would have noticed anything."""
+        done, seconds = self.timed(
+            ["sh", "-c", self.commands[event]], self.event(event, session, turn, **fields), environ
+        )
+        self.note_call(done, seconds)
+
+    def note_call(self, done: subprocess.CompletedProcess[bytes] | None, seconds: float) -> None:
+        """Judge a hook call from Codex's place."""
+        self.slowest = max(self.slowest, seconds)
+        if done is None or done.returncode or done.stdout or done.stderr:
+            self.affected += 1
+
+    def timed(
+        self, command: list[str], stdin: bytes, environ: Mapping[str, str] | None = None
+    ) -> tuple[subprocess.CompletedProcess[bytes] | None, float]:
+        """Run a program as Codex runs hooks; None when it took longer than Codex waits."""
+        started = time.monotonic()
+        try:
+            done = subprocess.run(
+                [*self.prefix, *command],
+                input=stdin,
+                capture_output=True,
+                cwd=self.project,
+                env={**self.environ, **(environ or {})},
+                timeout=HOOK_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            done = None
+        return done, time.monotonic() - started
+
+    def event(self, event: str, session: str, turn: str, **fields: object) -> bytes:
+        """What Codex writes to the hook's stdin."""
+        payload = {"session_id": session, "turn_id": turn, "hook_event_name": event, "model": "gpt"}
+        return json.dumps(self.placed({**payload, **fields}, None)).encode()
+
+    def turn(self, session: str, turn: str, *, environ: Mapping[str, str] | None = None) -> str:
+        """A whole turn that must arrive; gives its key."""
+        prompt = f"{session} asks {turn}"
+        self.call("UserPromptSubmit", session, turn, environ=environ, prompt=prompt)
+        self.call("Stop", session, turn, environ=environ, last_assistant_message="done")
+        return self.expect(session, turn)
+
+    def expect(self, session: str, turn: str, *, surely: bool = True) -> str:
+        """Note a turn for the account."""
+        key = trace_key(session, None, turn, "turn")
+        (self.accepted if surely else self.possible).add(key)
+        return key
+
+    # Our part
+
+    def worker(self, spool: Path, *before: str, environ: Mapping[str, str] | None = None) -> int:
+        """Run the worker here and now, through the program `before` if there is one; gives its exit code."""
+        done = subprocess.run(
+            [*self.prefix, *before, self.python, "-I", "-m", "infinium_codex.worker", str(spool)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**self.environ, **(environ or {})},
+            timeout=WORKER_SECONDS,
+            check=False,
+        )
+        self.look_for_canary(done.stdout + done.stderr, "what the worker printed")
+        return done.returncode
+
+    @contextmanager
+    def idle_hooks(self) -> Iterator[None]:
+        """Hooks that start no worker in this block, so that a test can run its own."""
+        link = self.data / "venv"
+        target = str(link.readlink())
+        asleep = self.data / "asleep" / "bin"
+        asleep.mkdir(parents=True, exist_ok=True)
+        program = asleep / "python"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        self._relink(str(asleep.parent))
+        try:
+            yield
+        finally:
+            self._relink(target)
+
+    def _relink(self, target: str) -> None:
+        aside = self.data / "venv.new"
+        aside.symlink_to(target)
+        aside.replace(self.data / "venv")
+
+    def settle(self) -> None:
+        """The fault is over: work off what is left, as the next turns' workers would, and send what waits."""
+        self.wait_until_idle()
+        for spool in self.spools:
+            code = self.worker(spool)
+            assert code == 0, f"the worker failed with the fault gone: {self.errors()[:3]}"
+        if list(self.outbox.pending()):
+            self.run("retry")
+        self.wait_until_idle()
+
+    # The account
+
+    def look_for_canary(self, data: bytes, where: str) -> None:
+        """Note a place in which the secret is found, as it is or encoded."""
+        plain = CANARY.encode()
+        forms = (plain, plain.hex().encode(), *(base64.b64encode(b"\0" * n + plain)[4:-4] for n in range(3)))
+        if any(form in data for form in forms):
+            self.leaks.add(where)
+
+    def search(self) -> None:
+        """Look for the secret in every file of the machine."""
+        for path in self.root.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                self.look_for_canary(path.read_bytes(), str(path))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look for the secret in the arguments and environments of our processes while the block runs."""
+        stop = threading.Event()
+
+        def watch() -> None:
+            while not stop.wait(0.1):
+                for process in Path("/proc").iterdir():
+                    if process.name.isdigit():
+                        self._look_at_process(process)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _look_at_process(self, process: Path) -> None:
+        try:
+            arguments = (process / "cmdline").read_bytes()
+            if os.fsencode(self.root) in arguments or b"infinium_codex" in arguments:
+                self.look_for_canary(arguments, f"arguments: {arguments[:80]!r}")
+                self.look_for_canary((process / "environ").read_bytes(), f"environment: {arguments[:80]!r}")
+        except OSError:
+            return  # ended meanwhile
+
+    def account(self, fault: str, injected: int, *, settle: bool = True) -> Row:
+        """Settle, and count where every turn is that was accepted."""
+        if settle:
+            self.settle()
+        self.search()
+        taken = [
+            (headers["idempotency-key"], body)
+            for (headers, body), answer in zip(self.api.requests, self.api.answered, strict=True)
+            if is_success(answer)
+        ]
+        bodies: dict[str, set[bytes]] = {}
+        for headers, body in self.api.requests:  # what was refused first and accepted later must be the same, too
+            bodies.setdefault(headers["idempotency-key"], set()).add(body)
+        delivered = {key for key, _ in taken}
+        keys_of = Counter(turn_of(body) for body in dict(taken).values())
+        expected = self.accepted
+        gone = {entry.key for entry in self.ledger.entries(EntryKind.dropped, EntryKind.dead)}
+        waiting = {queued.key for queued in self.outbox.pending()}
+        assert delivered <= expected | self.possible, "something was sent that is no turn of ours"
+        missing = expected - delivered
+        return Row(
+            fault=fault,
+            injected=injected,
+            turns=len(expected),
+            delivered=len(expected & delivered),
+            resent=len(taken) - len(delivered),
+            doubled=sum(n - 1 for n in keys_of.values()) + sum(len(each) - 1 for each in bodies.values()),
+            lost=len(missing - gone - waiting),
+            kept=len(missing & (gone | waiting)),
+            affected=self.affected,
+            slowest_ms=round(self.slowest * 1000),
+        )
+
+
+def is_success(answer: Answer) -> bool:
+    """Whether the server took the trace, as it sees it."""
+    if callable(answer):
+        return bool(getattr(answer, "accepts", False))
+    return answer.startswith(b"HTTP/1.1 2")
+
+
+def turn_of(body: bytes) -> str:
+    """Tells the turns apart without their keys: no two turns of a test share an id."""
+    return str(json.loads(body)["environment"]["custom_tags"]["turn"])
+
+
+def make_environment(directory: Path) -> Path:
+    """A virtual environment with all that this one has, and the canary's keyring; gives its interpreter."""
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(directory)
+    [packages] = directory.glob("lib/python*/site-packages")
+    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
+    (packages / "faults.pth").write_text("\n".join([*lines, str(Path(__file__).parent / "backends"), ""]))
+    return directory / "bin" / "python"

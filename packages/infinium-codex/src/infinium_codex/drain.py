@@ -1,0 +1,181 @@
+"""Makes traces of what ended in a session: read on from the checkpoint, fold, queue, remember.
+
+The order is what survives a kill: a trace is in the outbox before the checkpoint passes its turn, and the checkpoint
+is written before the spool is removed.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from infinium_config import Settings
+from infinium_trace import Session, Subagent, Turn, TurnStatus, fold
+from infinium_trace.events import Event, EventSource, TurnEnded
+
+from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
+from infinium_codex.checkpoint import Checkpoint, Mark, remember
+from infinium_codex.paths import Places
+from infinium_codex.processes import is_held_open
+from infinium_codex.reading import Reading, read_session
+from infinium_codex.spool import session_of
+from infinium_codex.tracing import Tracer
+from infinium_codex.wiring import load_settings
+
+SESSION_ENDED = "session ended"
+STALE = "nothing was heard of the session any more"
+SUPERSEDED = "interrupted before the next prompt"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drained:
+    """What became of a spool."""
+
+    settings: Settings
+    end: int
+    """Offset up to which the spool, as it is now, has been worked off."""
+    waits: bool
+    """Something in it is left to do: a turn that is not over, or the session's summary."""
+
+
+def drain(
+    spool: Path, places: Places, environ: Mapping[str, str], *, stale: bool = False, final: bool = False
+) -> Drained | None:
+    """Queue a trace for every turn that ended, and the summary of a session that did; None where that cannot be.
+
+    A `stale` session counts as ended, unless a turn of it is open and a Codex that lives has it; `final` says that
+    even then.
+    """
+    state = spool.with_suffix(STATE_SUFFIX)
+    checkpoint = Checkpoint.load(state)
+    reading = read_session(spool, checkpoint.next, checkpoint)
+    if reading.cwd is None:
+        return None
+    settings = load_settings(places, Path(reading.cwd), environ)
+    if settings is None:
+        return None
+    tracer = Tracer.open(session_of(spool), Path(reading.cwd), places, environ, settings)
+    if tracer is None:
+        return None
+    found = _fold(reading, ended=None)
+    ended = SESSION_ENDED if reading.session_ended else None
+    if stale and not reading.more and ended is None and (final or not found.open or not _lives(reading)):
+        ended = STALE
+    if ended is not None:
+        found = _fold(reading, ended=ended)
+    if settings.flush_on_stop.value:
+        for turn in found.closed:
+            tracer.queue_turn(found.session, turn)
+    mark = reading.mark_before(found.open)
+    checkpoint = replace(
+        checkpoint,
+        cwd=reading.cwd,
+        transcript_path=reading.transcript_path,
+        next=mark,
+        done=remember(checkpoint.done, (turn.id for turn in found.closed)),
+        done_agents=remember(checkpoint.done_agents, _agents(found.closed)),
+    )
+    if not settings.flush_on_session_end.value:
+        checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done)
+    elif ended is not None and checkpoint.summary_end is None:
+        checkpoint = replace(checkpoint, summary_end=mark)
+    checkpoint.save(state)
+    if checkpoint.summary_end is not None:
+        checkpoint = _summarise(spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
+        checkpoint.save(state)
+    waits = reading.more or bool(found.open) or checkpoint.summary.spool < reading.spool_end
+    removed = not waits and _remove_spool(spool, state, checkpoint, reading.spool_end)
+    return Drained(settings=settings, end=0 if removed else reading.spool_end, waits=waits)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Folded:
+    session: Session
+    closed: tuple[Turn, ...]
+    """Turns to trace: over, and so are their subagents."""
+    open: frozenset[str]
+
+
+def _fold(reading: Reading, *, ended: str | None) -> _Folded:
+    """The session as read. With `ended`, the reason why nothing more comes, no turn stays open."""
+    session = fold(reading.events)
+    running = {turn.id for turn in _hooked(session, reading) if turn.status is TurnStatus.RUNNING}
+    cut_short = running if ended is not None else running & reading.superseded
+    if cut_short:
+        session = fold([*reading.events, *_ends(reading.events, cut_short, ended or SUPERSEDED)])
+    working = {agent for agent, over in reading.agents.items() if not over}
+    open_turns: set[str] = set()
+    if ended is None:
+        open_turns = running - cut_short
+        open_turns |= {turn.id for turn in _hooked(session, reading) if working & set(_agents([turn]))}
+    return _Folded(
+        session=session,
+        closed=tuple(turn for turn in _hooked(session, reading) if turn.id not in open_turns),
+        open=frozenset(open_turns),
+    )
+
+
+def _hooked(session: Session, reading: Reading) -> list[Turn]:
+    return [turn for turn in session.turns if turn.id in reading.hooked]
+
+
+def _agents(turns: Iterable[Turn]) -> list[str]:
+    return [step.agent_id for turn in turns for step in turn.steps if isinstance(step, Subagent)]
+
+
+def _ends(events: list[Event], turns: set[str], reason: str) -> list[Event]:
+    """Events that end turns which were cut short: when the last was heard of them."""
+    last = {turn: max((event.at_ms for event in events if event.turn_id == turn), default=0) for turn in turns}
+    return [
+        TurnEnded(at_ms=last[turn], source=EventSource.HOOK, turn_id=turn, status=TurnStatus.INTERRUPTED, reason=reason)
+        for turn in sorted(turns)
+    ]
+
+
+def _lives(reading: Reading) -> bool:
+    """Whether a Codex has this session open: it keeps the transcript open as long as it does."""
+    return reading.transcript_path is not None and is_held_open(Path(reading.transcript_path))
+
+
+def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, reason: str) -> Checkpoint:
+    """Queue the summary of the turns up to `end`; the next part, if the user comes back, begins behind it."""
+    told = replace(checkpoint, done=checkpoint.told, done_agents=())
+    mark = checkpoint.summary
+    turns: list[Turn] = []
+    while True:
+        reading = read_session(spool, mark, told, until=end.spool, patience=0.0)
+        found = _fold(reading, ended=None if reading.more else reason)
+        turns += found.closed
+        told = replace(
+            told,
+            done=(*told.done, *(turn.id for turn in found.closed)),
+            done_agents=(*told.done_agents, *_agents(found.closed)),
+        )
+        if not reading.more:
+            break
+        mark = reading.mark_before(found.open)
+    part = checkpoint.part
+    if turns:
+        tracer.queue_summary(found.session, tuple(turns), part)
+        part += 1
+    return replace(checkpoint, summary=end, summary_end=None, part=part, told=checkpoint.done)
+
+
+def _remove_spool(spool: Path, state: Path, checkpoint: Checkpoint, drained: int) -> bool:
+    """Remove a drained spool. A hook that writes into it at this moment sees the name gone and starts a new one."""
+    try:
+        with spool.open("rb") as file:
+            if file.seek(0, os.SEEK_END) > drained:
+                return False
+            spool.unlink()
+            file.seek(drained)
+            late = file.read()
+    except FileNotFoundError:
+        return False
+    restarted = Mark(transcript=checkpoint.next.transcript)
+    replace(checkpoint, next=restarted, summary=restarted).save(state)
+    if late:  # written between our last look and the unlink, by a hook that still saw the name
+        fd = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(late)
+    return True

@@ -1,0 +1,141 @@
+"""What the timer has done: stale sessions closed, the outbox sent, what nobody will ever need taken away.
+
+`python -I -m infinium_codex.tending AGENDA SIZE:ENTRY…`: the entries that are due, each with the size its spool had
+while it stood still. One that has grown since is left alone.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from infinium_config import resolve
+
+from infinium_codex.agenda import (
+    GRACE,
+    OUTBOX,
+    SECRET_VARIABLE,
+    Agenda,
+    entry_name,
+    stale_seconds,
+    with_variables,
+)
+from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
+from infinium_codex.drain import Drained, drain
+from infinium_codex.lock import try_lock
+from infinium_codex.logs import log_error
+from infinium_codex.paths import Places, find_places
+from infinium_codex.sending import send
+from infinium_codex.spool import SUFFIX as SPOOL_SUFFIX
+from infinium_codex.spool import session_of
+from infinium_codex.wiring import note_error
+
+KEPT_SECONDS = 30 * 86_400.0
+"""How long the checkpoint of a session is kept that has no spool any more: its user may take it up again."""
+
+
+def main(argv: list[str]) -> None:
+    """Do what is due."""
+    os.chdir("/")
+    os.umask(0o077)
+    places = find_places(os.environ)
+    agenda = Agenda(Path(argv[1]))
+    for thing in argv[2:]:
+        size, _, name = thing.partition(":")
+        if name != OUTBOX:
+            _one(name, int(size), places, agenda, os.environ)
+    _send(places, agenda, os.environ)
+
+
+def _one(name: str, size: int, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+    """Close one session. What it meets with concerns no other one."""
+    found = agenda.session(name)
+    if found is None:
+        agenda.forget(name)
+        return
+    spool, kept = found
+    session = session_of(spool)
+    own = with_variables(environ, kept)
+    try:
+        close_stale(spool, size, places._replace(spool=spool.parent), agenda, own)
+        adopt_orphans(spool.parent, agenda, own)
+    except Exception as error:  # nobody watches: the ledger is where it is told
+        note_error(places, "timer", f"{type(error).__name__}: {error}", {"session": session})
+        log_error(places, own, "a stale session could not be closed", session=session)
+
+
+def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+    """Trace what is left of a session nothing was heard of, and remove its spool. Later turns are its next part."""
+    name = entry_name(spool)
+    if not spool.parent.is_dir():
+        agenda.forget(name)
+        return
+    with try_lock(spool.with_suffix(".lock")) as held:
+        if not held:
+            return  # it goes on
+        status = _status(spool)
+        if status is not None and status.st_size != size:
+            return
+        if status is None:
+            agenda.forget(name)
+            return
+        ttl = stale_seconds(environ)
+        final = time.time() - status.st_mtime > ttl + GRACE
+        drained: Drained | None = None
+        while (drained := drain(spool, places, environ, stale=True, final=final)) is not None and drained.waits:
+            if drained.end >= size:
+                break
+        if drained is not None and not drained.waits:
+            agenda.forget(name)
+        elif final:
+            _give_up(spool, places, drained)
+            agenda.forget(name)
+        elif drained is None:
+            agenda.watch(spool, environ, quiet=ttl + GRACE)
+
+
+def adopt_orphans(directory: Path, agenda: Agenda, environ: Mapping[str, str]) -> None:
+    """Look after spools no worker ever saw, and take away what sessions long gone have left."""
+    now = time.time()
+    for spool in directory.glob(f"*{SPOOL_SUFFIX}"):
+        status = _status(spool)
+        if status is not None and status.st_size and not agenda.has(entry_name(spool)):
+            agenda.watch(spool, environ)
+    for state in directory.glob(f"*{STATE_SUFFIX}"):
+        status = _status(state)
+        if status is None or now - status.st_mtime < KEPT_SECONDS or state.with_suffix(SPOOL_SUFFIX).exists():
+            continue
+        with try_lock(state.with_suffix(".lock")) as held:
+            if held:
+                state.unlink(missing_ok=True)
+                state.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _give_up(spool: Path, places: Places, drained: Drained | None) -> None:
+    """Remove a spool that could not be traced in all this time: it holds what the user typed."""
+    spool.unlink(missing_ok=True)
+    if drained is None:
+        message = "The events of a session were removed: they could not be traced for more than a day."
+        note_error(places, "timer", message, {"session": session_of(spool)})
+
+
+def _send(places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+    # A secret from the environment belongs to one agent; who started this timer for it has named the agent.
+    own = {name: value for name, value in environ.items() if name != SECRET_VARIABLE or "INFINIUM_AGENT_ID" in environ}
+    try:
+        send(places, own, resolve(own, None, None), agenda)
+    except Exception as error:
+        note_error(places, "timer", f"{type(error).__name__}: {error}", {})
+        log_error(places, own, "the outbox could not be sent")
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main(sys.argv)
