@@ -63,7 +63,9 @@ def record(version: str, scenario: Scenario, into: Path) -> None:
     """Play one scenario with the real Codex and write what it did."""
     with tempfile.TemporaryDirectory() as root, ScriptedModel(scenario.replies()) as model:
         sandbox = Sandbox(Path(root), install_codex(version), version)
-        sandbox.configure_codex(model, scenario.root_config, NO_ADVERTISEMENT + (scenario.config(sandbox) if scenario.config else ""))
+        sandbox.configure_codex(
+            model, scenario.root_config, NO_ADVERTISEMENT + (scenario.config(sandbox) if scenario.config else "")
+        )
         events = sandbox.root / "events.jsonl"
         _register(sandbox, events, scenario)
         scenario.play(sandbox)

@@ -13,7 +13,6 @@ from infinium_codex.demo.scripted_model import (
     Fail,
     Item,
     Patch,
-    Pause,
     Program,
     Reply,
     Say,
@@ -398,6 +397,20 @@ def _cleared(sandbox: Sandbox) -> None:
         codex.leave()
 
 
+def forks() -> list[Reply]:
+    """A word in the parent, a word in the fork."""
+    return [*goes_on(), *TITLES]
+
+
+def _forked_in_terminal(sandbox: Sandbox) -> None:
+    sandbox.codex_exec("First question.")
+    [parent] = sandbox.transcripts()
+    with Terminal(sandbox, "fork", YOLO, parent.stem[-36:]) as codex:
+        codex.say("Second question.")
+        codex.wait_for("Goodbye.")
+        codex.leave()
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "turn": Scenario(failing_command_patch_message, _exec(PROMPT)),
     "ephemeral": Scenario(failing_command_patch_message, _exec("--ephemeral", PROMPT)),
@@ -425,5 +438,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "code-mode": Scenario(code_mode, _exec("Run a program.", "-c", "features.code_mode=true")),
     "goes-on": Scenario(goes_on, _exec("Do it."), goes_on_once=True),
     "subagent": Scenario(lambda: subagent(V1, "wait_agent", agent_type="explorer"), _exec("Have an agent count.")),
+    "subagent-plain": Scenario(
+        lambda: subagent(None, "wait_agent", agent_type="explorer"), _exec("Have an agent count.")
+    ),
+    "fork-terminal": Scenario(forks, _forked_in_terminal),
+    "subagent-forked-plain": Scenario(
+        lambda: subagent(None, "wait_agent", fork_context=True), _exec("Have an agent count.")
+    ),
     "subagent-forked": Scenario(lambda: subagent(V1, "wait_agent", fork_context=True), _exec("Have an agent count.")),
 }

@@ -1,6 +1,7 @@
 """Codex's terminal UI, driven as a user drives it: keys in, the screen out (through tmux)."""
 
 import subprocess
+import time
 import uuid
 from types import TracebackType
 from typing import Self
@@ -9,7 +10,7 @@ from sandbox import Sandbox, wait_for
 
 NO_ADVERTISEMENT = '[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n"gpt-5.4" = "gpt-5.5"\n'
 """For config.toml: nobody asks, over the prompt, to try a newer model."""
-_PROMPT = ("? for shortcuts", "context left", "% left")
+_PROMPT = ("? for shortcuts", "context left", "% left", " · ~/")
 """What stands below the prompt, version by version."""
 
 
@@ -41,6 +42,7 @@ class Terminal:
         """Type a prompt and send it off."""
         self._tmux("send-keys", "-l", text)
         wait_for(lambda: text in self.screen, f"{text!r} on the screen")
+        time.sleep(0.3)  # Enter right behind fast typing is a pasted line break to Codex
         self.press(key)
 
     def press(self, key: str) -> None:

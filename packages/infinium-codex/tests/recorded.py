@@ -38,22 +38,35 @@ class Recording:
         lines = (self.path / "events.jsonl").read_text("utf-8").splitlines()
         return [(record["at_ms"], record["payload"]) for record in map(json.loads, lines)]
 
-    def events(self) -> list[Event]:
-        """All of it as neutral events."""
+    @property
+    def sessions(self) -> list[str]:
+        """The sessions hooks told of, in the order of their start."""
+        return list(dict.fromkeys(str(payload["session_id"]) for _, payload in self.hook_events()))
+
+    def transcript_of(self, thread: str) -> Path:
+        """The transcript of a session, a fork or a subagent."""
+        return self.transcript if thread == self.sessions[0] else self.path / f"thread-{thread}.jsonl"
+
+    def events(self, session: str | None = None) -> list[Event]:
+        """All that hooks and transcripts tell of one session, the first one if none is named, as neutral events."""
+        session = session or self.sessions[0]
         found: list[Event] = []
         for at_ms, payload in self.hook_events():
-            found += translate_hook(payload, at_ms)
-        if self.transcript.exists():
-            found += Transcript(self.transcript).read()
-        for agent in sorted({str(payload["agent_id"]) for _, payload in self.hook_events() if "agent_id" in payload}):
-            found += Transcript(self.path / f"thread-{agent}.jsonl", agent_id=agent).read()
+            if payload["session_id"] == session:
+                found += translate_hook(payload, at_ms)
+        found += Transcript(self.transcript_of(session)).read()
+        agents = sorted({event.agent_id for event in found if event.agent_id is not None})
+        for agent in agents:
+            found += Transcript(self.transcript_of(agent), agent_id=agent).read()
         return found
 
-    def payloads(self) -> list[dict[str, Any]]:
-        """The trace of every turn."""
-        session = fold(self.events())
-        context = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
-        return [turn_payload(session, turn, context, Limits(), Redactor()) for turn in session.turns]
+    def payloads(self, session: str | None = None) -> list[dict[str, Any]]:
+        """The trace of every turn of a session."""
+        folded = fold(self.events(session))
+        return [turn_payload(folded, turn, CONTEXT, Limits(), Redactor()) for turn in folded.turns]
+
+
+CONTEXT = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
 
 
 def recordings(scenario: str = "*") -> list[Recording]:

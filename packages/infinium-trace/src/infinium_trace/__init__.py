@@ -13,6 +13,7 @@ from infinium_trace.events import (
     RecordSkipped,
     SessionEnded,
     SessionStarted,
+    SourcesDisagreed,
     SubagentEnded,
     SubagentStarted,
     TokenUsage,
@@ -29,6 +30,7 @@ from infinium_trace.payload import Payload, session_payload, turn_payload
 from infinium_trace.preview import clean, preview
 from infinium_trace.redact import RedactionPatternError, Redactor
 from infinium_trace.session import (
+    Answer,
     Compaction,
     Message,
     ModelCall,
@@ -42,6 +44,7 @@ from infinium_trace.session import (
 
 __all__ = [
     "MAX_BODY_BYTES",
+    "Answer",
     "AssistantSaid",
     "ChangeKind",
     "Compacted",
@@ -62,6 +65,7 @@ __all__ = [
     "Session",
     "SessionEnded",
     "SessionStarted",
+    "SourcesDisagreed",
     "Step",
     "Subagent",
     "SubagentEnded",

@@ -95,6 +95,8 @@ class SessionStarted(_Event):
     git_branch: str | None = None
     git_commit: str | None = None
     forked_from: str | None = None
+    spawned_by: str | None = None
+    """The session whose subagent this one is: no session of the user's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +171,10 @@ class ToolFinished(_Event):
     failed: bool | None = None
     error: str | None = None
     """Why it failed, in words, where there is no exit code (an unknown tool, a refused call)."""
+    refused: bool = False
+    """The user did not allow it."""
+    aborted: bool = False
+    """It was called off before it was over."""
     cwd: str | None = None
     still_running: bool = False
     """The command went on in the background; a later record with the same call ends it."""

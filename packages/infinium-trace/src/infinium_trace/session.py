@@ -2,8 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from infinium_trace.events import EventSource, FileChange, TokenUsage, TurnStatus
+
+
+class Answer(StrEnum):
+    """What became of a permission request."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    NOT_RUN = "refused or interrupted"
+    """The call was called off; whether before the answer or by it, the agent does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +32,10 @@ class ToolCall:
     failed: bool = False
     error: str | None = None
     """Why it failed where there is no exit code."""
+    refused: bool = False
+    """The user did not allow it."""
+    aborted: bool = False
+    """It was called off before it was over."""
     cwd: str | None = None
     changes: tuple[FileChange, ...] = ()
     finished: bool = False
@@ -59,8 +73,8 @@ class PermissionRequest:
     arguments: Mapping[str, object] | str | None = None
     call_id: str | None = None
     """The call it was for; None where no call is known that it fits."""
-    granted: bool | None = None
-    """The answer; None where it is not known."""
+    answer: Answer | None = None
+    """None where it is not known."""
     waited_ms: float | None = None
     """How long the answer took."""
 
@@ -171,6 +185,8 @@ class Session:
     git_branch: str | None = None
     git_commit: str | None = None
     forked_from: str | None = None
+    spawned_by: str | None = None
+    """The session whose subagent this one is: no session of the user's."""
     sources: frozenset[EventSource] = frozenset()
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Records nobody understood, by kind."""

@@ -132,8 +132,9 @@ class Reply:
 class ScriptedModel:
     """Serve `replies` in order, one a request, the last one again when they run out; remember every request.
 
-    A reply with `to` waits for a request in whose conversation those words were said to the model, and is served once, in
-    order among its like: so a subagent's requests get replies of their own. Use it as a context manager: it listens on a free port of the loopback interface while the block runs.
+    A reply with `to` waits for a request in whose conversation those words were said to the model, and is served once,
+    in order among its like: so a subagent's requests get replies of their own. Use it as a context manager: it listens
+    on a free port of the loopback interface while the block runs.
     """
 
     def __init__(self, replies: Sequence[Reply]) -> None:
