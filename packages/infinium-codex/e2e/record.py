@@ -15,7 +15,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from codex_install import ALL, install_codex
+from codex_install import ALL, NEWEST, install_codex
 from infinium_codex.app_server import AppServer
 from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
     wanted = [argument for argument in arguments if not argument[0].isdigit()]
     for version in versions:
         for name, scenario in SCENARIOS.items():
-            if name in wanted if wanted else scenario.suits(version):
+            if name in wanted if wanted else scenario.everywhere or version == NEWEST:
                 record(version, scenario, RECORDINGS / version / name)
     if not arguments:
         demo = Scenario(demo_turn, lambda sandbox: sandbox.codex_exec(DEMO_PROMPT))
@@ -125,7 +125,16 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
         payload = {**payload, "content": own}
     if record.get("type") == "world_state":
         payload = {}
-    return {**record, "payload": _short(payload)}
+    if record.get("type") == "compacted":
+        summary = str(payload.get("message", "")).rpartition("\n")[2]
+        payload = {**payload, "message": f"(Codex's own words)\n{summary}", "replacement_history": []}
+    if payload.get("type") == "thread_settings_applied":
+        payload = {"type": payload["type"]}
+    return {**record, "payload": _short({key: value for key, value in payload.items() if key not in _DROPPED})}
+
+
+_DROPPED = ("internal_chat_message_metadata_passthrough", "rate_limits")
+"""What says nothing and fills the fixtures."""
 
 
 def _short(value: Any) -> Any:

@@ -34,21 +34,14 @@ class Scenario:
 
     replies: Callable[[], list[Reply]]
     play: Callable[[Sandbox], object]
-    since: str = "0.0.0"
     config: Callable[[Sandbox], str] | None = None
     """Lines for the end of Codex's config.toml."""
     root_config: str = ""
     """Lines for its beginning."""
     goes_on_once: bool = False
     """A stop hook of the user's sends the turn on once."""
-
-    def suits(self, version: str) -> bool:
-        """Whether this version of Codex can play it."""
-        return _numbers(version) >= _numbers(self.since)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    everywhere: bool = False
+    """Recorded on every version; the others on the newest alone, and on the versions they are named for."""
 
 
 def usage(number: int) -> Usage:
@@ -86,6 +79,11 @@ def model_fails() -> list[Reply]:
 def stream_breaks() -> list[Reply]:
     """The stream ends in the middle of an answer."""
     return [Reply([Shell("echo one")], usage(1)), Reply([Say("Half an ans"), Break()], usage(2))]
+
+
+def slow_model() -> list[Reply]:
+    """Responses, and a command between them, that take long enough to be told apart."""
+    return [Reply([Shell("sleep 0.3")], usage(1), wait=0.8), Reply([Say("At last.")], usage(2), wait=0.5)]
 
 
 def goes_on() -> list[Reply]:
@@ -235,9 +233,28 @@ def tests_and_commit() -> list[Reply]:
     """A test run with a failure, then a commit."""
     commit = "git add -A && git -c user.name=Ada -c user.email=ada@example.org commit -qm second"
     return [
-        Reply([Shell("python -m pytest -q -p no:cacheprovider test_it.py")], usage(1)),
+        Reply([Shell(f"{sys.executable} -m pytest -q --tb=no -p no:cacheprovider test_it.py")], usage(1)),
         Reply([Shell(commit)], usage(2)),
         Reply([Say("Committed.")], usage(3)),
+    ]
+
+
+SECOND_TASK = "Count them again."
+
+
+def subagent_again() -> list[Reply]:
+    """A subagent that the next turn gives more to do."""
+    wait = Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, V1)
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([wait], usage(2)),
+        Reply([Say("Counted once.")], usage(3)),
+        Reply([Call("send_input", {"target": AGENT, "message": SECOND_TASK}, V1)], usage(4)),
+        Reply([wait], usage(5)),
+        Reply([Say("Counted twice.")], usage(6)),
+        Reply([Say("Six.")], usage(8), to=SECOND_TASK),
+        Reply([Say("Five.")], usage(7), to=TASK),
+        *TITLES,
     ]
 
 
@@ -376,6 +393,15 @@ def _outlived(sandbox: Sandbox) -> None:
         codex.leave()
 
 
+def _subagent_again(sandbox: Sandbox) -> None:
+    with Terminal(sandbox, YOLO) as codex:
+        codex.say("Count.")
+        codex.wait_for("Counted once.")
+        codex.say("And again.")
+        codex.wait_for("Counted twice.")
+        codex.leave()
+
+
 def _queued(sandbox: Sandbox) -> None:
     with Terminal(sandbox, YOLO) as codex:
         codex.say("First question.")
@@ -412,9 +438,9 @@ def _forked_in_terminal(sandbox: Sandbox) -> None:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "turn": Scenario(failing_command_patch_message, _exec(PROMPT)),
-    "ephemeral": Scenario(failing_command_patch_message, _exec("--ephemeral", PROMPT)),
-    "resume": Scenario(one_message, _resumed),
+    "turn": Scenario(failing_command_patch_message, _exec(PROMPT), everywhere=True),
+    "ephemeral": Scenario(failing_command_patch_message, _exec("--ephemeral", PROMPT), everywhere=True),
+    "resume": Scenario(one_message, _resumed, everywhere=True),
     "fork": Scenario(goes_on, _forked),
     "model-fails": Scenario(model_fails, _exec_failing("Say one.")),
     "stream-breaks": Scenario(stream_breaks, _exec_failing("Say one.")),
@@ -433,6 +459,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "compact": Scenario(compacts_by_hand, _compacted_by_hand),
     "tests-commit": Scenario(tests_and_commit, _committed),
     "subagent-outlives": Scenario(outliving_subagent, _outlived),
+    "subagent-again": Scenario(subagent_again, _subagent_again),
+    "slow-model": Scenario(slow_model, _exec("Take your time.")),
     "queued": Scenario(queued, _queued),
     "clear": Scenario(compacts_by_hand, _cleared),
     "code-mode": Scenario(code_mode, _exec("Run a program.", "-c", "features.code_mode=true")),

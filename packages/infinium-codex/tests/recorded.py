@@ -1,7 +1,7 @@
 """Recordings of real sessions, as the unit tests read them (`nox -s record` makes them)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ class Recording:
 
     def __str__(self) -> str:
         return f"{self.path.parent.name}-{self.path.name}"
+
+    @property
+    def version(self) -> str:
+        """Codex's version."""
+        return self.path.parent.name
 
     @property
     def transcript(self) -> Path:
@@ -60,10 +65,19 @@ class Recording:
             found += Transcript(self.transcript_of(agent), agent_id=agent).read()
         return found
 
-    def payloads(self, session: str | None = None) -> list[dict[str, Any]]:
-        """The trace of every turn of a session."""
-        folded = fold(self.events(session))
-        return [turn_payload(folded, turn, CONTEXT, Limits(), Redactor()) for turn in folded.turns]
+    def spawned_by(self, session: str) -> str | None:
+        """The session that spawned this one, if it is a subagent's."""
+        return fold(self.events(session)).spawned_by
+
+    @property
+    def own_sessions(self) -> list[str]:
+        """The sessions that are the user's."""
+        return [session for session in self.sessions if self.spawned_by(session) is None]
+
+    def payloads(self, session: str | None = None, git_commit: str | None = None) -> list[dict[str, Any]]:
+        """The trace of every turn of a session; `git_commit` is where HEAD stands now."""
+        folded, context = fold(self.events(session)), replace(CONTEXT, git_commit=git_commit)
+        return [turn_payload(folded, turn, context, Limits(), Redactor()) for turn in folded.turns]
 
 
 CONTEXT = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
@@ -73,3 +87,8 @@ def recordings(scenario: str = "*") -> list[Recording]:
     """The recordings of a scenario, oldest version first."""
     found = [Recording(path.parent) for path in ROOT.glob(f"*/{scenario}/recording.json")]
     return sorted(found, key=lambda one: (tuple(map(int, one.path.parent.name.split("."))), one.path.name))
+
+
+def recording(version: str, scenario: str) -> Recording:
+    """One recording."""
+    return Recording(ROOT / version / scenario)

@@ -93,12 +93,20 @@ def read_output(raw: object, *, bare: bool = False) -> ToolResult:
         exit_code, wall, running = _EXIT_CODE.search(head), _WALL_TIME.search(head), _RUNNING.search(head)
         if exit_code or wall or running:
             return ToolResult(
-                output=body + output[_HEAD_LIMIT:],
+                output=_items_text(body + output[_HEAD_LIMIT:]),
                 exit_code=int(exit_code[1]) if exit_code else None,
                 duration_ms=_wall_ms(wall[1], head) if wall else None,
                 process=running[1] if running else None,
             )
     return _told_in_words(output)
+
+
+def _items_text(body: str) -> str:
+    """An MCP tool's content items are told as JSON up to 0.150."""
+    if not body.startswith('[{"'):
+        return body
+    wrapped = parse_object(f'{{"content": {body}}}')
+    return (_join(wrapped["content"]) or body) if wrapped else body
 
 
 def _told_in_words(output: str) -> ToolResult:

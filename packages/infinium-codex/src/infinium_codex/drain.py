@@ -63,7 +63,8 @@ def drain(
         ended = STALE
     if ended is not None:
         found = _fold(reading, ended=ended)
-    if settings.flush_on_stop.value:
+    of_user = found.session.spawned_by is None  # else the trace of the session that spawned it tells of it
+    if settings.flush_on_stop.value and of_user:
         for turn in found.closed:
             tracer.queue_turn(found.session, turn)
     mark = reading.mark_before(found.open)
@@ -155,7 +156,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
             break
         mark = reading.mark_before(found.open)
     part = checkpoint.part
-    if turns:
+    if turns and found.session.spawned_by is None:
         tracer.queue_summary(found.session, tuple(turns), part)
         part += 1
     return replace(checkpoint, summary=end, summary_end=None, part=part, told=checkpoint.done)

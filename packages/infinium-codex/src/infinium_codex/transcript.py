@@ -137,15 +137,7 @@ class Transcript:
                 self.position, found = count_tokens(self.position, at, name, payload)
                 yield from found
             case "task_complete":
-                error = mapping(payload, "error")
-                yield TurnEnded(
-                    **at,
-                    status=TurnStatus.FAILED if error else TurnStatus.COMPLETED,
-                    reason=text(error, "message"),
-                    last_message=text(payload, "last_agent_message"),
-                    duration_ms=integer(payload, "duration_ms"),
-                    first_token_ms=integer(payload, "time_to_first_token_ms"),
-                )
+                yield self._completed(at, payload)
             case "turn_aborted":
                 yield TurnEnded(
                     **at,
@@ -159,6 +151,20 @@ class Transcript:
                 yield Compacted(**at, phase="finished", summary=text(payload, "message"))
             case _ if name not in IGNORED:
                 yield RecordSkipped(**at, what=f"transcript:{name[:64]}")
+
+    def _completed(self, at: Where, payload: Mapping[str, object]) -> TurnEnded:
+        """Also a turn that failed is complete to Codex; before 0.145 nothing but the missing answer tells of it."""
+        error, last = mapping(payload, "error"), text(payload, "last_agent_message")
+        unanswered = last is None and self.position.prompted and not self.position.tells_failures
+        return TurnEnded(
+            **at,
+            status=TurnStatus.FAILED if error or unanswered else TurnStatus.COMPLETED,
+            guessed=unanswered and not error,
+            reason=text(error, "message") or ("the model gave no answer" if unanswered else None),
+            last_message=last,
+            duration_ms=integer(payload, "duration_ms"),
+            first_token_ms=integer(payload, "time_to_first_token_ms"),
+        )
 
     def _nested(self, event: ToolFinished) -> ToolFinished:
         """The event with the program of Code Mode that made the call, if one did."""

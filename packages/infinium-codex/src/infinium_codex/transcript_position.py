@@ -31,6 +31,8 @@ class Position:
     """When its last answer came, 0 while there is none to what it was last given."""
     latency_ms: int = 0
     """How long the answer before that took, until a record tells what it cost."""
+    prompted: bool = False
+    """The turn has a prompt that wants an answer."""
     session: Mapping[str, str] = field(default_factory=dict)
     """The session's facts from `session_meta`, kept because only the transcript's first line has them."""
     patches: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Position:
             asked_ms=integer(record, "asked_ms") or 0,
             answered_ms=integer(record, "answered_ms") or 0,
             latency_ms=integer(record, "latency_ms") or 0,
+            prompted=record.get("prompted") is True,
             session=_texts(mapping(record, "session")),
             patches=_texts(mapping(record, "patches")),
             polls=_texts(mapping(record, "polls")),
@@ -79,10 +82,18 @@ class Position:
         """Note when the model was asked and when it answered, as far as this record tells."""
         if name in _ASKS or (name == "message" and role == "user"):
             latency = max(self.answered_ms - self.asked_ms, 0) if self.answered_ms else self.latency_ms
-            return replace(self, asked_ms=at_ms, answered_ms=0, latency_ms=latency)
+            prompted = name == "user_message" or (self.prompted and name != "task_started")
+            return replace(self, asked_ms=at_ms, answered_ms=0, latency_ms=latency, prompted=prompted)
         if self.asked_ms and (name in _ANSWERS or (name == "message" and role == "assistant")):
             return replace(self, answered_ms=at_ms)
         return self
+
+    @property
+    def tells_failures(self) -> bool:
+        """Whether this version's `task_complete` names the error of a turn that failed (0.145 does, 0.140 does not)."""
+        major, _, rest = self.session.get("client_version", "").partition(".")
+        minor = rest.partition(".")[0]
+        return not (major.isdecimal() and minor.isdecimal()) or (int(major), int(minor)) >= (0, 145)
 
     def without_patch(self, call_id: str) -> Self:
         """After something else told what became of this call's patch."""

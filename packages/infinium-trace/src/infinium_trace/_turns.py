@@ -118,7 +118,7 @@ class TurnBuilder(WorkBuilder):
         if event.continued_by_hook:
             self._continued.add(event.at_ms)
         known = self.facts.get("status", TurnStatus)
-        status = event.status
+        status = known if event.guessed and known is not None else event.status
         if known in (TurnStatus.FAILED, TurnStatus.INTERRUPTED) and status is TurnStatus.COMPLETED:
             status = known  # a turn that failed or was interrupted is "complete" to Codex all the same
         self.facts.tell(

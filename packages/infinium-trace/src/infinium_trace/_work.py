@@ -105,12 +105,15 @@ class _ToolBuilder:
         )
 
     def _output(self) -> str | None:
-        """All of it as one source tells it at the end, else the pieces of it in the order they came."""
+        """All of it as one record tells it, else the pieces of it in the order they came."""
         whole = self.facts.get("output", str, of=EventSource.TRANSCRIPT)
         beginning = self.facts.get("beginning", str)
-        if whole is not None or beginning is None:
+        if beginning is None:
             return whole if whole is not None else self.facts.get("output", str)
-        return beginning + "".join(text for _, text in sorted(self.continued))
+        if whole is not None and whole.startswith(beginning):
+            return whole
+        rest = "".join(text for _, text in sorted(self.continued))
+        return beginning + (rest or whole or "")
 
 
 class WorkBuilder:

@@ -128,7 +128,9 @@ class TurnEnded(_Event):
     first_token_ms: int | None = None
     """Time from the prompt to the first token, as the agent measured it."""
     continued_by_hook: bool = False
-    """A stop hook sent the turn on after this end."""
+    """A stop hook had sent the turn on before this end."""
+    guessed: bool = False
+    """No record says how it ended: `status` is what the ones there are make likely, until a source says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

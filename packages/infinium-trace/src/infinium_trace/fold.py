@@ -105,11 +105,15 @@ class _SessionBuilder:
         told = [event for _, event, _ in self.of_subagents if isinstance(event, SubagentStarted)]
         named = {(event.agent_id, event.turn_id): event.parent_turn_id for event in told if event.parent_turn_id}
         first_heard: dict[str, str | None] = {}
+        at_work_for: dict[str, str] = {}
         for agent_id, event, running in self.of_subagents:
             guess = event.turn_id if event.turn_id in self.turns else running
             first_heard[agent_id] = first_heard.get(agent_id) or guess
             parent = named.get((agent_id, event.turn_id)) or named.get((agent_id, None)) or first_heard[agent_id]
+            if event.turn_id is None:  # told from outside, of whatever it is doing
+                parent = at_work_for.get(agent_id, parent)
             if parent is not None and parent in self.turns:
+                at_work_for[agent_id] = parent
                 self.turns[parent].add_of_subagent(event, agent_id)
 
     def build(self) -> Session:
