@@ -64,7 +64,8 @@ def drain(
         ended = STALE
     if ended is not None:
         found = _fold(reading, ended=ended)
-    if settings.flush_on_stop.value:
+    of_user = found.session.spawned_by is None  # else the trace of the session that spawned it tells of it
+    if settings.flush_on_stop.value and of_user:
         for turn in found.closed:
             tracer.queue_turn(found.session, turn)
     mark = reading.mark_before(found.open)
@@ -161,7 +162,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
             break
         mark = reading.mark_before(found.open)
     part = checkpoint.part
-    if turns:
+    if turns and found.session.spawned_by is None:
         tracer.queue_summary(found.session, tuple(turns), part)
         part += 1
     told_now = remember(checkpoint.told, (turn.id for turn in turns))
