@@ -1,7 +1,8 @@
 """A pytest plugin for tests of the real thing: skipped ones are told at the end, or fail where nothing may be missing.
 
-`INFINIUM_REQUIRE_REAL=1` (a CI machine) makes a skipped `codex`, `keyring` or `faults` test an error. `INFINIUM_SKIPPED` names a
-file that gathers the reasons over several pytest runs, so that the last line of a long run can repeat them.
+`INFINIUM_REQUIRE_REAL=1` (a CI machine) makes a skipped `codex`, `keyring` or `faults` test an error.
+`INFINIUM_SKIPPED` names a file that gathers the reasons over several pytest runs, so that the last line of a long run
+can repeat them.
 """
 
 import os

@@ -4,13 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 RECORDING = Path(__file__).parent.parent / "tests" / "recordings" / "0.169.0" / "turn"
 SESSION = "01a2088e-0000-7000-8000-000000000000"
-_TOOL_TYPES = ("function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,38 +59,58 @@ def _hook_payloads(session: Session, number: int, tools: int, filler: int) -> It
     yield {**common, "hook_event_name": "Stop", "stop_hook_active": False, "last_assistant_message": "done"}
 
 
+@cache
+def _recorded() -> tuple[str, ...]:
+    return tuple((RECORDING / "transcript.jsonl").read_text("utf-8").splitlines())
+
+
 def _records(number: int, tools: int, filler: int) -> Iterator[dict[str, Any]]:
-    """The recorded turn's own records; its shell call is repeated, with other ids and outputs."""
-    recorded = [json.loads(line) for line in (RECORDING / "transcript.jsonl").read_text("utf-8").splitlines()]
-    total = 1_000 * (number + 1)
-    for record in recorded:
-        payload = record["payload"]
-        kind = payload.get("type")
+    """The recorded turn's own records, in its own mix: those of its shell call are repeated for every call."""
+    calls: list[dict[str, Any]] = []
+    for record in map(json.loads, _recorded()):
         if record["type"] == "session_meta" and number:
             continue
-        if kind in _TOOL_TYPES or (
-            kind == "item_completed" and payload["item"]["type"] in ("CommandExecution", "FileChange")
-        ):
+        kind, item = record["payload"].get("type"), record["payload"].get("item", {})
+        if record["payload"].get("call_id") == PATCH or item.get("id") == PATCH:
+            continue  # a patch: the turn here is one of shell calls
+        if record["payload"].get("call_id") == SHELL or item.get("id") == SHELL or _counts(record):
+            calls.append(record)
             continue
         if kind == "task_complete":
             for call in range(tools):
-                yield from _tool_records(record, number, call, filler)
-        if "thread_token_usage" in payload:
-            payload["thread_token_usage"] = {
-                **payload["thread_token_usage"],
-                "input_tokens": total,
-                "output_tokens": total,
-            }
-        if "turn_id" in payload:
-            payload["turn_id"] = _turn(number)
-        yield record
+                for each in calls:
+                    yield _renumbered(each, number, call, filler)
+        yield _renumbered(record, number, 0, filler)
 
 
-def _tool_records(like: dict[str, Any], number: int, call: int, filler: int) -> Iterator[dict[str, Any]]:
-    call_id = f"call_{number}_{call}"
-    arguments = json.dumps({"cmd": "make test"})
-    started = {"type": "function_call", "name": "exec_command", "arguments": arguments, "call_id": call_id}
-    head = "Chunk ID: 0\nWall time: 0.2000 seconds\nProcess exited with code 0\nOutput:\n"
-    ended = {"type": "function_call_output", "call_id": call_id, "output": head + "x" * filler}
-    for payload in (started, ended):
-        yield {**like, "type": "response_item", "payload": payload}
+SHELL, PATCH = "call_0_0", "call_1_0"
+"""Ids of the recorded turn's two calls."""
+
+
+def _counts(record: dict[str, Any]) -> bool:
+    """The records of the first response's tokens."""
+    if record["type"] == "token_usage_record":
+        return bool(record["payload"]["response_id"] == "resp_0")
+    info = record["payload"].get("info")
+    return bool(info) and info["total_token_usage"]["input_tokens"] == 1_000
+
+
+def _renumbered(record: dict[str, Any], number: int, call: int, filler: int) -> dict[str, Any]:
+    payload = dict(record["payload"])
+    if "turn_id" in payload:
+        payload["turn_id"] = _turn(number)
+    if payload.get("call_id") == SHELL:
+        payload["call_id"] = f"call_{number}_{call}"
+    if "output" in payload:
+        payload["output"] += "x" * filler
+    if payload.get("item", {}).get("id") == SHELL:
+        more = {"id": f"call_{number}_{call}", "aggregated_output": "x" * filler}
+        payload["item"] = {**payload["item"], **more}
+    total = {"input_tokens": 1_000 * (100 * number + call), "output_tokens": 100 * number + call}
+    if "thread_token_usage" in payload:
+        payload["response_id"] = f"resp_{number}_{call}"
+        payload["thread_token_usage"] = {**payload["thread_token_usage"], **total}
+    elif payload.get("type") == "token_count":
+        info = payload["info"]
+        payload["info"] = {**info, "total_token_usage": {**info["total_token_usage"], **total}}
+    return {**record, "payload": payload}

@@ -23,7 +23,7 @@ from infinium_codex.hooks_file import EVENTS
 from infinium_codex.trust import trust_ours
 from sandbox import Sandbox
 from scenarios import SCENARIOS, Scenario
-from terminal import NO_ADVERTISEMENT
+from codex_terminal import NO_ADVERTISEMENT
 
 E2E = Path(__file__).parent
 PACKAGE = E2E.parent

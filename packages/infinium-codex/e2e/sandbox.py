@@ -91,6 +91,10 @@ class Sandbox:
         """Codex's transcripts, oldest first."""
         return sorted((self.codex_home / "sessions").rglob("*.jsonl"))
 
+    def spools(self) -> list[Path]:
+        """The connector's spools of events."""
+        return list(self.tmp.rglob("*.spool"))
+
     def measured_turn_ms(self) -> int | tuple[int, int]:
         """How long Codex says its only turn took; where its version does not say, what its records allow."""
         records = [json.loads(line) for line in self.transcripts()[0].read_text("utf-8").splitlines()]

@@ -21,7 +21,7 @@ from infinium_codex.demo.scripted_model import (
     Usage,
 )
 from sandbox import Sandbox, wait_for
-from terminal import Terminal
+from codex_terminal import CodexTerminal
 
 CALCULATOR = Path(__file__).with_name("mcp_calculator.py")
 PATCH = "*** Begin Patch\n*** Add File: notes.txt\n+first\n+second\n*** End Patch\n"
@@ -324,7 +324,7 @@ def slow_command() -> list[Reply]:
 
 def _interrupted(sandbox: Sandbox) -> None:
     """Esc while a command runs, then another prompt."""
-    with Terminal(sandbox, "--dangerously-bypass-approvals-and-sandbox") as codex:
+    with CodexTerminal(sandbox, "--dangerously-bypass-approvals-and-sandbox") as codex:
         codex.say("Work for a minute.")
         wait_for((sandbox.project / "started").exists, "the command to run")
         codex.press("Escape")
@@ -352,7 +352,7 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
 
 
 def _asked(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, "-a", "on-request", "-s", "read-only") as codex:
+    with CodexTerminal(sandbox, "-a", "on-request", "-s", "read-only") as codex:
         codex.say("Say two things.")
         codex.wait_for("May I say allowed?")
         time.sleep(0.5)  # the time a request waits for its answer is part of what is recorded
@@ -364,7 +364,7 @@ def _asked(sandbox: Sandbox) -> None:
 
 
 def _compacted_by_hand(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, YOLO) as codex:
+    with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
         codex.wait_for("First answer.")
         codex.say("/compact")
@@ -382,7 +382,7 @@ def _committed(sandbox: Sandbox) -> None:
 
 
 def _outlived(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, YOLO) as codex:
+    with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("Send an agent.")
         codex.wait_for("The agent is on it.")
         wait_for((sandbox.project / "at-work").exists, "the subagent's command")
@@ -394,7 +394,7 @@ def _outlived(sandbox: Sandbox) -> None:
 
 
 def _subagent_again(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, YOLO) as codex:
+    with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("Count.")
         codex.wait_for("Counted once.")
         codex.say("And again.")
@@ -403,7 +403,7 @@ def _subagent_again(sandbox: Sandbox) -> None:
 
 
 def _queued(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, YOLO) as codex:
+    with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
         wait_for((sandbox.project / "started").exists, "the command to run")
         codex.say("Second question.", "Tab")
@@ -413,7 +413,7 @@ def _queued(sandbox: Sandbox) -> None:
 
 
 def _cleared(sandbox: Sandbox) -> None:
-    with Terminal(sandbox, YOLO) as codex:
+    with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
         codex.wait_for("First answer.")
         codex.say("/clear")
@@ -431,7 +431,7 @@ def forks() -> list[Reply]:
 def _forked_in_terminal(sandbox: Sandbox) -> None:
     sandbox.codex_exec("First question.")
     [parent] = sandbox.transcripts()
-    with Terminal(sandbox, "fork", YOLO, parent.stem[-36:]) as codex:
+    with CodexTerminal(sandbox, "fork", YOLO, parent.stem[-36:]) as codex:
         codex.say("Second question.")
         codex.wait_for("Goodbye.")
         codex.leave()

@@ -76,9 +76,13 @@ class Machine:
         return found
 
     def set_up(self, *arguments: str) -> None:
-        """`init --local`, and note the hook commands it registered."""
+        """`init --local`."""
         done = self.run("init", "--local", "--no-interactive", *arguments)
         assert done.returncode == 0, done.stderr
+        self.read_hooks()
+
+    def read_hooks(self) -> None:
+        """Note the hook commands `init` registered."""
         groups = json.loads(self.hooks.read_text("utf-8"))["hooks"]
         self.commands = {event: found[0]["hooks"][0]["command"] for event, found in groups.items()}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
-from infinium_config import DECLARED, Declared, Granularity, Settings, Source, granularity_flags, load
+from infinium_config import DECLARED, Declared, Granularity, Settings, Source, granularity_flags, load, resolve
 from syrupy.assertion import SnapshotAssertion
 
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
@@ -27,7 +27,7 @@ FLAG = ("maybe", "2", "tru e")
 COUNT = ("many", "-1", "2.5", "1e3", "12345678901")
 SECONDS = ("abc", "0", "-3", "nan", "inf", "10s")
 TABLE = {
-    "agent_id": Row(text=AGENT.upper(), value=AGENT, in_file=OTHER_AGENT, unusable=("my-agent", AGENT[:-1])),
+    "agent_id": Row(text=AGENT.upper(), value=AGENT.upper(), in_file=OTHER_AGENT, unusable=("my-agent", AGENT[:-1])),
     "base_url": Row(
         text=" https://one.example:8443/api/ ",
         value="https://one.example:8443/api",
@@ -196,3 +196,16 @@ def test_problems_as_a_person_reads_them(place: Place, snapshot: SnapshotAsserti
     messages = "\n".join(p.message for p in place.load(**environ).problems).replace(str(place.root), "PROJECT")
     assert NOT_SHOWN not in messages
     assert messages == snapshot
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("INFINIUM_BASE_URL", "https://me:hunter2@api.example/v1"),
+        ("INFINIUM_AGENT_ID", "hunter2hunter2hunter2hunter2hunter2"),
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(name: str, value: str) -> None:
+    [problem] = resolve({name: value}, None, None).problems
+    assert problem.message.startswith(name)
+    assert "hunter2" not in problem.message

@@ -402,10 +402,13 @@ def test_a_trace_carries_its_key_and_where_it_came_from() -> None:
     assert expected.items() <= tags.items()
 
 
-def test_parts_of_a_session_have_keys_of_their_own() -> None:
-    first, second = summed_up(whole_session()), summed_up(whole_session(), 2)
-    keys = [payload["environment"]["custom_tags"]["trace_key"] for payload in (first, second)]
-    assert keys == [trace_key(CONTEXT.session_id, None, part, "session") for part in ("1", "2")]
+def test_a_summarys_key_is_its_first_turns() -> None:
+    """Whoever lost count of the parts makes no two summaries of the same key, and the same one not twice."""
+    events = whole_session()
+    turns = fold(events).turns
+    found = [summed_up(events), summed_up(events, 2), summed_up(events, 1, turns[1:])]
+    keys = [payload["environment"]["custom_tags"]["trace_key"] for payload in found]
+    assert keys == [trace_key(CONTEXT.session_id, None, turns[number].id, "session") for number in (0, 0, 1)]
 
 
 def test_records_nobody_understood_are_warned_of() -> None:

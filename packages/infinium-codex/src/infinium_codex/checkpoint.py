@@ -21,11 +21,18 @@ class Mark:
     spool: int = 0
     """Offset in the spool file."""
     head: int = 0
-    """Checksum of that file's first bytes: the offset means nothing in a spool started anew since."""
+    """Checksum of that file's first line: the offset means nothing in a spool started anew since."""
     transcript: Position = field(default_factory=Position)
+    transcript_head: int = 0
+    """The same for the transcript: another one may have taken its place."""
 
     def to_dict(self) -> dict[str, object]:
-        return {"spool": self.spool, "head": self.head, "transcript": self.transcript.to_dict()}
+        return {
+            "spool": self.spool,
+            "head": self.head,
+            "transcript": self.transcript.to_dict(),
+            "transcript_head": self.transcript_head,
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, object]) -> Self:
@@ -33,6 +40,7 @@ class Mark:
             spool=max(integer(record, "spool") or 0, 0),
             head=integer(record, "head") or 0,
             transcript=Position.from_dict(mapping(record, "transcript")),
+            transcript_head=integer(record, "transcript_head") or 0,
         )
 
 

@@ -154,6 +154,18 @@ def build_app() -> "App":
         _finish(run, json=json)
 
     @app.command
+    def doctor(
+        *,
+        online: Annotated[bool, Parameter(negative="", help="Also ask the API, without the secret.")] = False,
+        fix: Annotated[bool, Parameter(negative="", help="Mend what needs no question.")] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Look at every link from Codex to the API; ends with 1 when no traces will flow."""
+        from infinium_codex.commands.doctor import run
+
+        _finish(lambda ctx: run(ctx, online=online, fix=fix), json=json)
+
+    @app.command
     def pause(*, json: AsJson = False) -> None:
         """Record nothing in this project until 'resume'."""
         from infinium_codex.commands.pause import run
@@ -220,6 +232,23 @@ def build_app() -> "App":
         _finish(lambda ctx: run(ctx, days=days, dry_run=dry_run), json=json)
 
     @app.command
+    def managed_config(
+        *,
+        directory: Annotated[
+            Path, Parameter(help="Where the hooks run from, on every machine. [default: /opt/infinium-codex]")
+        ] = Path("/opt/infinium-codex"),
+        only: Annotated[bool, Parameter(negative="", help="Let no other hooks run.")] = False,
+        prepare: Annotated[
+            bool, Parameter(negative="", help="Make that directory here, of this installation.")
+        ] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Print the requirements.toml that rolls the hooks out to a fleet as managed hooks."""
+        from infinium_codex.commands.managed_config import run
+
+        _finish(lambda ctx: run(ctx, directory=directory, only=only, prepare=prepare), json=json)
+
+    @app.command
     def demo(
         *,
         codex: Annotated[bool, Parameter(negative="", help="Run the real Codex, with a scripted model.")] = False,
@@ -241,7 +270,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
         result = command(_context())
     except CommandError as error:
         result = error.result
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D at a question
         result = Result.failure("Stopped.", exit_code=130)
     except Exception as error:
         if os.environ.get("INFINIUM_DEBUG"):
@@ -252,7 +281,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
 
         print(dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
     else:
-        stream = sys.stdout if result.ok else sys.stderr
+        stream = sys.stdout if result.ok or result.asked_for else sys.stderr
         print("\n".join(result.lines), file=stream)
     sys.exit(result.exit_code)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 Version = tuple[int, int, int]
 
+HOOKS_SINCE: Version = (0, 114, 0)
+"""The oldest version seen to run hooks."""
 SESSION_END_SINCE: Version = (0, 145, 0)
 FULL_EVENTS_SINCE: Version = (0, 150, 0)
 ASYNC_SINCE: Version = (0, 150, 0)
@@ -36,6 +38,11 @@ class CodexProgram:
     def since(self, version: Version) -> bool:
         """Whether it is at least this version; one of unknown version counts as new."""
         return self.version is None or self.version >= version
+
+    @property
+    def can_async(self) -> bool:
+        """Whether it runs async hooks, and does not skip them."""
+        return self.since(ASYNC_SINCE)
 
 
 def find_codex(environ: Mapping[str, str]) -> CodexProgram | None:

@@ -1,34 +1,43 @@
 """One project's hooks as Codex sees them: which file, what stands in it, and whether Codex will run it."""
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infinium_config import find_project, main_checkout
 
-if TYPE_CHECKING:  # asking Codex takes a third of a second; `status` does not, and does not pay for it
-    from infinium_codex.app_server import AppServer, HookState
-
-from infinium_codex.codex_program import TRUST_SINCE, CodexProgram
+from infinium_codex.app_server import AppServer, AppServerError, HookState
+from infinium_codex.codex_program import TRUST_SINCE, CodexProgram, events_of, runs_async
+from infinium_codex.codex_settings import CodexSettings, read_codex_settings
 from infinium_codex.hook_home import is_our_command
-from infinium_codex.hooks_file import Plan
+from infinium_codex.hooks_file import Hook, Plan
 from infinium_codex.paths import Places
 from infinium_codex.result import CommandError
+from infinium_codex.trust import keep_trust, trust_ours
+from infinium_codex.worktrees import hooks_root
 
 
 def project_root(cwd: Path, home: Path | None) -> Path:
-    """The directory a project's hooks belong to: one already set up, else the checkout, else the directory itself."""
+    """The directory a project's settings belong to: one already set up, else the checkout, else the directory itself.
+
+    A project around the checkout is another one: Codex looks for hooks no further up than the checkout.
+    """
     project = find_project(cwd, home=home)
-    if project is not None:
-        return project.root
     for directory in (cwd, *cwd.parents):
+        if project is not None and project.root == directory:
+            return directory
         if (main := main_checkout(directory)) is not None:
-            return main
+            return project.root if project is not None and project.root.is_relative_to(main) else main
         if (directory / ".git").exists() and directory != home:
             return directory
     return cwd
+
+
+def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> list[Hook]:
+    """The hooks of ours for this Codex, each with the command of its event."""
+    return [Hook(event=event, command=command(event), run_async=runs_async(codex, event)) for event in events_of(codex)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +56,31 @@ class Answer:
     """Its warnings and errors."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """What Codex says of a project; as if nothing stood in the way, where it cannot be asked."""
+
+    settings: CodexSettings = field(default_factory=CodexSettings)
+    hooks: tuple[HookState, ...] = ()
+
+
 class ProjectHooks:
     """Reads, changes and asks about the hooks of one project."""
 
-    def __init__(self, root: Path, codex: CodexProgram | None, places: Places, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        codex: CodexProgram | None,
+        places: Places,
+        environ: Mapping[str, str],
+        worktree: Path | None = None,
+    ) -> None:
         self.root, self.codex, self.places, self.environ = root, codex, places, environ
-        self.path = root / ".codex" / "hooks.json"
+        self.worktree = worktree
+        """The linked worktree Codex is asked about; None in a main checkout."""
+        self.reads = hooks_root(root, worktree, codex)
+        """The directory whose hooks Codex reads."""
+        self.path = self.reads / ".codex" / "hooks.json"
         self.is_ours: Callable[[str], bool] = is_our_command
 
     @property
@@ -69,24 +97,35 @@ class ProjectHooks:
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{self.path} cannot be read: {error}.", "Mend it, or move it aside.") from None
 
-    def states(self) -> "tuple[HookState, ...]":
+    def states(self) -> tuple[HookState, ...]:
         """Codex's list of the project's hooks, ours and the user's."""
-        if not self.can_ask:
-            return ()
-        with self._server() as server:
-            return server.list_hooks(self.root).hooks
+        return self.survey().hooks
+
+    def survey(self) -> "Survey":
+        """What Codex says of the project before anything is changed."""
+        if self.codex is None:
+            return Survey()
+        try:
+            with self._server() as server:
+                settings = read_codex_settings(server, self.codex, self.reads)
+                hooks = server.list_hooks(self.reads).hooks if self.can_ask else ()
+        except AppServerError:
+            if self.can_ask:
+                raise
+            return Survey()  # too old to be asked anything
+        return Survey(settings=settings, hooks=hooks)
 
     def apply(self, plan: Plan, *, trust: bool) -> None:
         """Write the plan, and let every hook of the user's keep the trust it has; ours get it when `trust` says so."""
+        if self.worktree is not None and plan.text is not None:
+            (self.worktree / ".codex").mkdir(exist_ok=True)  # without one Codex looks for no hooks there at all
         before = self.states() if plan.changed else ()
         if plan.changed:
             self._write(plan.text)
         if not self.can_ask or not (trust or before):
             return
-        from infinium_codex.trust import keep_trust, trust_ours
-
         with self._server() as server:
-            after = server.list_hooks(self.root).hooks
+            after = server.list_hooks(self.reads).hooks
             keep_trust(before, after, self.is_ours).write(server)
             if trust:
                 trust_ours(after, self.is_ours).write(server)
@@ -96,7 +135,7 @@ class ProjectHooks:
         if not self.can_ask:
             return Answer(known=False)
         with self._server() as server:
-            found = server.list_hooks(self.root)
+            found = server.list_hooks(self.worktree or self.reads)
         ours = [hook for hook in found.hooks if self.is_ours(hook.command)]
         held = {hook.event: hook.trust if hook.enabled else "disabled" for hook in ours if not hook.runs}
         return Answer(
@@ -107,11 +146,9 @@ class ProjectHooks:
             words=found.warnings + found.errors,
         )
 
-    def _server(self) -> "AppServer":
-        from infinium_codex.app_server import AppServer
-
+    def _server(self) -> AppServer:
         assert self.codex is not None
-        return AppServer(self.codex, self.root, self.environ)
+        return AppServer(self.codex, self.reads, self.environ)
 
     def _write(self, text: str | None) -> None:
         try:
@@ -120,8 +157,6 @@ class ProjectHooks:
                 return
             self.path.parent.mkdir(exist_ok=True)
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
-            import tempfile
-
             fd, aside = tempfile.mkstemp(prefix=".hooks.json.", dir=self.path.parent)
             with os.fdopen(fd, "wb") as file:
                 file.write(text.encode("utf-8"))

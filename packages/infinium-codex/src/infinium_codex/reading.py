@@ -4,6 +4,7 @@ A reading is bounded: a long spool is read a slice at a time, each ending behind
 belongs to the turns at hand is kept.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -52,12 +53,19 @@ class Reading:
     cwd: str | None = None
     transcript_path: str | None = None
     agent_transcripts: dict[str, str] = field(default_factory=dict)
+    agent_turns: dict[str, set[str]] = field(default_factory=dict)
+    """The turns of each subagent's own, as hooks told them: its transcript may begin with a copy of its parent's."""
     spool_end: int = 0
+    spool_size: int = 0
+    """How long the spool was. What is torn at its end lies between."""
+    foreign: list[Damage] = field(default_factory=list)
+    """Frames of another version's hook."""
     spool_head: int = 0
     more: bool = False
     """The spool goes on behind `spool_end`."""
     spool_starts: dict[str, int] = field(default_factory=dict)
     transcript_end: Position = field(default_factory=Position)
+    transcript_head: int = 0
     transcript_starts: dict[str, Position] = field(default_factory=dict)
     last_turn: str | None = None
 
@@ -72,6 +80,7 @@ class Reading:
             spool=min(spool, default=self.spool_end),
             head=self.spool_head,
             transcript=min(transcript, key=lambda position: position.offset, default=self.transcript_end),
+            transcript_head=self.transcript_head,
         )
 
 
@@ -95,7 +104,7 @@ def read_session(
     known = _Known(reading, frozenset(checkpoint.done), frozenset(checkpoint.done_agents))
     reading.events = [event for event in reading.events if known.wants(event)]
     wait = _Wait(patience=patience, clock=clock, sleep=sleep)
-    _read_transcripts(spool.parent, mark.transcript, reading, known, wait)
+    _read_transcripts(spool.parent, mark, reading, known, wait)
     return reading
 
 
@@ -108,7 +117,8 @@ class _Known:
     def wants(self, event: Event) -> bool:
         """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
         if event.agent_id is not None:
-            return event.agent_id not in self.done_agents
+            own = self.reading.agent_turns.get(event.agent_id, set())
+            return event.agent_id not in self.done_agents and (event.turn_id is None or event.turn_id in own)
         return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
 
     def wants_agent(self, agent_id: str) -> bool:
@@ -117,26 +127,30 @@ class _Known:
 
 def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) -> None:
     seen: set[str] = set()
+    reading.spool_head = head_checksum(spool)
     try:
         file = spool.open("rb")
     except FileNotFoundError:
         return
     with file:
-        start = mark.spool if head_checksum(file, mark.spool) == mark.head else 0
+        start = mark.spool if reading.spool_head == mark.head else 0
         reading.spool_end = start
+        reading.spool_size = file.seek(0, os.SEEK_END)
         for record in read_records(file, start):
             if until is not None and record.start >= until:
                 break
             reading.spool_end = record.end
             if isinstance(record, Damage):
-                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what="spool:damaged"))
+                what = "spool:other version" if record.foreign else "spool:damaged"
+                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
+                if record.foreign:
+                    reading.foreign.append(record)
             elif record.identity not in seen:
                 seen.add(record.identity)
                 _read_record(record, reading)
             if reading.ended and record.end - start > SLICE_BYTES and not reading.session_ended:
                 reading.more = record.end < (spool.stat().st_size if until is None else until)
                 break
-        reading.spool_head = head_checksum(file, reading.spool_end)
 
 
 def _read_record(record: Record, reading: Reading) -> None:
@@ -163,7 +177,10 @@ def _note_turn(reading: Reading, event: Event, start: int) -> None:
     reading.session_ended = isinstance(event, SessionEnded)
     if isinstance(event, SubagentStarted | SubagentEnded) and event.agent_id is not None:
         reading.agents[event.agent_id] = isinstance(event, SubagentEnded)
-    if event.turn_id is None or event.agent_id is not None:
+    if event.turn_id is None:
+        return
+    if event.agent_id is not None:
+        reading.agent_turns.setdefault(event.agent_id, set()).add(event.turn_id)
         return
     reading.hooked.add(event.turn_id)
     reading.spool_starts.setdefault(event.turn_id, start)
@@ -175,8 +192,9 @@ def _note_turn(reading: Reading, event: Event, start: int) -> None:
         reading.last_turn = event.turn_id
 
 
-def _read_transcripts(scratch: Path, position: Position, reading: Reading, known: _Known, wait: "_Wait") -> None:
-    reading.transcript_end = position
+def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known, wait: "_Wait") -> None:
+    position = mark.transcript
+    reading.transcript_end, reading.transcript_head = position, mark.transcript_head
     if position.session:
         reading.events.append(session_started(position.session))
     with ExitStack() as opened:
@@ -185,7 +203,8 @@ def _read_transcripts(scratch: Path, position: Position, reading: Reading, known
         if reading.transcript_path is not None:
             path = opened.enter_context(readable(Path(reading.transcript_path), position.offset, scratch))
             if path is not None:
-                main = Transcript(path, position)
+                reading.transcript_head = head_checksum(path)
+                main = Transcript(path, position if reading.transcript_head == mark.transcript_head else None)
                 followed.append(_Followed(main, missing=reading.ended - known.done, brief=reading.more))
         for agent_id, named in sorted(reading.agent_transcripts.items()):
             if known.wants_agent(agent_id):
@@ -232,10 +251,10 @@ class _Followed:
             grown = True
             if known.wants(event):
                 reading.events.append(event)
-            if isinstance(event, TurnEnded):
-                self.missing -= {event.turn_id, event.agent_id}
-                if self.brief and waited and not self.missing:
-                    break
+                if isinstance(event, TurnEnded):
+                    self.missing -= {event.turn_id, event.agent_id}
+            if self.brief and waited and not self.missing:
+                break
         return grown
 
 

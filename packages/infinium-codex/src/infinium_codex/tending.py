@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     os.chdir("/")
     os.umask(0o077)
     places = find_places(os.environ)
-    agenda = Agenda(Path(argv[1]))
+    agenda = Agenda(argv[1])
     for thing in argv[2:]:
         size, _, name = thing.partition(":")
         if name != OUTBOX:
@@ -54,7 +54,7 @@ def _one(name: str, size: int, places: Places, agenda: Agenda, environ: Mapping[
     if found is None:
         agenda.forget(name)
         return
-    spool, kept = found
+    spool, kept = Path(found[0]), found[1]
     session = session_of(spool)
     own = with_variables(environ, kept)
     try:
@@ -67,7 +67,7 @@ def _one(name: str, size: int, places: Places, agenda: Agenda, environ: Mapping[
 
 def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
     """Trace what is left of a session nothing was heard of, and remove its spool. Later turns are its next part."""
-    name = entry_name(spool)
+    name = entry_name(str(spool))
     if not spool.parent.is_dir():
         agenda.forget(name)
         return
@@ -92,7 +92,7 @@ def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ:
             _give_up(spool, places, drained)
             agenda.forget(name)
         elif drained is None:
-            agenda.watch(spool, environ, quiet=ttl + GRACE)
+            agenda.watch(str(spool), environ, quiet=ttl + GRACE)
 
 
 def adopt_orphans(directory: Path, agenda: Agenda, environ: Mapping[str, str]) -> None:
@@ -100,8 +100,8 @@ def adopt_orphans(directory: Path, agenda: Agenda, environ: Mapping[str, str]) -
     now = time.time()
     for spool in directory.glob(f"*{SPOOL_SUFFIX}"):
         status = _status(spool)
-        if status is not None and status.st_size and not agenda.has(entry_name(spool)):
-            agenda.watch(spool, environ)
+        if status is not None and status.st_size and not agenda.has(entry_name(str(spool))):
+            agenda.watch(str(spool), environ)
     for state in directory.glob(f"*{STATE_SUFFIX}"):
         status = _status(state)
         if status is None or now - status.st_mtime < KEPT_SECONDS or state.with_suffix(SPOOL_SUFFIX).exists():

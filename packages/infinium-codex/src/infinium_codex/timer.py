@@ -1,16 +1,16 @@
 """The timer: one sleeping process a user, which has things done that are due though Codex never runs again.
 
 It runs as `python -I -S timer.py AGENDA`, imports nothing of ours and little else, so that it is small while it
-sleeps. An agenda is a directory with a JSON file for each thing that waits: `quiet`, the seconds for which the file
-`watch` (itself, where none is named) must have stood still. What is due goes to `infinium_codex.tending`, a process
-of its own. When nothing waits the timer ends; whoever adds something to the agenda starts the next one.
+sleeps. An agenda is a directory with a file for each thing that waits. It begins with the seconds for which another
+file must have stood still, and that file's path (none: itself), each followed by a zero byte. What is due goes to
+`infinium_codex.tending`, a process of its own. When nothing waits the timer ends; whoever adds something to the
+agenda starts the next one.
 """
 
 # ruff: noqa: PTH116, PTH123, PTH208, S606
 # (pathlib would be a third of what this process needs; the program started is our own)
 import errno
 import fcntl
-import json
 import os
 import select
 import sys
@@ -62,9 +62,9 @@ def read_agenda(agenda: str) -> dict[str, tuple[str, float]]:
         path = f"{agenda}/{name}"
         try:
             with open(path, "rb") as file:
-                entry = json.loads(file.read())
-            found[name] = (str(entry.get("watch") or path), float(entry["quiet"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                quiet, watched = file.read().split(b"\0", 2)[:2]
+            found[name] = (os.fsdecode(watched) or path, float(quiet))
+        except (OSError, ValueError):
             continue
     return found
 

@@ -90,7 +90,8 @@ class Tracer:
 
     def queue_summary(self, session: Session, turns: tuple[Turn, ...], part: int) -> None:
         """Put the summary of these turns, the session's `part`, into the outbox, once."""
-        key = trace_key(self.session_id, None, str(part), "session")
+        # By its first turn, not its number: a session whose checkpoint was removed counts its parts anew.
+        key = trace_key(self.session_id, None, turns[0].id, "session")
         payload = session_payload(session, turns, self.context, self.limits, self._redactor(), part=part)
         self._queue(key, payload, {"kind": "session", "part": str(part)})
 

@@ -19,8 +19,8 @@ _CHUNK = 1 << 20
 def readable(path: Path, offset: int, scratch: Path) -> Iterator[Path | None]:
     """A plain file with what the transcript once at `path` holds from `offset` on, at the same offsets.
 
-    That is the transcript itself unless it was compressed; then it is unpacked into `scratch` for the block. None
-    when there is no transcript.
+    That is the transcript itself unless it was compressed; then it is unpacked into `scratch` for the block, with a
+    hole where nothing is to be read. None when there is no transcript.
     """
     found = _find(path)
     if found is None or found.suffix != _ZST:
@@ -53,7 +53,7 @@ def _unpack(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[bytes
     with source, zstd.open(source, "rb") as reader:
         try:
             while done < _MAX_BYTES and (chunk := reader.read(_CHUNK)):
-                if done + len(chunk) > offset:
+                if done + len(chunk) > offset or not done:  # the beginning tells one transcript from another
                     into.seek(done)
                     into.write(chunk)
                 done += len(chunk)

@@ -9,100 +9,59 @@ leaves at once, because the first looks again before it goes.
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from infinium_codex.agenda import Agenda, entry_name
-from infinium_codex.paths import Places, find_places
+
+AGENDA_LINK = "agenda"
+"""Beside the spools, a link to the agenda: following it costs a prompt less than working out where state belongs."""
+_TAIL_BYTES = 1 << 20
+_ENDS = (b"Stop", b"Interrupt", b"SessionEnd")
 
 
 def main(argv: list[str]) -> None:
     """Work off the spool file named in `argv[1]`."""
-    spool = Path(argv[1]).absolute()
+    spool = os.path.abspath(argv[1])  # noqa: PTH100
     prompt = argv[2:] == ["UserPromptSubmit"]
     os.chdir("/")  # the session's directory may be removed or unmounted while we work
     os.umask(0o077)
-    places = find_places(os.environ)._replace(spool=spool.parent)
     try:
         if prompt:
-            _see_to_timer(spool, places, os.environ)
+            _see_to_timer(spool, os.environ)
         if not prompt or _is_superseding(spool):
-            work(spool, places, os.environ)
-    except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
-        from infinium_codex.logs import log_error
-        from infinium_codex.wiring import note_error
+            from infinium_codex.working import work_off
 
-        note_error(places, "worker", f"{type(error).__name__}: {error}", {"session": spool.stem})
-        log_error(places, os.environ, "the worker ended early", session=spool.stem)
+            work_off(spool, os.environ)
+    except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
+        from infinium_codex.working import tell
+
+        tell(spool, os.environ, error)
         sys.exit(1)
 
 
-def work(spool: Path, places: Places, environ: Mapping[str, str]) -> None:
-    """Trace what ended in the session, then send what waits. Goes on until the hook has added nothing new."""
-    from infinium_codex.drain import drain
-    from infinium_codex.lock import try_lock
-    from infinium_codex.sending import send
-    from infinium_codex.wiring import take_hook_errors
+def _see_to_timer(spool: str, environ: Mapping[str, str]) -> None:
+    """Have a timer stand behind the turn that begins: it may be the last that is heard of this Codex."""
+    try:
+        directory = os.readlink(f"{os.path.dirname(spool)}/{AGENDA_LINK}")  # noqa: PTH115, PTH120
+    except OSError:
+        from infinium_codex.paths import find_places
 
-    take_hook_errors(places)
-    _mend_hook_home(places)
-    agenda = Agenda(places.agenda)
-    settings = None
-    while True:
-        with try_lock(spool.with_suffix(".lock")) as held:
-            if not held:
-                return
-            drained = drain(spool, places, environ)
-            if drained is not None and not drained.waits:
-                agenda.forget(entry_name(spool))
-            else:
-                agenda.watch(spool, environ)
-        if drained is None:
-            break
-        settings = drained.settings
-        if _size(spool) <= drained.end:
-            break
-    if settings is not None:
-        send(places, environ, settings, agenda)
-    if drained is None or drained.waits:
-        agenda.start_timer(environ)
-
-
-def _see_to_timer(spool: Path, places: Places, environ: Mapping[str, str]) -> None:
-    agenda = Agenda(places.agenda)
+        directory = str(find_places(environ).agenda)
+    agenda = Agenda(directory)
     if not agenda.has(entry_name(spool)):
         agenda.watch(spool, environ)
     agenda.start_timer(environ)
 
 
-def _is_superseding(spool: Path) -> bool:
-    """Whether a turn before this prompt never ended, as far as the records' heads tell."""
-    import json
-
-    from infinium_codex.spool import open_prompts
-
+def _is_superseding(spool: str) -> bool:
+    """Whether the spool's tail has a prompt before this one, and no end of a turn in between."""
     try:
-        seen = json.loads(spool.with_suffix(".state").read_bytes())["next"]["spool"]
-    except (OSError, ValueError, KeyError, TypeError):
-        seen = 0  # nothing was traced yet
-    try:
-        return open_prompts(spool, seen) > 1
+        with open(spool, "rb") as file:  # noqa: PTH123
+            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL_BYTES, 0))
+            tail = file.read()
     except OSError:
         return False
-
-
-def _mend_hook_home(places: Places) -> None:
-    """After an upgrade of the connector or of Python, the hook's home is what this installation would make it."""
-    from infinium_codex import hook_home
-
-    if (places.data / "hook.py").exists():  # else it was removed on purpose
-        hook_home.install(places)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    last_end = max(tail.rfind(b"\x1eI2 %s " % event) for event in _ENDS)
+    return tail.count(b"\x1eI2 UserPromptSubmit ", max(last_end, 0)) > 1
 
 
 if __name__ == "__main__":

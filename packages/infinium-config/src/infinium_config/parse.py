@@ -54,11 +54,13 @@ def parse_directory(text: str) -> Path:
 
 
 def parse_agent_id(text: str) -> str:
-    """A UUID, given back in lower case."""
+    """A UUID, in the letters it was given in: the keyring knows the secret by them."""
+    given = text.strip()
     try:
-        return str(uuid.UUID(text.strip()))
+        canonical = str(uuid.UUID(given))
     except ValueError:
         raise ValueError("use the agent's UUID, as its page at Infinium shows it") from None
+    return given if given.lower() == canonical else canonical
 
 
 def parse_base_url(text: str) -> str:

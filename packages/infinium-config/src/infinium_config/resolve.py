@@ -1,5 +1,6 @@
 """Environment over project file over default: one pure function."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from infinium_config.declared import DECLARED, Declared
 from infinium_config.model import Problem, Project, ProjectFile, Setting, Settings, Source
 
 _SHOWN = 60
+_USER_AND_PASSWORD = re.compile(r"//[^/@]*@")
+_MANY_DRAWN_LETTERS = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 
 
 def resolve(environ: Mapping[str, str], project: Project | None, file: ProjectFile | None) -> Settings:
@@ -36,8 +39,7 @@ def _resolve_one(
         try:
             value = declared.parse(text)
         except ValueError as error:
-            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-            message = f"{declared.variable}={shown!r} cannot be used: {error}."
+            message = f"{declared.variable}={shown(text)} cannot be used: {error}."
             problems.append(Problem(name=declared.name, origin=declared.variable, message=message))
         else:
             return Setting(name=declared.name, value=value, source=Source.ENVIRONMENT, origin=declared.variable)
@@ -50,3 +52,9 @@ def _resolve_one(
         else:
             return Setting(name=declared.name, value=told, source=Source.PROJECT_FILE, origin=origin)
     return Setting(name=declared.name, value=declared.default, source=Source.DEFAULT)
+
+
+def shown(text: str) -> str:
+    """A value that cannot be used, for a message: what may be a secret in the wrong place is not repeated."""
+    text = _MANY_DRAWN_LETTERS.sub("***", _USER_AND_PASSWORD.sub("//***@", text))
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -32,7 +32,7 @@ def session_payload(
 ) -> Payload:
     """The summary of `turns`, the session's `part`: 1, or more where the user came back after a summary."""
     writer = _Writer(session, context, limits, redactor)
-    key = trace_key(context.session_id, None, str(part), "session")
+    key = trace_key(context.session_id, None, turns[0].id if turns else str(part), "session")
     tags = {"trace_key": key, "kind": "session", "part": str(part), "turns": str(len(turns))}
     title = f"Session of {count(len(turns), 'turn')}" + (f", part {part}" if part > 1 else "")
     if turns:

@@ -51,9 +51,9 @@ def _dead_sessions(directory: Path, before: float) -> list[Path]:
 def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
     """Trace what can still be traced of a dead session, then remove its files; give those that went."""
     if not dry_run and spool.exists():
-        from infinium_codex.worker import work
+        from infinium_codex.working import work
 
-        work(spool, ctx.places, ctx.environ)
+        work(spool, ctx.places, ctx.environ, over=True)
     own = [path for suffix in (SPOOL, STATE) if (path := spool.with_suffix(suffix)).exists()]
     lock = spool.with_suffix(LOCK)
     if dry_run:

@@ -8,6 +8,7 @@ from infinium_codex.hooks_file import HooksFileError, our_hooks
 from infinium_codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.worktrees import linked_worktree
 
 _QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file)
 """Shown only where something set them."""
@@ -78,7 +79,8 @@ def _secret(settings: Settings, ctx: CommandContext) -> str:
 
 
 def _hooks(ctx: CommandContext) -> tuple[str, tuple[str, ...]]:
-    hooks = ProjectHooks(project_root(ctx.cwd, home_directory(ctx.environ)), None, ctx.places, ctx.environ)
+    root = project_root(ctx.cwd, home_directory(ctx.environ))
+    hooks = ProjectHooks(root, None, ctx.places, ctx.environ, linked_worktree(ctx.cwd))
     try:
         text = hooks.text()
         events = tuple(our_hooks(text, hooks.is_ours)) if text and text.strip() else ()

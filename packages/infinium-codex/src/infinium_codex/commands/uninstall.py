@@ -19,12 +19,13 @@ from infinium_codex.hooks_file import HooksFileError, Plan, plan_removal
 from infinium_codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory
+from infinium_codex.worktrees import linked_worktree
 
 
 def run(ctx: CommandContext, *, yes: bool) -> Result:
     """Remove our hooks with their trust, the project file and the agent's secret. Traces stay."""
     root = project_root(ctx.cwd, home_directory(ctx.environ))
-    hooks = ProjectHooks(root, find_codex(ctx.environ), ctx.places, ctx.environ)
+    hooks = ProjectHooks(root, find_codex(ctx.environ), ctx.places, ctx.environ, linked_worktree(ctx.cwd))
     plan = _plan(hooks)
     config = root / CONFIG
     others = _other_connectors(hooks)

@@ -1,0 +1,137 @@
+"""The wizard, run in a real terminal by somebody who mistypes."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import keeper
+import pytest
+from sandbox import Sandbox
+from syrupy.assertion import SnapshotAssertion
+from terminal import Terminal
+
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+SECRET = "sesame-4711-canary"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Sandbox:
+    """A machine without Codex, whose keyring is a file outside of it."""
+    machine = Sandbox(tmp_path / "machine", None, "none")
+    path = machine.environ["PATH"].split(os.pathsep)
+    machine.environ["PATH"] = os.pathsep.join(place for place in path if not (Path(place) / "codex").exists())
+    assert keeper.__file__
+    machine.environ |= {
+        "PYTHONPATH": str(Path(keeper.__file__).parent),
+        "PYTHON_KEYRING_BACKEND": "keeper.Keeper",
+        "KEEPER": str(tmp_path / "keyring.json"),
+    }
+    return machine
+
+
+@pytest.fixture
+def terminal(machine: Sandbox) -> Iterator[Terminal]:
+    with Terminal(machine.project, machine.environ) as terminal:
+        terminal.see("$ ")
+        yield terminal
+
+
+def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot: SnapshotAssertion) -> None:
+    """Everything is asked, what cannot be used is asked for again, no secret is shown; then one thing changes."""
+    terminal.type("infinium-codex init")
+    terminal.see("[https://platform.i42m.ai/api/v1]:")
+    terminal.type("ftp://example.org")
+    terminal.see("[https://platform.i42m.ai/api/v1]:")
+    terminal.type("https://api.example.org/v1/")
+    terminal.see("Agent id (a UUID):")
+    terminal.type("me")
+    terminal.see("Agent id (a UUID):")
+    terminal.type(AGENT.upper())
+    terminal.see("takes the one in the system keyring):")
+    terminal.type(SECRET)
+    terminal.see("[turn]:")
+    terminal.type("")
+    terminal.see("[Y/n]:")
+    terminal.type("y")
+    terminal.see("\n$ ")
+    config = machine.project / ".infinium" / "config.json"
+    first = json.loads(config.read_text())
+    terminal.type("infinium-codex init")
+    terminal.see("Choose [2]:")
+    terminal.type("7")
+    terminal.see("Choose [2]:")
+    terminal.type("3")
+    terminal.see("[turn]:")
+    terminal.type("both")
+    terminal.see("\n$ ")
+    assert terminal.screen.replace(str(machine.root), "<root>") == snapshot
+    assert SECRET not in terminal.screen
+    assert [path for path in machine.files() if SECRET.encode() in path.read_bytes()] == []
+    assert list(json.loads(Path(machine.environ["KEEPER"]).read_text()).values()) == [SECRET]
+    assert json.loads(config.read_text()) == first | {"flush_on_session_end": True}
+
+
+@pytest.mark.parametrize("key", ["C-c", "C-d"])
+def test_leaving_in_the_middle_leaves_nothing(machine: Sandbox, terminal: Terminal, key: str) -> None:
+    """All is decided before anything is written."""
+    before = {path: path.read_bytes() for path in machine.files()}
+    terminal.type("infinium-codex init")
+    terminal.see("[https://platform.i42m.ai/api/v1]:")
+    terminal.type("")
+    terminal.see("Agent id (a UUID):")
+    terminal.press(key)
+    terminal.see("Stopped.\n$ ")
+    assert {path: path.read_bytes() for path in machine.files()} == before
+
+
+def test_nothing_is_a_choice(machine: Sandbox, terminal: Terminal) -> None:
+    machine.connector("init", "--local", "--no-interactive")
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in machine.files()}
+    terminal.type("infinium-codex init")
+    terminal.see("Choose [2]:")
+    terminal.type("5")
+    terminal.see("\n$ ")
+    assert "Nothing was changed" in terminal.screen
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in machine.files()} == before
+
+
+def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
+    machine: Sandbox, terminal: Terminal
+) -> None:
+    machine.connector("init", "--no-interactive", "--agent-id", AGENT, "--granularity", "both")
+    config = machine.project / ".infinium" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"paused": True, "claude": {"x": 1}}))
+    terminal.type("infinium-codex init")
+    terminal.see("Choose [2]:")
+    terminal.type("4")
+    terminal.see("[https://platform.i42m.ai/api/v1]:")
+    terminal.type("local")
+    terminal.see("[turn]:")
+    terminal.type("session")
+    terminal.see("[Y/n]:")
+    terminal.type("n")
+    terminal.see("\n$ ")
+    assert json.loads(config.read_text()) == {
+        "base_url": "local",
+        "flush_on_stop": False,
+        "flush_on_session_end": True,
+        "claude": {"x": 1},
+    }
+    assert not (machine.project / ".gitignore").exists()
+
+
+def test_an_address_of_the_repositorys_has_to_be_agreed_to(machine: Sandbox, terminal: Terminal) -> None:
+    """Enter is no."""
+    config = machine.project / ".infinium" / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example/v1"}))
+    terminal.type("infinium-codex init")
+    terminal.see("Choose [2]:")
+    terminal.type("")
+    terminal.see(f"Send the traces and the secret of agent {AGENT} to https://elsewhere.example/v1? [y/N]:")
+    terminal.type("")
+    terminal.see("\n$ ")
+    assert "Nothing was changed." in terminal.screen
+    assert not (machine.project / ".codex").exists()
+    assert not (machine.home / ".local").exists()
