@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from codex_terminal import CodexTerminal
 from infinium_codex.demo.scripted_model import (
     Break,
     Call,
@@ -21,7 +22,6 @@ from infinium_codex.demo.scripted_model import (
     Usage,
 )
 from sandbox import Sandbox, wait_for
-from codex_terminal import CodexTerminal
 
 CALCULATOR = Path(__file__).with_name("mcp_calculator.py")
 PATCH = "*** Begin Patch\n*** Add File: notes.txt\n+first\n+second\n*** End Patch\n"
