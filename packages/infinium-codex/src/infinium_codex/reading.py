@@ -117,8 +117,9 @@ class _Known:
     def wants(self, event: Event) -> bool:
         """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
         if event.agent_id is not None:
-            own = self.reading.agent_turns.get(event.agent_id, set())
-            return event.agent_id not in self.done_agents and (event.turn_id is None or event.turn_id in own)
+            own = self.reading.agent_turns.get(event.agent_id)  # None before 0.140, where hooks do not name agents
+            told = own is None or event.turn_id is None or event.turn_id in own
+            return told and event.agent_id not in self.done_agents
         return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
 
     def wants_agent(self, agent_id: str) -> bool:

@@ -31,7 +31,7 @@ from infinium_trace.payload import session_payload, turn_payload
 from infinium_trace.preview import clean, preview
 from infinium_trace.prices import Price, PricesError, PriceTable, packaged_prices
 from infinium_trace.redact import RedactionPatternError, Redactor
-from infinium_trace.runner_output import TestRun, read_test_run
+from infinium_trace.runner_output import RunOfTests, read_test_run
 from infinium_trace.session import (
     Answer,
     Compaction,
@@ -68,6 +68,7 @@ __all__ = [
     "RecordSkipped",
     "RedactionPatternError",
     "Redactor",
+    "RunOfTests",
     "Session",
     "SessionEnded",
     "SessionStarted",
@@ -76,7 +77,6 @@ __all__ = [
     "Subagent",
     "SubagentEnded",
     "SubagentStarted",
-    "TestRun",
     "TokenUsage",
     "ToolCall",
     "ToolFinished",

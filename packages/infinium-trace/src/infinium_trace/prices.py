@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from infinium_trace.session import ModelCall
@@ -85,9 +86,7 @@ class PriceTable:
 
 def packaged_prices() -> PriceTable:
     """The table this version of the package came with: the one thing the package reads from a file."""
-    from importlib import resources
-
-    return PriceTable.parse((resources.files("infinium_trace") / "prices.toml").read_text("utf-8"))
+    return PriceTable.parse(Path(__file__).with_name("prices.toml").read_text("utf-8"))
 
 
 def _price(entry: Mapping[str, object], where: str) -> Price:

@@ -11,7 +11,7 @@ _TAIL = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TestRun:
+class RunOfTests:
     """Tests as their runner counted them; skipped ones did not run."""
 
     runner: str
@@ -36,7 +36,7 @@ _FAILED = frozenset({"failed", "error", "errors"})
 _SKIPPED = frozenset({"skipped", "todo"})
 
 
-def read_test_run(output: str) -> TestRun | None:
+def read_test_run(output: str) -> RunOfTests | None:
     """The tests an output tells of; None where no known runner speaks, or does not say how many there were.
 
     `go test` counts its tests only with `-v`; subtests are their test's own.
@@ -44,7 +44,7 @@ def read_test_run(output: str) -> TestRun | None:
     output = clean(output[-_TAIL:])
     if cargo := _CARGO.findall(output):
         passed, failed, ignored = (sum(map(int, column)) for column in zip(*cargo, strict=True))
-        return TestRun(runner="cargo", passed=passed, failed=failed, skipped=ignored)
+        return RunOfTests(runner="cargo", passed=passed, failed=failed, skipped=ignored)
     if jest := _JEST.findall(output):
         return _counted("jest", jest[-1])
     for summary in reversed(_PYTEST.findall(output)):
@@ -52,21 +52,21 @@ def read_test_run(output: str) -> TestRun | None:
             return found
     if _GO_VERBOSE.search(output):
         ends = _GO.findall(output)
-        return TestRun(runner="go", passed=ends.count("PASS"), failed=ends.count("FAIL"), skipped=ends.count("SKIP"))
+        return RunOfTests(runner="go", passed=ends.count("PASS"), failed=ends.count("FAIL"), skipped=ends.count("SKIP"))
     return None
 
 
-def _counted(runner: str, summary: str) -> TestRun | None:
+def _counted(runner: str, summary: str) -> RunOfTests | None:
     numbers = {word: int(number) for number, word in _COUNTED.findall(summary)}
     if not numbers.keys() & (_PASSED | _FAILED | _SKIPPED):
         return None
     passed, failed, skipped = (sum(numbers.get(word, 0) for word in words) for words in (_PASSED, _FAILED, _SKIPPED))
-    return TestRun(runner=runner, passed=passed, failed=failed, skipped=skipped)
+    return RunOfTests(runner=runner, passed=passed, failed=failed, skipped=skipped)
 
 
-def last_runs(commands: Iterable[tuple[str, str]]) -> list[TestRun]:
+def last_runs(commands: Iterable[tuple[str, str]]) -> list[RunOfTests]:
     """The test runs among commands and their outputs, in order; of a command run again only the last run counts."""
-    found: dict[str, TestRun] = {}
+    found: dict[str, RunOfTests] = {}
     for command, output in commands:
         if (run := read_test_run(output)) is not None:
             found[command] = run
