@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Row
+from machine import end_timers
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]
@@ -89,6 +90,7 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
+    end_timers(lab.root)  # and with them their tracers
     return codes
 
 
@@ -100,7 +102,7 @@ def session_with_end(lab: Lab, number: int) -> None:
 def count_calls(lab: Lab, strace: str, names: str, directory: Path, command: list[str]) -> Counter[str]:
     """How often each of these system calls is made by the program's busiest thread: strace counts by thread."""
     log = directory / "calls"
-    lab.timed([strace, "-f", "-o", str(log), "-e", f"trace={names}", *command], lab.event("Stop", "s-1", "t-0"))
+    lab.timed([strace, "-D", "-f", "-o", str(log), "-e", f"trace={names}", *command], lab.event("Stop", "s-1", "t-0"))
     counts: dict[str, Counter[str]] = {}
     for line in log.read_text("utf-8", "replace").splitlines():
         if found := re.match(r"(\d+) +(\w+)\(", line):
@@ -118,4 +120,5 @@ def chosen(counts: Counter[str], most: int) -> list[tuple[str, int]]:
 def tampering(strace: str, call: str, what: str, which: int, command: list[str]) -> list[str]:
     """A command, with one of its system calls tampered with."""
     inject = f"inject={call}:{what}:when={which}"
-    return [strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, *command]
+    # -D: the tracer steps aside, so that nobody waits for what the program leaves behind.
+    return [strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, *command]
