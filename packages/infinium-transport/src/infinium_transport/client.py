@@ -83,6 +83,7 @@ class Client:
             "User-Agent": self._user_agent,
             "Idempotency-Key": envelope.key,
         }
+<<<<<<< HEAD
         exchange = self._ask("POST", target, headers, envelope.body)
         if exchange.status is None:
             return Retry(reason=_without(secret, self._why_not(exchange)))
@@ -92,6 +93,30 @@ class Client:
             exchange.status,
             words=_without(secret, _words(body)),
             trace_id=_trace_id(body),
+=======
+        proxy = proxy_for(target, self._environ)
+        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
+        if self._session is None:
+            self._session = self._new_session()
+        exchange = _Exchange()
+        arguments = (self._session, target.url, headers, envelope.body, proxies, exchange)
+        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
+        in_time = exchange.done.wait(self._timeout)
+        status, error = exchange.status, exchange.error
+        if not in_time:
+            self._session = None  # closing it could wait for the very bytes that do not come
+        elif error is not None:
+            self.close()  # whatever state the connection is in, the next attempt starts anew
+        if status is None:
+            reason = f"{type(error).__name__}: {error}" if error else "the answer ended before it began"
+            return Retry(reason=_sentence(reason, secret) if in_time else f"no answer within {self._timeout:g} s")
+        # The status is the server's word. What happened to the rest of the answer does not take it back.
+        body = exchange.body
+        return classify(
+            status,
+            words=_sentence(_words(body), secret),
+            trace_id=_sentence(trace_id, secret) if (trace_id := _trace_id(body)) else None,
+>>>>>>> faults
             retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
 
@@ -210,7 +235,7 @@ def _parsed(body: bytes) -> Mapping[str, object]:
 def _trace_id(body: bytes) -> str | None:
     answer = _parsed(body)
     found = answer.get("traceId") or answer.get("id")
-    return _sentence(found) if isinstance(found, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _words(body: bytes) -> str:
@@ -221,14 +246,11 @@ def _words(body: bytes) -> str:
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, str) and value.strip():
-            return _sentence(value)
-    return _sentence(body.decode("utf-8", "replace"))
+            return value
+    return body.decode("utf-8", "replace")
 
 
-def _sentence(text: str) -> str:
-    line = _UNPRINTABLE.sub(" ", text).strip()
+def _sentence(text: str, secret: str) -> str:
+    """One printable line without the secret, which goes first: a half of it, at the cut, would not be recognized."""
+    line = _UNPRINTABLE.sub(" ", text.replace(secret, "***") if secret else text).strip()
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
-
-
-def _without(secret: str, text: str) -> str:
-    return text.replace(secret, "***") if secret else text
