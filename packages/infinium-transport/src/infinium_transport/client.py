@@ -83,40 +83,15 @@ class Client:
             "User-Agent": self._user_agent,
             "Idempotency-Key": envelope.key,
         }
-<<<<<<< HEAD
         exchange = self._ask("POST", target, headers, envelope.body)
         if exchange.status is None:
-            return Retry(reason=_without(secret, self._why_not(exchange)))
+            return Retry(reason=self._why_not(exchange, secret))
         # The status is the server's word. What happened to the rest of the answer does not take it back.
         body = exchange.body
         return classify(
             exchange.status,
-            words=_without(secret, _words(body)),
-            trace_id=_trace_id(body),
-=======
-        proxy = proxy_for(target, self._environ)
-        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
-        if self._session is None:
-            self._session = self._new_session()
-        exchange = _Exchange()
-        arguments = (self._session, target.url, headers, envelope.body, proxies, exchange)
-        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
-        in_time = exchange.done.wait(self._timeout)
-        status, error = exchange.status, exchange.error
-        if not in_time:
-            self._session = None  # closing it could wait for the very bytes that do not come
-        elif error is not None:
-            self.close()  # whatever state the connection is in, the next attempt starts anew
-        if status is None:
-            reason = f"{type(error).__name__}: {error}" if error else "the answer ended before it began"
-            return Retry(reason=_sentence(reason, secret) if in_time else f"no answer within {self._timeout:g} s")
-        # The status is the server's word. What happened to the rest of the answer does not take it back.
-        body = exchange.body
-        return classify(
-            status,
             words=_sentence(_words(body), secret),
             trace_id=_sentence(trace_id, secret) if (trace_id := _trace_id(body)) else None,
->>>>>>> faults
             retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
 
@@ -127,7 +102,7 @@ class Client:
             return Rejected(status=None, words=target.reason)
         exchange = self._ask("GET", target, {"Accept": "application/json", "User-Agent": self._user_agent}, None)
         if exchange.status is None:
-            return Retry(reason=self._why_not(exchange))
+            return Retry(reason=self._why_not(exchange, ""))
         return Reached(url=target.url, status=exchange.status, date=exchange.date)
 
     def close(self) -> None:
@@ -159,12 +134,12 @@ class Client:
             self.close()  # whatever state the connection is in, the next attempt starts anew
         return exchange
 
-    def _why_not(self, exchange: _Exchange) -> str:
+    def _why_not(self, exchange: _Exchange, secret: str) -> str:
         """Why there is no answer."""
         if not exchange.in_time:
             return f"no answer within {self._timeout:g} s"
         error = exchange.error
-        return f"{type(error).__name__}: {_sentence(str(error))}" if error else "the answer ended before it began"
+        return _sentence(f"{type(error).__name__}: {error}", secret) if error else "the answer ended before it began"
 
     def _talk(
         self,
