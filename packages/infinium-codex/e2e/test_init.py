@@ -1,13 +1,12 @@
 """`init` with the real Codex: what it refuses before it writes anything, and what it mends."""
 
 import json
-import shutil
-import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 from infinium_codex.demo.scripted_model import ScriptedModel
+from namespace import in_namespace, with_requirements
 from sandbox import Sandbox
 from scenarios import one_message
 
@@ -51,23 +50,6 @@ def refused(sandbox: Sandbox, *, reason: str, way_out: str, prefix: tuple[str, .
     assert way_out in done.stderr
     assert "Nothing was changed" in done.stderr
     assert contents(sandbox) == before
-
-
-def with_requirements(sandbox: Sandbox, requirements: str) -> tuple[str, ...]:
-    """A command's prefix that shows it an /etc with this administrator's requirements; the real one is not touched."""
-    fake = sandbox.root / "etc"
-    subprocess.run(["cp", "-aT", "/etc", str(fake)], stderr=subprocess.DEVNULL, check=False)  # what can be read of it
-    (fake / "codex").mkdir(exist_ok=True)
-    (fake / "codex" / "requirements.toml").write_text(requirements, "utf-8")
-    return in_namespace(f"mount --bind '{fake}' /etc")
-
-
-def in_namespace(prepare: str) -> tuple[str, ...]:
-    """A command's prefix that runs it where `prepare` has changed the mounts, for it alone."""
-    prefix = ("unshare", "--map-root-user", "--mount", "sh", "-c", f'{prepare} && exec "$@"', "sh")
-    if shutil.which("unshare") is None or subprocess.call([*prefix, "true"], stderr=subprocess.DEVNULL):
-        pytest.skip("no private mounts here (unshare --map-root-user --mount)")
-    return prefix
 
 
 def test_an_untrusted_project_is_refused_with_the_one_command(sandbox: Sandbox) -> None:

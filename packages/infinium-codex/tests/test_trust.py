@@ -4,13 +4,13 @@ from infinium_codex.app_server import HookState
 from infinium_codex.trust import keep_trust, trust_ours
 
 
-def state(position: int, name: str, trust: str) -> HookState:
+def state(position: int, name: str, trust: str, *, enabled: bool = True) -> HookState:
     return HookState(
         key=f"hooks.json:stop:{position}:0",
         event="Stop",
         command=name,
         source_path="hooks.json",
-        enabled=True,
+        enabled=enabled,
         current_hash=f"sha256:{name}",
         trust=trust,
     )
@@ -46,3 +46,17 @@ def test_of_two_hooks_alike_each_keeps_its_own() -> None:
 def test_only_ours_are_trusted_on_request() -> None:
     hooks = [state(0, "theirs", "untrusted"), state(1, "ours", "modified"), state(2, "ours", "trusted")]
     assert trust_ours(hooks, is_ours).trust == {"hooks.json:stop:1:0": "sha256:ours"}
+
+
+def test_managed_hooks_need_no_trust() -> None:
+    assert trust_ours([state(0, "ours", "managed")], is_ours).trust == {}
+
+
+def test_what_the_user_turned_off_stays_off_and_its_successor_on() -> None:
+    """`before` has ours at 0; what Codex lists afterwards has the positions' old notes."""
+    before = [state(0, "ours", "trusted"), state(1, "off", "trusted", enabled=False), state(2, "on", "trusted")]
+    after = [state(0, "off", "modified"), state(1, "on", "modified", enabled=False)]
+    change = keep_trust(before, after, is_ours)
+    assert change.enable == {"hooks.json:stop:0:0": False, "hooks.json:stop:1:0": True}
+    assert set(change.trust) == {"hooks.json:stop:0:0", "hooks.json:stop:1:0"}
+    assert change.forget == ("hooks.json:stop:2:0",)

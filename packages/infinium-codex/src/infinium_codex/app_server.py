@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
@@ -119,10 +120,21 @@ class AppServer:
         states = [_hook_state(hook) for hook in hooks if isinstance(hook, dict)] if isinstance(hooks, list) else []
         return HookList(hooks=tuple(states), warnings=_texts(entry.get("warnings")), errors=_texts(entry.get("errors")))
 
-    def write_config(self, edits: Mapping[str, object]) -> None:
-        """Change values of the user's config.toml by key path, None removes one; comments and order stay."""
+    def user_value(self, *path: str) -> Mapping[str, object]:
+        """A table of the user's own config.toml, by its keys; empty when there is none."""
+        layers = self.ask("config/read", {"includeLayers": True}).get("layers")
+        for layer in layers if isinstance(layers, list) else []:
+            if isinstance(layer, dict) and text(mapping(layer, "name"), "type") == "user":
+                return reduce(mapping, path, mapping(layer, "config"))
+        return {}
+
+    def write_config(self, edits: Mapping[str, object], *, replace: bool = False) -> None:
+        """Change values of the user's config.toml by key path, None removes one; comments and order stay.
+
+        A table is added to, or with `replace` becomes what is given.
+        """
         changes = [
-            {"keyPath": path, "value": value, "mergeStrategy": "replace" if value is None else "upsert"}
+            {"keyPath": path, "value": value, "mergeStrategy": "replace" if replace or value is None else "upsert"}
             for path, value in edits.items()
         ]
         self.ask("config/batchWrite", {"edits": changes, "reloadUserConfig": True})

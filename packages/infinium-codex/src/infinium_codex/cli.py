@@ -20,8 +20,10 @@ HELP_COLUMNS = 100
 def main() -> None:
     """Entry point of `infinium-codex`."""
     if sys.argv[1:2] == ["hook"]:
-        from infinium_codex.hook import main as hook_main
-
+        try:
+            from infinium_codex.hook import main as hook_main
+        except ImportError:  # no `posix`
+            from infinium_codex.hook_windows import main as hook_main
         hook_main([str(_hook_program()), *sys.argv[2:]])
     if not _at_once(sys.argv[1:]):
         build_app()()
@@ -154,6 +156,18 @@ def build_app() -> "App":
         _finish(run, json=json)
 
     @app.command
+    def doctor(
+        *,
+        online: Annotated[bool, Parameter(negative="", help="Also ask the API, without the secret.")] = False,
+        fix: Annotated[bool, Parameter(negative="", help="Mend what needs no question.")] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Look at every link from Codex to the API; ends with 1 when no traces will flow."""
+        from infinium_codex.commands.doctor import run
+
+        _finish(lambda ctx: run(ctx, online=online, fix=fix), json=json)
+
+    @app.command
     def pause(*, json: AsJson = False) -> None:
         """Record nothing in this project until 'resume'."""
         from infinium_codex.commands.pause import run
@@ -220,6 +234,31 @@ def build_app() -> "App":
         _finish(lambda ctx: run(ctx, days=days, dry_run=dry_run), json=json)
 
     @app.command
+    def managed_config(
+        *,
+        directory: Annotated[
+            Path, Parameter(help="Where the hooks run from, on every machine. [default: /opt/infinium-codex]")
+        ] = Path("/opt/infinium-codex"),
+        only: Annotated[bool, Parameter(negative="", help="Let no other hooks run.")] = False,
+        prepare: Annotated[
+            bool, Parameter(negative="", help="Make that directory here, of this installation.")
+        ] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Print the requirements.toml that rolls the hooks out to a fleet as managed hooks."""
+        from infinium_codex.commands.managed_config import run
+
+        _finish(lambda ctx: run(ctx, directory=directory, only=only, prepare=prepare), json=json)
+
+    @app.command
+    def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="Whose.")], /) -> None:
+        """Print a script that completes these commands in your shell."""
+        from infinium_codex.result import Result
+
+        script = app.generate_completion(shell=shell)
+        _finish(lambda _: Result.success(tuple(script.splitlines())), json=False)
+
+    @app.command
     def demo(
         *,
         codex: Annotated[bool, Parameter(negative="", help="Run the real Codex, with a scripted model.")] = False,
@@ -252,7 +291,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
 
         print(dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
     else:
-        stream = sys.stdout if result.ok else sys.stderr
+        stream = sys.stdout if result.ok or result.asked_for else sys.stderr
         print("\n".join(result.lines), file=stream)
     sys.exit(result.exit_code)
 

@@ -64,7 +64,8 @@ def drain(
         ended = STALE
     if ended is not None:
         found = _fold(reading, ended=ended)
-    if settings.flush_on_stop.value:
+    of_user = found.session.spawned_by is None  # else the trace of the session that spawned it tells of it
+    if settings.flush_on_stop.value and of_user:
         for turn in found.closed:
             tracer.queue_turn(found.session, turn)
     mark = reading.mark_before(found.open)
@@ -88,7 +89,7 @@ def drain(
         checkpoint.save(state)
     waits = reading.more or bool(found.open) or checkpoint.summary.spool < reading.spool_end
     if not waits and remove_spool(spool, reading.spool_end, reading.spool_size):
-        restarted = Mark(transcript=checkpoint.next.transcript)
+        restarted = replace(checkpoint.next, spool=0, head=0)
         replace(checkpoint, next=restarted, summary=restarted).save(state)
         return Drained(settings=settings, end=0, waits=False)
     return Drained(settings=settings, end=reading.spool_end if reading.more else reading.spool_size, waits=waits)
@@ -161,7 +162,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
             break
         mark = reading.mark_before(found.open)
     part = checkpoint.part
-    if turns:
+    if turns and found.session.spawned_by is None:
         tracer.queue_summary(found.session, tuple(turns), part)
         part += 1
     told_now = remember(checkpoint.told, (turn.id for turn in turns))

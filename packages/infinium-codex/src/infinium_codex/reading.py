@@ -124,8 +124,9 @@ class _Known:
     def wants(self, event: Event) -> bool:
         """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
         if event.agent_id is not None:
-            own = self.reading.agent_turns.get(event.agent_id, set())
-            return event.agent_id not in self.done_agents and (event.turn_id is None or event.turn_id in own)
+            own = self.reading.agent_turns.get(event.agent_id)  # None before 0.140, where hooks do not name agents
+            told = own is None or event.turn_id is None or event.turn_id in own
+            return told and event.agent_id not in self.done_agents
         return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
 
     def wants_agent(self, agent_id: str) -> bool:
@@ -220,9 +221,26 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
                     missing = {agent_id} if reading.agents.get(agent_id) else set[str]()
                     followed.append(_Followed(Transcript(path, agent_id=agent_id), missing=missing))
         _follow(followed, reading, known, wait)
+        for agent_id, path in _unhooked_agents(reading):
+            if known.wants_agent(agent_id):
+                _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
         if main is not None:
             reading.transcript_end = main.position
             reading.transcript_starts = main.turn_starts
+
+
+def _unhooked_agents(reading: Reading) -> list[tuple[str, Path]]:
+    """Subagents only the transcript names, and theirs: before 0.140 a hook of a subagent's does not say so."""
+    if reading.transcript_path is None:
+        return []
+    directory = Path(reading.transcript_path).parent
+    named = {event.agent_id for event in reading.events if isinstance(event, SubagentStarted)}
+    unhooked = sorted(agent for agent in named if agent is not None and agent not in reading.agent_transcripts)
+    found = []
+    for agent_id in unhooked:
+        if agent_id.replace("-", "").isalnum():  # it comes from a file: no pattern, no path
+            found += [(agent_id, path) for path in sorted(directory.glob(f"rollout-*-{agent_id}.jsonl"))[:1]]
+    return found
 
 
 class _Followed:

@@ -1,0 +1,97 @@
+"""The hooks as managed ones, as the administrator of a fleet rolls them out: the real Codex reads what we print.
+
+Codex reads /etc/codex/requirements.toml; here it sees an /etc of its own. Not tried: requirements from the cloud or
+from a macOS profile, and Windows.
+"""
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from codex_install import CodexUnavailableError, install_codex
+from infinium_codex.demo.scripted_model import ScriptedModel
+from namespace import with_requirements
+from sandbox import Sandbox
+from scenarios import one_message
+
+pytestmark = pytest.mark.codex
+
+
+@pytest.fixture(params=["0.124.0", "0.140.0", "0.169.0"])
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    try:
+        codex = install_codex(request.param)
+    except CodexUnavailableError as error:
+        pytest.skip(f"Codex {request.param}: {error}")
+    return Sandbox(tmp_path, codex, request.param)
+
+
+def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
+    """What the administrator does; gives the prefix of commands on a machine of the fleet."""
+    directory = sandbox.root / "opt" / "infinium-codex"
+    printed = sandbox.connector("managed-config", "--prepare", "--directory", str(directory), *options)
+    assert tomllib.loads(printed)["hooks"]["managed_dir"] == str(directory)
+    assert (directory / "hook.py").stat().st_mode & 0o777 == 0o644
+    return with_requirements(sandbox, printed)
+
+
+def codex_exec(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
+    sandbox.run([*prefix, "codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "Say something."])
+    sandbox.wait_until_idle()
+
+
+def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> None:
+    """`init` writes no hooks where an administrator's run; the user's own trust and flag do not matter."""
+    with ScriptedModel(one_message()) as model:
+        sandbox.configure_codex(model)
+        config = sandbox.config_toml.read_text().replace('trust_level = "trusted"', 'trust_level = "untrusted"')
+        sandbox.config_toml.write_text(config.replace("[features]\n", "[features]\nhooks = false\n"))
+        prefix = roll_out(sandbox)
+        if sandbox.version == "0.124.0":  # cannot be asked about hooks, so init does not know
+            (sandbox.project / ".infinium").mkdir()
+            (sandbox.project / ".infinium" / "config.json").write_text('{"base_url": "local"}')
+        else:
+            said = sandbox.run([*prefix, "infinium-codex", "init", "--local", "--no-interactive"]).stdout
+            assert "your administrator has Codex run them" in said
+            assert "says it will run: " in said
+            assert not (sandbox.project / ".codex").exists()
+        codex_exec(sandbox, prefix)
+        [trace] = sandbox.connector_json("history")["traces"]
+    assert trace["name"] == "Say something."
+
+
+def test_no_other_hooks(sandbox: Sandbox) -> None:
+    """With `--only` a project's own set of ours is taken out too, else every event would come twice."""
+    if sandbox.version == "0.124.0":
+        pytest.skip("Codex 0.124.0 cannot be asked about hooks")
+    with ScriptedModel(one_message()) as model:
+        sandbox.configure_codex(model)
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        prefix = roll_out(sandbox, "--only")
+        said = sandbox.run([*prefix, "infinium-codex", "init", "--no-interactive"]).stdout
+        assert "the project's own are removed" in said
+        assert not (sandbox.project / ".codex" / "hooks.json").exists()
+        codex_exec(sandbox, prefix)
+        assert len(sandbox.connector_json("history")["traces"]) == 1
+
+
+def test_what_codex_read_is_what_we_wrote(sandbox: Sandbox) -> None:
+    """Timeouts, the Windows command and async arrive in Codex under the names we gave them."""
+    if sandbox.version == "0.124.0":
+        pytest.skip("Codex 0.124.0 does not tell all of that")
+    prefix = roll_out(sandbox)
+    ask = (
+        "import json, os; from pathlib import Path; from infinium_codex.app_server import AppServer;"
+        "from infinium_codex.codex_program import find_codex; codex = find_codex(os.environ); assert codex;"
+        "server = AppServer(codex, Path.cwd(), os.environ).__enter__();"
+        "print(json.dumps(server.ask('configRequirements/read', {})['requirements']))"
+    )
+    read = json.loads(sandbox.run([*prefix, sys.executable, "-c", ask]).stdout)
+    assert read["featureRequirements"] == {"hooks": True}
+    [group] = read["hooks"]["PreToolUse"]
+    [handler] = group["hooks"]
+    assert handler["commandWindows"] == "infinium-codex hook PreToolUse"
+    assert handler["timeoutSec"] == 5
+    assert handler["async"] is (sandbox.version == "0.169.0")

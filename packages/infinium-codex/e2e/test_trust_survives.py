@@ -1,0 +1,168 @@
+"""A user's own trusted hooks keep their trust, and run, through init, use and uninstall.
+
+Codex holds trust by position, so our groups come between the user's and go again. Tried where the rules differ: the
+first version with trust, one that skips async hooks, and the newest.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from codex_install import CodexUnavailableError, install_codex
+from infinium_codex.app_server import AppServer, HookState
+from infinium_codex.codex_program import find_codex
+from infinium_codex.demo.scripted_model import ScriptedModel
+from infinium_codex.hook_home import is_our_command
+from infinium_codex.trust import trust_ours
+from sandbox import Sandbox
+from scenarios import one_message
+
+pytestmark = pytest.mark.codex
+
+USERS = ("before", "untrusted", "behind")
+
+
+@pytest.fixture(params=["0.129.0", "0.145.0", "0.169.0"])
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    try:
+        codex = install_codex(request.param)
+    except CodexUnavailableError as error:
+        pytest.skip(f"Codex {request.param}: {error}")
+    return Sandbox(tmp_path, codex, request.param)
+
+
+class Users:
+    """A user with hooks on Stop, each of which leaves a line when it runs."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.file = sandbox.project / ".codex" / "hooks.json"
+        self.file.parent.mkdir()
+        self.ran_file = sandbox.root / "ran"
+
+    def group(self, name: str) -> dict[str, Any]:
+        command = f"echo {name} >> '{self.ran_file}'; exit 0"
+        return {"hooks": [{"type": "command", "command": command, "timeout": 5}]}
+
+    def write(self, *names: str) -> None:
+        self.file.write_text(json.dumps({"hooks": {"Stop": [self.group(name) for name in names]}}, indent=4))
+
+    def append(self, name: str) -> None:
+        """Add a hook behind all others, as an editor would."""
+        document = json.loads(self.file.read_text())
+        document["hooks"]["Stop"].append(self.group(name))
+        self.file.write_text(json.dumps(document, indent=4))
+
+    def listed(self) -> tuple[HookState, ...]:
+        codex = find_codex(self.sandbox.environ)
+        assert codex is not None
+        with AppServer(codex, self.sandbox.project, self.sandbox.environ) as server:
+            return server.list_hooks(self.sandbox.project).hooks
+
+    def trust(self, *names: str) -> None:
+        codex = find_codex(self.sandbox.environ)
+        assert codex is not None
+        with AppServer(codex, self.sandbox.project, self.sandbox.environ) as server:
+            hooks = server.list_hooks(self.sandbox.project).hooks
+            trust_ours(hooks, lambda command: any(f"echo {name} " in command for name in names)).write(server)
+
+    def turn_off(self, name: str) -> None:
+        """As the user does in Codex's /hooks."""
+        [key] = [hook.key for hook in self.listed() if f"echo {name} " in hook.command]
+        codex = find_codex(self.sandbox.environ)
+        assert codex is not None
+        with AppServer(codex, self.sandbox.project, self.sandbox.environ) as server:
+            server.write_config({"hooks.state": {key: {"enabled": False}}})
+
+    def states(self) -> dict[str, str]:
+        """What Codex thinks of the user's hooks, in their order."""
+        return {hook.command.split()[1]: hook.trust for hook in self.listed() if not is_our_command(hook.command)}
+
+    def ran(self) -> list[str]:
+        """What ran in one turn; Codex starts hooks of one event at the same time."""
+        self.ran_file.unlink(missing_ok=True)
+        self.sandbox.codex_exec("Say something.")
+        self.sandbox.wait_until_idle()
+        return sorted(self.ran_file.read_text().split())
+
+    def positions(self) -> set[str]:
+        """The places config.toml holds trust for."""
+        config = tomllib.loads(self.sandbox.config_toml.read_text())
+        return set(config["hooks"]["state"])
+
+
+def test_hooks_before_and_behind_ours(sandbox: Sandbox) -> None:
+    """One is trusted before init, one added behind ours and trusted later; one in between never was."""
+    with ScriptedModel([reply for _ in range(3) for reply in one_message()]) as model:
+        sandbox.configure_codex(model)
+        user = Users(sandbox)
+        user.write("before", "untrusted")
+        user.trust("before")
+        text = user.file.read_text()
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
+
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
+        assert user.ran() == ["before"]
+
+        user.append("behind")
+        user.trust("behind")
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
+        assert user.ran() == ["before", "behind"]
+        assert len(sandbox.connector_json("history")["traces"]) == 2
+
+        sandbox.connector("uninstall", "--yes")
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
+        assert user.ran() == ["before", "behind"]
+        assert json.loads(user.file.read_text())["hooks"]["Stop"] == [user.group(name) for name in USERS]
+        assert user.file.read_text().startswith(text[:40])
+    # No trust is left behind for what stands at our places, or will.
+    assert user.positions() == {hook.key for hook in user.listed() if hook.trust == "trusted"}
+    assert sandbox.config_toml.read_text().startswith("# mine, keep it\n")
+
+
+def test_a_repair_between_the_users_hooks(sandbox: Sandbox) -> None:
+    """An old hook of ours in the middle is made anew at the end: what stood behind it moves up, with its trust."""
+    with ScriptedModel(one_message()) as model:
+        sandbox.configure_codex(model)
+        user = Users(sandbox)
+        old = {"hooks": [{"type": "command", "command": "'/gone/infinium-codex/hook.py' Stop"}]}
+        groups = [user.group("before"), old, user.group("untrusted"), user.group("behind")]
+        user.file.write_text(json.dumps({"hooks": {"Stop": groups}}))
+        user.trust("before", "behind")
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
+        assert user.ran() == ["before", "behind"]
+        assert len(sandbox.connector_json("history")["traces"]) == 1
+
+
+def test_what_its_user_turned_off_stays_off_and_turns_nothing_else_off(sandbox: Sandbox) -> None:
+    """That is noted by position as well: without care the hook behind it would inherit it."""
+    with ScriptedModel([reply for _ in range(2) for reply in one_message()]) as model:
+        sandbox.configure_codex(model)
+        user = Users(sandbox)
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        for name in ("off", "last"):
+            user.append(name)
+        user.trust("off", "last")
+        user.turn_off("off")
+        assert user.ran() == ["last"]
+        sandbox.connector("uninstall", "--yes")
+        assert user.states() == {"off": "trusted", "last": "trusted"}
+        assert user.ran() == ["last"]
+
+
+def test_init_without_trust_gives_none(sandbox: Sandbox) -> None:
+    with ScriptedModel(one_message()) as model:
+        sandbox.configure_codex(model)
+        user = Users(sandbox)
+        user.write("before", "untrusted")
+        user.trust("before")
+        sandbox.connector("init", "--local", "--no-interactive", "--no-trust")
+        assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
+        assert {hook.trust for hook in user.listed() if is_our_command(hook.command)} == {"untrusted"}
+        assert user.ran() == ["before"]
+        assert sandbox.connector_json("history")["traces"] == []
