@@ -28,7 +28,7 @@ from machine import Machine, processes
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 CANARY = "canary-of-the-agents-secret-4711"
 HOOK_SECONDS = 3.0
-"""The shortest time that Codex gives a hook of ours before it goes on without it."""
+"""The shortest time that Codex gives any hook of ours before it goes on without it."""
 WORKER_SECONDS = 120.0
 
 
@@ -67,6 +67,9 @@ class Lab(Machine):
         self.keyring.write_text(f"answer {CANARY}")
         self.set_up()
         self.send_to(api.base_url)
+        groups = json.loads(self.hooks.read_text("utf-8"))["hooks"]
+        self.budgets: dict[str, float] = {event: found[0]["hooks"][0]["timeout"] for event, found in groups.items()}
+        """How many seconds Codex gives the hook, by event, as it was registered."""
         self.accepted: set[str] = set()
         """Keys of the turns whose Stop hook returned and had written its event."""
         self.possible: set[str] = set()
@@ -128,13 +131,18 @@ class Lab(Machine):
 
     def timed_call(self, event: str, payload: bytes, environ: Mapping[str, str] | None = None) -> None:
         """The same, of an event that is written down already."""
-        done, seconds = self.timed(["sh", "-c", self.commands[event]], payload, environ)
+        done, seconds = self.timed(["sh", "-c", self.commands[event]], payload, environ, within=self.budgets[event])
         self.slowest = max(self.slowest, seconds)
         if done is None or done.returncode or done.stdout or done.stderr:
             self.affected += 1
 
     def timed(
-        self, command: list[str], stdin: bytes, environ: Mapping[str, str] | None = None
+        self,
+        command: list[str],
+        stdin: bytes,
+        environ: Mapping[str, str] | None = None,
+        *,
+        within: float = HOOK_SECONDS,
     ) -> tuple[subprocess.CompletedProcess[bytes] | None, float]:
         """Run a program as Codex runs hooks; None when it took longer than Codex waits."""
         started = time.monotonic()
@@ -145,7 +153,7 @@ class Lab(Machine):
                 capture_output=True,
                 cwd=self.project,
                 env={**self.environ, **(environ or {})},
-                timeout=HOOK_SECONDS,
+                timeout=within,
                 check=False,
             )
         except subprocess.TimeoutExpired:

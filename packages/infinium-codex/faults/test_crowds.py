@@ -24,7 +24,7 @@ def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
     lab.call("Stop", "s-1", "t-1", last_assistant_message="done")
     lab.expect("s-1", "t-1")
     row = lab.account("64 hooks at once, 64 KiB each", count)
-    assert f"{count} tool calls".encode() in lab.api.requests[0][1]
+    assert f"{count:,} tool calls".encode() in lab.api.requests[0][1]
     tell(row)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from lab import Lab, Row
-from namespace import namespace
+from private_mounts import namespace
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]

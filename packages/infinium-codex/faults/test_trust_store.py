@@ -7,7 +7,7 @@ import pytest
 from answers import Authority, certificate
 from api import reply, serve
 from lab import Lab, Row
-from namespace import namespace
+from private_mounts import namespace
 
 Tell = Callable[[Row], None]
 pytestmark = pytest.mark.faults
