@@ -264,6 +264,25 @@ def test_a_long_backlog_is_worked_off_in_slices(machine: Machine, monkeypatch: p
     assert ends == list(second.ended)
 
 
+def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the end it waits for, the reading goes through the whole transcript; the next one starts before that."""
+    transcript = machine.home / "transcript.jsonl"
+    lines = RESUME.transcript.read_bytes().splitlines(keepends=True)
+    ends = [number for number, record in enumerate(lines) if b'"task_complete"' in record]
+    transcript.write_bytes(b"".join(record for number, record in enumerate(lines) if number != ends[0]))
+    machine.commands = {name: text.replace(f" {name} ", " Quiet ") for name, text in machine.commands.items()}
+    for _, payload in RESUME.hook_events():
+        machine.hook(machine.placed(payload, transcript))
+    [spool] = machine.spools
+    monkeypatch.setattr(reading, "SLICE_BYTES", 1)
+    first = read_session(spool, Mark(), Checkpoint(), patience=0.0)
+    assert first.transcript_end.offset == transcript.stat().st_size
+    second = read_session(spool, first.mark_before([]), Checkpoint(done=tuple(first.ended)), patience=0.0)
+    assert [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms] != []
+
+
 def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Machine) -> None:
     """It was killed before it could note that the next spool begins at nothing: that one is read from its start."""
     for turn in ("turn-1", "turn-2"):
@@ -317,6 +336,27 @@ def test_a_late_event_of_a_turn_that_is_done_opens_nothing(machine: Machine) -> 
     machine.hook(machine.placed(event("SessionEnd", reason="other"), None))
     assert len(machine.traces()) == 1
     assert machine.spools == []
+
+
+@pytest.mark.parametrize("granularity", ["turn", "both"])
+def test_what_was_read_is_not_read_again(tmp_path: Path, granularity: str) -> None:
+    """A turn costs what it added: the records of the turn before could be anything by now."""
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", granularity)
+    transcript = machine.home / "transcript.jsonl"
+    shutil.copy(TURN.transcript, transcript)
+    for _, payload in TURN.hook_events():
+        if payload["hook_event_name"] != "SessionEnd":
+            machine.hook(machine.placed(payload, transcript))
+    machine.wait_until_idle()
+    first, *others = transcript.read_bytes().splitlines(keepends=True)
+    garbage = b"".join(b"?" * (len(other) - 1) + b"\n" for other in others)
+    transcript.write_bytes(first + garbage + line("event_msg", "0", type="task_complete", turn_id="next").encode())
+    session = TURN.hook_events()[0][1]["session_id"]
+    for name in ("UserPromptSubmit", "Stop"):
+        machine.hook(machine.placed({**event(name, "next", prompt="x"), "session_id": session}, None))
+    _, second = machine.wait_for_traces(2)
+    assert "not understood" not in json.dumps(second)
 
 
 def test_events_of_a_transcript_that_concern_no_turn_at_hand_are_not_kept(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from api import Answer, reply, serve
-from infinium_transport import Accepted, Client, Envelope, Outcome, Rejected, Retry, Unauthorized
+from infinium_transport import Accepted, Client, Envelope, Outcome, Reached, Rejected, Retry, Unauthorized
 
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
@@ -187,3 +187,24 @@ def _hold(connection: socket.socket) -> None:
         connection.recv(1)
     except OSError:
         return
+
+
+def test_an_address_is_reached_without_the_secret_and_without_leaving_anything() -> None:
+    """Any answer shows that something is there; its clock is told too."""
+    refused = reply(405, b"", "Date: Mon, 23 Nov 2026 14:00:00 GMT")
+    with serve([refused]) as api, client() as asker:
+        found = asker.reach(api.base_url, AGENT)
+    url = f"{api.base_url}/agents/{AGENT}/trace"
+    assert found == Reached(url=url, status=405, date="Mon, 23 Nov 2026 14:00:00 GMT")
+    [(headers, body)] = api.requests
+    assert headers[""] == f"GET /v1/agents/{AGENT}/trace HTTP/1.1"
+    assert {"x-agent-key", "x-agent-id", "idempotency-key"} & set(headers) == set()
+    assert body == b""
+
+
+def test_an_address_nobody_listens_at_is_not_reached() -> None:
+    with client() as asker:
+        assert isinstance(asker.reach("http://127.0.0.1:9/v1", AGENT), Retry)
+        assert asker.reach("http://elsewhere.example", AGENT) == Rejected(
+            status=None, words="plain http to elsewhere.example would show the secret to the network: use https"
+        )

@@ -156,6 +156,18 @@ def build_app() -> "App":
         _finish(run, json=json)
 
     @app.command
+    def doctor(
+        *,
+        online: Annotated[bool, Parameter(negative="", help="Also ask the API, without the secret.")] = False,
+        fix: Annotated[bool, Parameter(negative="", help="Mend what needs no question.")] = False,
+        json: AsJson = False,
+    ) -> None:
+        """Look at every link from Codex to the API; ends with 1 when no traces will flow."""
+        from infinium_codex.commands.doctor import run
+
+        _finish(lambda ctx: run(ctx, online=online, fix=fix), json=json)
+
+    @app.command
     def pause(*, json: AsJson = False) -> None:
         """Record nothing in this project until 'resume'."""
         from infinium_codex.commands.pause import run
@@ -279,7 +291,7 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
 
         print(dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
     else:
-        stream = sys.stdout if result.ok else sys.stderr
+        stream = sys.stdout if result.ok or result.asked_for else sys.stderr
         print("\n".join(result.lines), file=stream)
     sys.exit(result.exit_code)
 

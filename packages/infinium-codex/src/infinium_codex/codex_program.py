@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 Version = tuple[int, int, int]
 
+HOOKS_SINCE: Version = (0, 114, 0)
+"""The oldest version seen to run hooks."""
 SESSION_END_SINCE: Version = (0, 145, 0)
 FULL_EVENTS_SINCE: Version = (0, 150, 0)
 ASYNC_SINCE: Version = (0, 150, 0)

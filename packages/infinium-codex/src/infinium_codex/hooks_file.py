@@ -121,6 +121,18 @@ def our_hooks(text: str, is_ours: IsOurs) -> dict[str, str]:
     return found
 
 
+def old_hooks(text: str, is_ours: IsOurs) -> tuple[str, ...]:
+    """Events for which the file has a hook of a connector 1.x, at the top level or in its place."""
+    document = parse(text)
+    found = []
+    for events in (document, _object(document, "hooks")):
+        for event, groups in events.items():
+            all_groups = groups if isinstance(groups, list) else []
+            if any(_is_old(group) and not _is_our_group(group, is_ours) for group in all_groups):
+                found.append(event)
+    return tuple(found)
+
+
 def parse(text: str) -> dict[str, object]:
     """The file as an object. Raises HooksFileError saying where it is not one."""
     try:

@@ -33,6 +33,8 @@ class Result:
     exit_code: int
     lines: tuple[str, ...]
     data: Mapping[str, object] = field(default_factory=dict)
+    asked_for: bool = False
+    """Whether the lines are what was asked for, whatever came of it: they then go to standard output."""
 
     @classmethod
     def success(cls, lines: tuple[str, ...], data: Mapping[str, object] | None = None) -> Self:

@@ -11,7 +11,10 @@ from infinium_config import (
     SECRET_VARIABLE,
     ApprovedOrigins,
     InfiniumConfigError,
+    KeyringUnavailable,
     SecretFound,
+    SecretMissing,
+    SecretRefused,
     Settings,
     Source,
     get_secret,
@@ -79,11 +82,18 @@ def make_client(settings: Settings) -> "Client":
 
 def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
     """Send what waits in the outbox, for every agent whose secret can be had."""
+
+    def client() -> "Client":
+        if not settings.verify_ssl.value:
+            message = "INFINIUM_VERIFY_SSL is off: traces and secret go out without a look at the server's certificate."
+            note_error(places, "security", message, {})
+        return make_client(settings)
+
     return deliver(
         open_outbox(places),
         open_ledger(places),
         local=open_local(places),
-        client=lambda: make_client(settings),
+        client=client,
         secret=SecretFinder(places, environ, settings),
         policy=RetryPolicy(max_retries=settings.max_retries.value),
         clock=time.time,
@@ -96,7 +106,7 @@ class SecretFinder:
     """Looks a secret up once for each agent and destination, and only where its user approved the destination."""
 
     def __init__(self, places: Places, environ: Mapping[str, str], settings: Settings) -> None:
-        self._origins = ApprovedOrigins(places.origins)
+        self._places = places
         self._environ = environ
         self._settings = settings
         self._known: dict[tuple[str, str], str | Refusal] = {}
@@ -108,15 +118,21 @@ class SecretFinder:
         return known
 
     def _find(self, agent_id: str, base_url: str) -> str | Refusal:
-        configured = self._settings.base_url
-        source = configured.source if configured.value == base_url else Source.PROJECT_FILE
-        environ = self._environ
-        if self._settings.agent_id.value not in (None, agent_id):  # the environment's secret is another agent's
-            environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
-        found = get_secret(agent_id, base_url, environ, origins=self._origins, base_url_source=source)
+        found = find_secret(self._places, self._environ, self._settings, agent_id, base_url)
         if isinstance(found, SecretFound):
             return found.secret.reveal()
         return Refusal(reason=found.reason, hint=found.hint)
+
+
+def find_secret(
+    places: Places, environ: Mapping[str, str], settings: Settings, agent_id: str, base_url: str
+) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
+    """The secret of an agent for an address: the environment's is only for the agent these settings name."""
+    source = settings.base_url.source if settings.base_url.value == base_url else Source.PROJECT_FILE
+    if settings.agent_id.value not in (None, agent_id):
+        environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
+    origins = ApprovedOrigins(places.origins)
+    return get_secret(agent_id, base_url, environ, origins=origins, base_url_source=source)
 
 
 def note_error(places: Places, where: str, message: str, labels: Mapping[str, str]) -> None:

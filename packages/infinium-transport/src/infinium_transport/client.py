@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from infinium_transport.address import BadAddress, endpoint, proxy_for
-from infinium_transport.model import Envelope, Outcome, Rejected, Retry
+from infinium_transport.address import BadAddress, Endpoint, endpoint, proxy_for
+from infinium_transport.model import Envelope, Outcome, Reached, Rejected, Retry
 from infinium_transport.policy import classify, parse_retry_after
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ class _Exchange:
     """One request and as much of its answer as has come; another thread fills it in."""
 
     status: int | None = None
-    """Set last of the head: with it, retry_after is known too."""
+    """Set last of the head: with it, the headers are known too."""
     retry_after: str | None = None
+    date: str | None = None
     body: bytes = b""
     error: Exception | None = None
+    in_time: bool = True
+    """Whether all of it came within the time-out."""
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -80,30 +83,27 @@ class Client:
             "User-Agent": self._user_agent,
             "Idempotency-Key": envelope.key,
         }
-        proxy = proxy_for(target, self._environ)
-        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
-        if self._session is None:
-            self._session = self._new_session()
-        exchange = _Exchange()
-        arguments = (self._session, target.url, headers, envelope.body, proxies, exchange)
-        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
-        in_time = exchange.done.wait(self._timeout)
-        status, error = exchange.status, exchange.error
-        if not in_time:
-            self._session = None  # closing it could wait for the very bytes that do not come
-        elif error is not None:
-            self.close()  # whatever state the connection is in, the next attempt starts anew
-        if status is None:
-            reason = f"{type(error).__name__}: {_sentence(str(error))}" if error else "the answer ended before it began"
-            return Retry(reason=_without(secret, reason if in_time else f"no answer within {self._timeout:g} s"))
+        exchange = self._ask("POST", target, headers, envelope.body)
+        if exchange.status is None:
+            return Retry(reason=self._why_not(exchange, secret))
         # The status is the server's word. What happened to the rest of the answer does not take it back.
         body = exchange.body
         return classify(
-            status,
-            words=_without(secret, _words(body)),
-            trace_id=_trace_id(body),
+            exchange.status,
+            words=_sentence(_words(body), secret),
+            trace_id=_sentence(trace_id, secret) if (trace_id := _trace_id(body)) else None,
             retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
+
+    def reach(self, base_url: str, agent_id: str) -> Reached | Retry | Rejected:
+        """Ask an agent's trace address for nothing: a GET without a secret, to which any answer shows it is there."""
+        target = endpoint(base_url, agent_id, allow_http=self._allow_http)
+        if isinstance(target, BadAddress):
+            return Rejected(status=None, words=target.reason)
+        exchange = self._ask("GET", target, {"Accept": "application/json", "User-Agent": self._user_agent}, None)
+        if exchange.status is None:
+            return Retry(reason=self._why_not(exchange, ""))
+        return Reached(url=target.url, status=exchange.status, date=exchange.date)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -118,18 +118,43 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _ask(self, method: str, target: Endpoint, headers: dict[str, str], body: bytes | None) -> _Exchange:
+        """One request, and as much of its answer as comes in time."""
+        proxy = proxy_for(target, self._environ)
+        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
+        if self._session is None:
+            self._session = self._new_session()
+        exchange = _Exchange()
+        arguments = (self._session, method, target.url, headers, body, proxies, exchange)
+        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
+        exchange.in_time = exchange.done.wait(self._timeout)
+        if not exchange.in_time:
+            self._session = None  # closing it could wait for the very bytes that do not come
+        elif exchange.error is not None:
+            self.close()  # whatever state the connection is in, the next attempt starts anew
+        return exchange
+
+    def _why_not(self, exchange: _Exchange, secret: str) -> str:
+        """Why there is no answer."""
+        if not exchange.in_time:
+            return f"no answer within {self._timeout:g} s"
+        error = exchange.error
+        return _sentence(f"{type(error).__name__}: {error}", secret) if error else "the answer ended before it began"
+
     def _talk(
         self,
         session: "Session",
+        method: str,
         url: str,
         headers: dict[str, str],
-        body: bytes,
+        body: bytes | None,
         proxies: dict[str, str],
         exchange: _Exchange,
     ) -> None:
         """Fill in the exchange, as far as it gets."""
         try:
-            response = session.post(
+            response = session.request(
+                method,
                 url,
                 data=body,
                 headers=headers,
@@ -141,6 +166,7 @@ class Client:
             )
             try:
                 exchange.retry_after = _header(response, "Retry-After")
+                exchange.date = _header(response, "Date")
                 exchange.status = response.status_code
                 for chunk in response.iter_content(4096):
                     exchange.body = (exchange.body + chunk)[:MAX_REPLY_BYTES]
@@ -184,7 +210,7 @@ def _parsed(body: bytes) -> Mapping[str, object]:
 def _trace_id(body: bytes) -> str | None:
     answer = _parsed(body)
     found = answer.get("traceId") or answer.get("id")
-    return _sentence(found) if isinstance(found, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _words(body: bytes) -> str:
@@ -195,14 +221,11 @@ def _words(body: bytes) -> str:
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, str) and value.strip():
-            return _sentence(value)
-    return _sentence(body.decode("utf-8", "replace"))
+            return value
+    return body.decode("utf-8", "replace")
 
 
-def _sentence(text: str) -> str:
-    line = _UNPRINTABLE.sub(" ", text).strip()
+def _sentence(text: str, secret: str) -> str:
+    """One printable line without the secret, which goes first: a half of it, at the cut, would not be recognized."""
+    line = _UNPRINTABLE.sub(" ", text.replace(secret, "***") if secret else text).strip()
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
-
-
-def _without(secret: str, text: str) -> str:
-    return text.replace(secret, "***") if secret else text

@@ -157,6 +157,17 @@ class Unauthorized:
     words: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Something answered at an agent's trace address."""
+
+    url: str
+    """What was asked."""
+    status: int
+    date: str | None
+    """The server's clock, as its `Date` header tells it."""
+
+
 Outcome = Accepted | Retry | Rejected | Unauthorized
 
 

@@ -1,0 +1,42 @@
+"""What becomes of a turn when the real Codex is gone: killed in the middle, never to run again."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from infinium_codex.demo.scripted_model import Reply, ScriptedModel, Shell, Usage
+from sandbox import Sandbox, wait_for
+
+pytestmark = pytest.mark.codex
+
+STALE = {"CONNECTOR_SESSION_TTL": "3"}
+"""Shorter than the command would run."""
+
+
+def test_a_killed_codex_leaves_an_interrupted_turn(sandbox: Sandbox) -> None:
+    """No hook says that it ended, and nobody starts Codex again: the trace arrives all the same."""
+    long_command = Reply([Shell("sleep 60")], Usage(input_tokens=500, output_tokens=5))
+    with ScriptedModel([long_command]) as model:
+        sandbox.configure_codex(model)
+        sandbox.connector("init", "--no-interactive", "--local", "--trust")
+        codex = subprocess.Popen(
+            ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "Wait for it."],
+            cwd=sandbox.project,
+            env={**sandbox.environ, **STALE},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            wait_for(lambda: any(b"PreToolUse" in spool.read_bytes() for spool in sandbox.spools()), "the command")
+        finally:
+            os.killpg(codex.pid, signal.SIGKILL)
+            codex.wait()
+        [trace] = wait_for(lambda: sandbox.connector_json("history")["traces"], "the trace")
+        sandbox.wait_until_idle()
+    shown = sandbox.connector_json("show", trace["key"])["trace"]
+    assert shown["input_summary"] == "Wait for it."
+    assert shown["environment"]["custom_tags"]["status"] == "interrupted"
+    assert sandbox.spools() == []

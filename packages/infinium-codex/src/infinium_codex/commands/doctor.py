@@ -1,0 +1,47 @@
+"""`infinium-codex doctor`: is every link of the chain whole, and what to do where it is not."""
+
+import time
+
+from infinium_codex.diagnosis.checks import Check, Verdict
+from infinium_codex.diagnosis.examination import examine, will_flow
+from infinium_codex.diagnosis.repair import mend
+from infinium_codex.diagnosis.situation import look
+from infinium_codex.result import CommandContext, Result
+from infinium_codex.wiring import take_hook_errors
+
+_WIDTH = 22
+
+
+def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
+    """Look at every link; with `fix`, mend first what needs no question. Ends with 1 when no traces will flow."""
+    take_hook_errors(ctx.places)
+    situation = look(ctx.environ, ctx.cwd, ctx.places, now=time.time())
+    mended = mend(situation) if fix else ()
+    if mended:
+        situation = look(ctx.environ, ctx.cwd, ctx.places, now=time.time())
+    checks = examine(situation, over_network=online)
+    flow = will_flow(checks)
+    lines = [f"{'Project':<9} {situation.hooks.root}", ""]
+    lines += [f"{'mended':<9} {done}" for done in mended]
+    lines += [line for check in checks for line in _lines(check)]
+    data = {
+        "project": str(situation.hooks.root),
+        "mended": list(mended),
+        "checks": [check.to_json() for check in checks],
+    }
+    return Result(
+        ok=flow, exit_code=0 if flow else 1, lines=(*lines, "", _summary(checks, flow=flow)), data=data, asked_for=True
+    )
+
+
+def _lines(check: Check) -> list[str]:
+    lines = [f"{check.verdict.value:<9} {check.name:<{_WIDTH}} {check.evidence}"]
+    return [*lines, f"{'':<9} {'':<{_WIDTH}} -> {check.fix}"] if check.fix else lines
+
+
+def _summary(checks: tuple[Check, ...], *, flow: bool) -> str:
+    problems, warnings = (
+        [check.name for check in checks if check.verdict is verdict] for verdict in (Verdict.PROBLEM, Verdict.WARNING)
+    )
+    said = "Traces will flow." if flow else f"No traces will flow: {', '.join(problems)}."
+    return f"{said} Not as it should be: {', '.join(warnings)}." if warnings else said

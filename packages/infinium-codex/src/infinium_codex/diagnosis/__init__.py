@@ -1,0 +1,1 @@
+"""What `doctor` knows: every link of the chain from Codex to the API, looked at one by one."""

@@ -1,0 +1,136 @@
+"""Sessions that Codex wrote down and we know nothing of: the proof that a hook did not run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from infinium_transport import InfiniumTransportError
+
+from infinium_codex.checkpoint import SUFFIX as STATE
+from infinium_codex.commands.when import local_time
+from infinium_codex.diagnosis.checks import Check, ok, unknown, warning
+from infinium_codex.diagnosis.situation import Situation
+from infinium_codex.fields import epoch_ms, mapping, parse_object, text
+from infinium_codex.paths import codex_home
+from infinium_codex.project_hooks import project_root
+from infinium_codex.spool import SUFFIX as SPOOL
+from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+
+LOOKED_AT = 500
+"""So many transcripts are opened, the newest first."""
+MAX_HEAD = 4 << 20
+"""A transcript's first line holds Codex's own instructions; it is not read further than this."""
+_ENDS = (b'"task_complete"', b'"turn_aborted"')
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A session by its transcript."""
+
+    session_id: str
+    started: float
+    """Seconds since the epoch."""
+    path: Path
+
+
+def untraced(s: Situation) -> Check:
+    """Sessions in this project since it was set up, or tracing was last resumed, of which there is no trace at all."""
+    name = "sessions"
+    if s.settings is None or not s.is_set_up or s.settings.paused.value:
+        return unknown(name, "nothing is recorded here now")
+    since = _since(s)
+    if since is None:
+        return unknown(name, "see 'hooks file'")
+    seen = [one for one in _transcripts(s, since) if one.started >= since]
+    known = _known(s)
+    missing = [one for one in seen if one.session_id not in known]
+    if missing:
+        waiting = _waiting(s)
+        missing = [one for one in missing if one.session_id not in waiting]
+    if missing:
+        last = missing[0]
+        evidence = (
+            f"Codex had {len(missing)} of {len(seen)} sessions here that we know nothing of; "
+            f"the last began {local_time(last.started)}: {last.path}"
+        )
+        return warning(
+            name, evidence, "They are not traced. For those to come, see 'hooks trusted' and 'hooks enabled'."
+        )
+    return ok(name, f"{len(seen)} of Codex here since {local_time(since)}, none unknown to us" if seen else "none yet")
+
+
+def _since(s: Situation) -> float | None:
+    """When hooks or settings last changed: what ran before may have run without us, or while paused."""
+    assert s.settings is not None
+    paths = [s.hooks.path, *([s.settings.project.config_path] if s.settings.project else [])]
+    try:
+        return max(path.stat().st_mtime for path in paths)
+    except OSError:
+        return None
+
+
+def _transcripts(s: Situation, since: float) -> Iterator[Seen]:
+    """The sessions Codex wrote to in this project since then, newest first. Subagents are part of their session."""
+    found = []
+    for path in (codex_home(s.environ) / "sessions").rglob("rollout-*.jsonl"):
+        try:
+            changed = path.stat().st_mtime
+        except OSError:
+            continue  # archived meanwhile
+        if changed >= since:
+            found.append((changed, path))
+    for _, path in islice(sorted(found, reverse=True), LOOKED_AT):
+        session = _read(path)
+        if session is not None and _is_here(Path(session[1]), s):
+            yield session[0]
+
+
+def _read(path: Path) -> tuple[Seen, str] | None:
+    """The session and its directory; None for a subagent's, or one in which no turn has ended yet."""
+    try:
+        with path.open("rb") as file:
+            head = parse_object(file.readline(MAX_HEAD)) or {}
+            meta = mapping(head, "payload")
+            started = epoch_ms(head.get("timestamp"))
+            session_id, directory = text(meta, "session_id") or text(meta, "id"), text(meta, "cwd")
+            if head.get("type") != "session_meta" or not session_id or not directory or started is None:
+                return None
+            if text(meta, "parent_thread_id") or isinstance(meta.get("source"), dict):
+                return None
+            keep = b""
+            while chunk := file.read(_CHUNK):
+                if any(end in keep + chunk for end in _ENDS):
+                    return Seen(session_id=session_id, started=started / 1000, path=path), directory
+                keep = chunk[-32:]
+    except OSError:
+        return None
+    return None
+
+
+def _is_here(directory: Path, s: Situation) -> bool:
+    """Whether it is this project's: another checkout or project below it has hooks of its own."""
+    if s.hooks.worktree is not None and directory.is_relative_to(s.hooks.worktree):
+        return True
+    return directory.is_relative_to(s.hooks.root) and (
+        project_root(directory, home_directory(s.environ)) == s.hooks.root or not directory.exists()
+    )
+
+
+def _known(s: Situation) -> set[str]:
+    """Sessions with a spool, a checkpoint, or a word in the ledger."""
+    known = {path.stem for suffix in (SPOOL, STATE) for path in s.places.spool.glob(f"*{suffix}")}
+    return known | {entry.labels.get("session", "") for entry in open_ledger(s.places).entries()}
+
+
+def _waiting(s: Situation) -> set[str]:
+    """Sessions with a trace that waits."""
+    box = open_outbox(s.places)
+    found = set()
+    for queued in box.pending():
+        try:
+            found.add(box.read(queued).labels.get("session", ""))
+        except InfiniumTransportError:
+            continue  # damaged, or sent meanwhile
+    return found

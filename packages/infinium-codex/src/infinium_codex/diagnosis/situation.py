@@ -1,0 +1,87 @@
+"""What every check looks at, gathered once: settings, Codex with its own answers, the project's hooks, the places."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infinium_config import InfiniumConfigError, Settings, load
+
+from infinium_codex.app_server import AppServer, AppServerError, HookList
+from infinium_codex.codex_program import CodexProgram, find_codex
+from infinium_codex.codex_settings import CodexSettings, read_codex_settings
+from infinium_codex.paths import Places
+from infinium_codex.project_hooks import ProjectHooks, project_root
+from infinium_codex.wiring import home_directory
+from infinium_codex.worktrees import linked_worktree
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodexView:
+    """What Codex itself says of the project."""
+
+    asked: bool = False
+    """Whether it lists hooks: 0.129 and later do."""
+    error: str = ""
+    """Why it did not answer, in its own words."""
+    settings: CodexSettings = field(default_factory=CodexSettings)
+    listed: HookList = field(default_factory=lambda: HookList(hooks=()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """The world as it is while the doctor looks."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    places: Places
+    now: float
+    """Seconds since the epoch."""
+    codex: CodexProgram | None
+    hooks: ProjectHooks
+    view: CodexView
+    settings: Settings | None
+    """None when the project file cannot be used."""
+    settings_error: str = ""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether anything is traced here: there is a project file, or the environment says where traces go."""
+        return self.settings is not None and (
+            self.settings.project is not None
+            or any(self.environ.get(name, "").strip() for name in ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL"))
+        )
+
+
+def look(environ: Mapping[str, str], cwd: Path, places: Places, *, now: float) -> Situation:
+    """Gather it. Nothing is changed by looking."""
+    home = home_directory(environ)
+    settings: Settings | None = None
+    settings_error = ""
+    try:
+        settings = load(cwd, environ, home=home)
+    except InfiniumConfigError as error:
+        settings_error = str(error)
+    codex = find_codex(environ)
+    hooks = ProjectHooks(project_root(cwd, home), codex, places, environ, linked_worktree(cwd))
+    return Situation(
+        environ=environ,
+        cwd=cwd,
+        places=places,
+        now=now,
+        codex=codex,
+        hooks=hooks,
+        view=_ask(hooks),
+        settings=settings,
+        settings_error=settings_error,
+    )
+
+
+def _ask(hooks: ProjectHooks) -> CodexView:
+    if hooks.codex is None or not hooks.can_ask:
+        return CodexView()
+    try:
+        with AppServer(hooks.codex, hooks.reads, hooks.environ) as server:
+            settings = read_codex_settings(server, hooks.codex, hooks.reads)
+            return CodexView(asked=True, settings=settings, listed=server.list_hooks(hooks.worktree or hooks.reads))
+    except AppServerError as error:
+        return CodexView(error=str(error))
