@@ -78,7 +78,7 @@ class Position:
         )
 
     def copy(self) -> Self:
-        """This place, for later."""
+        """A place that stays here."""
         return replace(self)
 
     def begin_turn(self, turn_id: str, model: str | None) -> None:
