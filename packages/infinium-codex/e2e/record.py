@@ -1,28 +1,32 @@
 """Record real sessions of Codex as fixtures: `nox -s record` writes them for the versions it is given.
 
-Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, and
-`recording.json` (Codex's version, the usage the model reported). Paths and Codex's own instruction texts are taken out.
+Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, a
+`thread-<id>.jsonl` for every other thread (a subagent, a fork), and `recording.json` (Codex's version, the usage the
+model reported). Paths and Codex's own instruction texts are taken out. `python record.py VERSION SCENARIO…` records
+those scenarios alone.
 """
 
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from codex_install import ALL, install_codex
+from codex_install import ALL, NEWEST, install_codex
+from codex_terminal import NO_ADVERTISEMENT
 from infinium_codex.app_server import AppServer
 from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
-from infinium_codex.demo.scripted_model import DEMO_PROMPT, Reply, ScriptedModel, demo_turn
+from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
 from infinium_codex.hooks_file import EVENTS
 from infinium_codex.trust import trust_ours
 from sandbox import Sandbox
-from scenarios import PROMPT, failing_command_patch_message, one_message
+from scenarios import SCENARIOS, Scenario
 
-PACKAGE = Path(__file__).parent.parent
+E2E = Path(__file__).parent
+PACKAGE = E2E.parent
 RECORDINGS = PACKAGE / "tests" / "recordings"
 DEMO = PACKAGE / "src" / "infinium_codex" / "demo" / "recording"
 LONGEST_TEXT = 600
@@ -35,32 +39,45 @@ with open(sys.argv[1], "a") as file:
     file.write('{"at_ms": %d, "payload": %s}\\n' % (time.time() * 1000, event))
 """
 
-Play = Callable[[Sandbox], None]
+_STOP_ONCE = """\
+import json, sys
+if not json.load(sys.stdin)["stop_hook_active"]:
+    print(json.dumps({"decision": "block", "reason": "Say goodbye, too."}))
+"""
 
 
 def main(arguments: list[str]) -> None:
-    """Record every scenario on the versions named, all pinned ones without arguments."""
-    for version in arguments or ALL:
-        for name, (replies, play) in SCENARIOS.items():
-            record(version, replies(), play, RECORDINGS / version / name)
+    """Record on the versions named, all pinned ones without arguments; the scenarios named, or all of a version's."""
+    versions = [argument for argument in arguments if argument[0].isdigit()] or list(ALL)
+    wanted = [argument for argument in arguments if not argument[0].isdigit()]
+    for version in versions:
+        for name, scenario in SCENARIOS.items():
+            if name in wanted if wanted else scenario.everywhere or version == NEWEST:
+                record(version, scenario, RECORDINGS / version / name)
     if not arguments:
-        record(ALL[-1], demo_turn(), lambda sandbox: _exec(sandbox, DEMO_PROMPT), DEMO)
+        demo = Scenario(demo_turn, lambda sandbox: sandbox.codex_exec(DEMO_PROMPT))
+        record(ALL[-1], demo, DEMO)
 
 
-def record(version: str, replies: list[Reply], play: Play, into: Path) -> None:
+def record(version: str, scenario: Scenario, into: Path) -> None:
     """Play one scenario with the real Codex and write what it did."""
-    with tempfile.TemporaryDirectory() as root, ScriptedModel(replies) as model:
+    with tempfile.TemporaryDirectory() as root, ScriptedModel(scenario.replies()) as model:
         sandbox = Sandbox(Path(root), install_codex(version), version)
-        sandbox.configure_codex(model)
+        sandbox.configure_codex(
+            model, scenario.root_config, NO_ADVERTISEMENT + (scenario.config(sandbox) if scenario.config else "")
+        )
         events = sandbox.root / "events.jsonl"
-        _register(sandbox, events)
-        play(sandbox)
+        _register(sandbox, events, scenario)
+        scenario.play(sandbox)
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
         places = {str(sandbox.project): "/home/dev/project", str(sandbox.home): "/home/dev", str(sandbox.root): "/home"}
+        places |= {str(E2E): "/home/dev/e2e", sys.executable: "/usr/bin/python3"}
         _write(into / "events.jsonl", events, places)
+        session = json.loads(events.read_text("utf-8").splitlines()[0])["payload"]["session_id"]
         for transcript in sandbox.transcripts():
-            _write(into / "transcript.jsonl", transcript, places)
+            thread = transcript.stem[-len(session) :]
+            _write(into / ("transcript.jsonl" if thread == session else f"thread-{thread}.jsonl"), transcript, places)
         about = {
             "codex": version,
             "reported": [usage.to_wire() for usage in model.reported],
@@ -69,12 +86,16 @@ def record(version: str, replies: list[Reply], play: Play, into: Path) -> None:
         print(f"{into.relative_to(PACKAGE)}: {len(events.read_text('utf-8').splitlines())} events")
 
 
-def _register(sandbox: Sandbox, events: Path) -> None:
+def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
     """Put a hook on every event that notes what it was sent, and have Codex trust it."""
     dump = sandbox.root / "dump.py"
     dump.write_text(_DUMP, "utf-8")
     command = f"{sys.executable} -I -S {dump} {events} >/dev/null 2>&1"
     hooks = {event: [{"hooks": [{"type": "command", "command": command, "timeout": 3}]}] for event in EVENTS}
+    if scenario.goes_on_once:
+        stop = sandbox.root / "stop.py"
+        stop.write_text(_STOP_ONCE, "utf-8")
+        hooks["Stop"] += [{"hooks": [{"type": "command", "command": f"{sys.executable} -I -S {stop}", "timeout": 3}]}]
     path = sandbox.project / ".codex" / "hooks.json"
     path.parent.mkdir()
     path.write_text(json.dumps({"hooks": hooks}), "utf-8")
@@ -84,23 +105,7 @@ def _register(sandbox: Sandbox, events: Path) -> None:
         if not codex.since(HOOKS_ON_SINCE):
             server.write_config({"features.codex_hooks": True})
         if codex.since(TRUST_SINCE):
-            trust_ours(server.list_hooks(sandbox.project).hooks, lambda found: found == command).write(server)
-
-
-def _exec(sandbox: Sandbox, *arguments: str) -> None:
-    sandbox.codex_exec(*arguments)
-
-
-def _resumed(sandbox: Sandbox) -> None:
-    _exec(sandbox, "First question.")
-    _exec(sandbox, "resume", "--last", "Second question.")
-
-
-SCENARIOS: Mapping[str, tuple[Callable[[], list[Reply]], Play]] = {
-    "turn": (failing_command_patch_message, lambda sandbox: _exec(sandbox, PROMPT)),
-    "ephemeral": (failing_command_patch_message, lambda sandbox: _exec(sandbox, "--ephemeral", PROMPT)),
-    "resume": (one_message, _resumed),
-}
+            trust_ours(server.list_hooks(sandbox.project).hooks, lambda _: True).write(server)
 
 
 def _write(target: Path, source: Path, places: Mapping[str, str]) -> None:
@@ -120,7 +125,16 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
         payload = {**payload, "content": own}
     if record.get("type") == "world_state":
         payload = {}
-    return {**record, "payload": _short(payload)}
+    if record.get("type") == "compacted":
+        summary = str(payload.get("message", "")).rpartition("\n")[2]
+        payload = {**payload, "message": f"(Codex's own words)\n{summary}", "replacement_history": []}
+    if payload.get("type") == "thread_settings_applied":
+        payload = {"type": payload["type"]}
+    return {**record, "payload": _short({key: value for key, value in payload.items() if key not in _DROPPED})}
+
+
+_DROPPED = ("internal_chat_message_metadata_passthrough", "rate_limits")
+"""What says nothing and fills the fixtures."""
 
 
 def _short(value: Any) -> Any:

@@ -47,10 +47,10 @@ class Sandbox:
         """The connector's state directory."""
         return self.home / ".local" / "state" / "infinium-codex"
 
-    def configure_codex(self, model: ScriptedModel, extra: str = "") -> None:
+    def configure_codex(self, model: ScriptedModel, first: str = "", last: str = "") -> None:
         """Write Codex's config.toml as a user has it: with comments."""
         text = codex_config(model.base_url, str(self.project), self.version)
-        self.config_toml.write_text(f"# mine, keep it\n{text}{extra}", "utf-8")
+        self.config_toml.write_text(f"# mine, keep it\n{first}{text}{last}", "utf-8")
 
     def run(
         self, command: list[str], environ: Mapping[str, str] | None = None, *, check: bool = True, stdin: str = ""

@@ -1,9 +1,58 @@
-"""What the scripted model does, turn by turn."""
+"""What the scripted model does, turn by turn, and how a user plays each story with the real Codex."""
 
-from infinium_codex.demo.scripted_model import Patch, Reply, Say, Shell, Usage
+import base64
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from codex_terminal import CodexTerminal
+from infinium_codex.demo.scripted_model import (
+    Break,
+    Call,
+    Fail,
+    Item,
+    Patch,
+    Program,
+    Reply,
+    Say,
+    Shell,
+    Told,
+    Usage,
+)
+from sandbox import Sandbox, wait_for
+
+CALCULATOR = Path(__file__).with_name("mcp_calculator.py")
 PATCH = "*** Begin Patch\n*** Add File: notes.txt\n+first\n+second\n*** End Patch\n"
 PROMPT = "Try the build, then leave a note."
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A script of the model's, and how it is played."""
+
+    replies: Callable[[], list[Reply]]
+    play: Callable[[Sandbox], object]
+    config: Callable[[Sandbox], str] | None = None
+    """Lines for the end of Codex's config.toml."""
+    root_config: str = ""
+    """Lines for its beginning."""
+    goes_on_once: bool = False
+    """A stop hook of the user's sends the turn on once."""
+    everywhere: bool = False
+    """Recorded on every version; the others on the newest alone, and on the versions they are named for."""
+
+
+def usage(number: int) -> Usage:
+    """Tokens nobody can mistake for another response's."""
+    return Usage(
+        input_tokens=1_000 * number + 7, cached_tokens=100 * number, output_tokens=10 * number, reasoning_tokens=number
+    )
+
+
+TITLES = [Reply([Say('{"title": "A title"}')], usage(99), to="task title", aside=True)] * 9
+"""From 0.160 on (seen on 0.169) the terminal UI asks for a title in a session of its own that no hook sees."""
 
 
 def failing_command_patch_message() -> list[Reply]:
@@ -20,3 +69,409 @@ def failing_command_patch_message() -> list[Reply]:
 def one_message(text: str = "Done.") -> list[Reply]:
     """A turn without any tool."""
     return [Reply([Say(text)], Usage(input_tokens=500, output_tokens=5))]
+
+
+def model_fails() -> list[Reply]:
+    """A command, then the model's server fails."""
+    return [Reply([Shell("echo one")], usage(1)), Reply([Fail(500)], usage(2))]
+
+
+def stream_breaks() -> list[Reply]:
+    """The stream ends in the middle of an answer."""
+    return [Reply([Shell("echo one")], usage(1)), Reply([Say("Half an ans"), Break()], usage(2))]
+
+
+def slow_model() -> list[Reply]:
+    """Responses, and a command between them, that take long enough to be told apart."""
+    return [Reply([Shell("sleep 0.3")], usage(1), wait=0.8), Reply([Say("At last.")], usage(2), wait=0.5)]
+
+
+def goes_on() -> list[Reply]:
+    """A word, and after the stop hook another one."""
+    return [Reply([Say("Done.")], usage(1)), Reply([Say("Goodbye.")], usage(2))]
+
+
+TASK = "Count the files for me."
+AGENT = Told(r'"agent_id":"([^"]+)"')
+V1 = "multi_agent_v1"
+
+
+def subagent(namespace: str | None, wait: str, **how: object) -> list[Reply]:
+    """A subagent with a command of its own, waited for."""
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, **how}, namespace)], usage(1)),
+        Reply([Call(wait, {"targets": [AGENT], "ids": [AGENT], "timeout_ms": 20_000}, namespace)], usage(2)),
+        Reply([Say("The agent counted.")], usage(3)),
+        Reply([Shell("ls | wc -l")], usage(4), to=TASK),
+        Reply([Say("None.")], usage(5), to=TASK),
+    ]
+
+
+def polled_command() -> list[Reply]:
+    """A command that goes on in the background, is asked after twice, and ends with exit code 4."""
+    command = {"cmd": "echo started; sleep 1; echo ended; exit 4", "yield_time_ms": 250}
+    poll = {"session_id": SESSION, "chars": ""}
+    return [
+        Reply([Call("exec_command", command)], usage(1)),
+        Reply([Call("write_stdin", {**poll, "yield_time_ms": 250})], usage(2)),
+        Reply([Call("write_stdin", {**poll, "yield_time_ms": 5_000})], usage(3)),
+        Reply([Say("It ended.")], usage(4)),
+    ]
+
+
+def command_left_running() -> list[Reply]:
+    """A command still in the background when the turn ends."""
+    command = {"cmd": "echo serving; sleep 30", "yield_time_ms": 250}
+    return [Reply([Call("exec_command", command)], usage(1)), Reply([Say("It is up.")], usage(2))]
+
+
+SESSION = Told(r"session ID (\d+)")
+
+FOUR_CHANGES = """\
+*** Begin Patch
+*** Update File: old.txt
+@@
+-one
++ONE
++one and a half
+ two
+*** Delete File: gone.txt
+*** Update File: here.txt
+*** Move to: there/moved.txt
+@@
+-a
++b
+*** Add File: new.txt
++fresh
+*** End Patch
+"""
+HOPELESS = "*** Begin Patch\n*** Update File: old.txt\n@@\n-no such line\n+x\n*** End Patch\n"
+
+
+def four_changes() -> list[Reply]:
+    """A patch that does not apply, then one that updates, deletes, moves and adds."""
+    return [
+        Reply([Patch(HOPELESS)], usage(1)),
+        Reply([Patch(FOUR_CHANGES)], usage(2)),
+        Reply([Say("Four files changed.")], usage(3)),
+    ]
+
+
+def calculator() -> list[Reply]:
+    """Two calls of an MCP server's tools; the second one fails."""
+    return [
+        Reply([Call("add", {"a": 2, "b": 3}, "mcp__calculator")], usage(1)),
+        Reply([Call("divide", {"a": 2, "b": 0}, "mcp__calculator")], usage(2)),
+        Reply([Say("Five, and no answer.")], usage(3)),
+    ]
+
+
+def other_tools() -> list[Reply]:
+    """An image, a plan, a goal, a web search, and a tool that does not exist."""
+    plan = [{"step": "Look", "status": "completed"}, {"step": "Think", "status": "in_progress"}]
+    search = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "snow in May"}}
+    return [
+        Reply([Call("view_image", {"path": "dot.png"})], usage(1)),
+        Reply([Call("update_plan", {"plan": plan})], usage(2)),
+        Reply([Call("create_goal", {"objective": "See everything"})], usage(3)),
+        Reply([Item(search), Call("no_such_tool", {"x": 1})], usage(4)),
+        Reply([Say("Seen.")], usage(5)),
+    ]
+
+
+def asks_twice() -> list[Reply]:
+    """Two commands that need the user's leave."""
+    first = {"cmd": "echo allowed", "sandbox_permissions": "require_escalated", "justification": "May I say allowed?"}
+    second = {"cmd": "echo refused", "sandbox_permissions": "require_escalated", "justification": "May I say refused?"}
+    return [
+        Reply([Call("exec_command", first)], usage(1)),
+        Reply([Call("exec_command", second)], usage(2)),
+        Reply([Say("One of two.")], usage(3)),
+        *TITLES,
+    ]
+
+
+SUMMARY = "CONTEXT CHECKPOINT"
+
+
+def compacts() -> list[Reply]:
+    """A command whose response fills the context, a summary, a last word."""
+    return [
+        Reply([Shell("echo one")], usage(30)),
+        Reply([Say("A summary of it all.")], usage(3), to=SUMMARY),
+        Reply([Say("Done after the summary.")], usage(2)),
+        *TITLES,
+    ]
+
+
+def compacts_by_hand() -> list[Reply]:
+    """A turn, a summary, a turn."""
+    return [
+        Reply([Say("First answer.")], usage(1)),
+        Reply([Say("Second answer.")], usage(2)),
+        Reply([Say("A summary of it all.")], usage(3), to=SUMMARY),
+        *TITLES,
+    ]
+
+
+TESTS = """\
+import pytest
+
+def test_one():
+    pass
+
+def test_two():
+    assert 1 == 2
+
+@pytest.mark.skip
+def test_three():
+    pass
+"""
+
+
+def tests_and_commit() -> list[Reply]:
+    """A test run with a failure, then a commit."""
+    commit = "git add -A && git -c user.name=Ada -c user.email=ada@example.org commit -qm second"
+    return [
+        Reply([Shell(f"{sys.executable} -m pytest -q --tb=no -p no:cacheprovider test_it.py")], usage(1)),
+        Reply([Shell(commit)], usage(2)),
+        Reply([Say("Committed.")], usage(3)),
+    ]
+
+
+SECOND_TASK = "Count them again."
+
+
+def subagent_again() -> list[Reply]:
+    """A subagent that the next turn gives more to do."""
+    wait = Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, V1)
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([wait], usage(2)),
+        Reply([Say("Counted once.")], usage(3)),
+        Reply([Call("send_input", {"target": AGENT, "message": SECOND_TASK}, V1)], usage(4)),
+        Reply([wait], usage(5)),
+        Reply([Say("Counted twice.")], usage(6)),
+        Reply([Say("Six.")], usage(8), to=SECOND_TASK),
+        Reply([Say("Five.")], usage(7), to=TASK),
+        *TITLES,
+    ]
+
+
+def outliving_subagent() -> list[Reply]:
+    """A subagent still at work when its turn ends, and while the next turn comes and goes."""
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([Say("The agent is on it.")], usage(2)),
+        Reply([Say("Hello to you.")], usage(3)),
+        Reply([Shell("touch at-work; while test ! -e go-on; do sleep 0.1; done; echo 7")], usage(4), to=TASK),
+        Reply([Say("Seven.")], usage(5), to=TASK),
+        *TITLES,
+    ]
+
+
+def queued() -> list[Reply]:
+    """A command that takes a while, so that the user can type on."""
+    return [
+        Reply([Shell("touch started; while test ! -e go-on; do sleep 0.1; done")], usage(1)),
+        Reply([Say("First done.")], usage(2)),
+        Reply([Say("Second done.")], usage(3)),
+        *TITLES,
+    ]
+
+
+def code_mode() -> list[Reply]:
+    """A program that runs a command and applies a patch."""
+    program = (
+        'const one = await tools.exec_command({cmd: "echo nested; exit 5"});\n'
+        f"const two = await tools.apply_patch({PATCH!r});\n"
+        "text(JSON.stringify(one));\n"
+    )
+    return [Reply([Program("exec", program)], usage(1)), Reply([Say("The program ran.")], usage(2))]
+
+
+def _exec(*arguments: str) -> Callable[[Sandbox], object]:
+    return lambda sandbox: sandbox.codex_exec(*arguments)
+
+
+def _exec_failing(*arguments: str) -> Callable[[Sandbox], object]:
+    def play(sandbox: Sandbox) -> None:
+        command = ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", *arguments]
+        assert sandbox.run(command, check=False).returncode != 0
+
+    return play
+
+
+def _resumed(sandbox: Sandbox) -> None:
+    sandbox.codex_exec("First question.")
+    sandbox.codex_exec("resume", "--last", "Second question.")
+
+
+def _forked(sandbox: Sandbox) -> None:
+    sandbox.codex_exec("First question.")
+    [parent] = sandbox.transcripts()
+    sandbox.codex_exec("fork", parent.stem[-36:], "Second question.")
+
+
+def slow_command() -> list[Reply]:
+    """A command that would take a minute; then, to the next prompt, a word."""
+    return [
+        Reply([Shell("echo working; touch started; sleep 60")], usage(1)),
+        Reply([Say("As you like.")], usage(2)),
+        *TITLES,
+    ]
+
+
+def _interrupted(sandbox: Sandbox) -> None:
+    """Esc while a command runs, then another prompt."""
+    with CodexTerminal(sandbox, "--dangerously-bypass-approvals-and-sandbox") as codex:
+        codex.say("Work for a minute.")
+        wait_for((sandbox.project / "started").exists, "the command to run")
+        codex.press("Escape")
+        codex.wait_for("interrupted")
+        codex.say("Never mind.")
+        codex.wait_for("As you like.")
+        codex.leave()
+
+
+YOLO = "--dangerously-bypass-approvals-and-sandbox"
+
+
+def _patched(sandbox: Sandbox) -> None:
+    for name, text in {"old.txt": "one\ntwo\n", "gone.txt": "x\n" * 3, "here.txt": "a\n"}.items():
+        (sandbox.project / name).write_text(text, "utf-8")
+    sandbox.codex_exec("Change four files.")
+
+
+def _looked(sandbox: Sandbox) -> None:
+    (sandbox.project / "dot.png").write_bytes(base64.b64decode(DOT))
+    sandbox.codex_exec("Look at everything.")
+
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def _asked(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, "-a", "on-request", "-s", "read-only") as codex:
+        codex.say("Say two things.")
+        codex.wait_for("May I say allowed?")
+        time.sleep(0.5)  # the time a request waits for its answer is part of what is recorded
+        codex.press("y")
+        codex.wait_for("May I say refused?")
+        codex.press("n")
+        codex.wait_for_either("One of two.", "interrupted")
+        codex.leave()
+
+
+def _compacted_by_hand(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("First question.")
+        codex.wait_for("First answer.")
+        codex.say("/compact")
+        codex.wait_for("ompacted")
+        codex.say("Second question.")
+        codex.wait_for("Second answer.")
+        codex.leave()
+
+
+def _committed(sandbox: Sandbox) -> None:
+    (sandbox.project / "test_it.py").write_text(TESTS, "utf-8")
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    sandbox.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "first"])
+    sandbox.codex_exec("Test and commit.")
+
+
+def _outlived(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("Send an agent.")
+        codex.wait_for("The agent is on it.")
+        wait_for((sandbox.project / "at-work").exists, "the subagent's command")
+        codex.say("Hello.")
+        codex.wait_for("Hello to you.")
+        (sandbox.project / "go-on").touch()
+        wait_for(lambda: '"SubagentStop"' in (sandbox.root / "events.jsonl").read_text("utf-8"), "the subagent to end")
+        codex.leave()
+
+
+def _subagent_again(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("Count.")
+        codex.wait_for("Counted once.")
+        codex.say("And again.")
+        codex.wait_for("Counted twice.")
+        codex.leave()
+
+
+def _queued(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("First question.")
+        wait_for((sandbox.project / "started").exists, "the command to run")
+        codex.say("Second question.", "Tab")
+        (sandbox.project / "go-on").touch()
+        codex.wait_for("Second done.")
+        codex.leave()
+
+
+def _cleared(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("First question.")
+        codex.wait_for("First answer.")
+        codex.say("/clear")
+        time.sleep(1)
+        codex.say("Second question.")
+        codex.wait_for("Second answer.")
+        codex.leave()
+
+
+def forks() -> list[Reply]:
+    """A word in the parent, a word in the fork."""
+    return [*goes_on(), *TITLES]
+
+
+def _forked_in_terminal(sandbox: Sandbox) -> None:
+    sandbox.codex_exec("First question.")
+    [parent] = sandbox.transcripts()
+    with CodexTerminal(sandbox, "fork", YOLO, parent.stem[-36:]) as codex:
+        codex.say("Second question.")
+        codex.wait_for("Goodbye.")
+        codex.leave()
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "turn": Scenario(failing_command_patch_message, _exec(PROMPT), everywhere=True),
+    "ephemeral": Scenario(failing_command_patch_message, _exec("--ephemeral", PROMPT), everywhere=True),
+    "resume": Scenario(one_message, _resumed, everywhere=True),
+    "fork": Scenario(goes_on, _forked),
+    "model-fails": Scenario(model_fails, _exec_failing("Say one.")),
+    "stream-breaks": Scenario(stream_breaks, _exec_failing("Say one.")),
+    "interrupted": Scenario(slow_command, _interrupted),
+    "background": Scenario(polled_command, _exec("Run it.")),
+    "left-running": Scenario(command_left_running, _exec("Serve it.")),
+    "patches": Scenario(four_changes, _patched),
+    "mcp": Scenario(
+        calculator,
+        _exec("Add, then divide."),
+        config=lambda _: f'[mcp_servers.calculator]\ncommand = "{sys.executable}"\nargs = ["{CALCULATOR}"]\n',
+    ),
+    "other-tools": Scenario(other_tools, _looked),
+    "permission": Scenario(asks_twice, _asked),
+    "auto-compact": Scenario(compacts, _exec("Go on and on."), root_config="model_auto_compact_token_limit = 20000\n"),
+    "compact": Scenario(compacts_by_hand, _compacted_by_hand),
+    "tests-commit": Scenario(tests_and_commit, _committed),
+    "subagent-outlives": Scenario(outliving_subagent, _outlived),
+    "subagent-again": Scenario(subagent_again, _subagent_again),
+    "slow-model": Scenario(slow_model, _exec("Take your time.")),
+    "queued": Scenario(queued, _queued),
+    "clear": Scenario(compacts_by_hand, _cleared),
+    "code-mode": Scenario(code_mode, _exec("Run a program.", "-c", "features.code_mode=true")),
+    "goes-on": Scenario(goes_on, _exec("Do it."), goes_on_once=True),
+    "subagent": Scenario(lambda: subagent(V1, "wait_agent", agent_type="explorer"), _exec("Have an agent count.")),
+    "subagent-plain": Scenario(
+        lambda: subagent(None, "wait_agent", agent_type="explorer"), _exec("Have an agent count.")
+    ),
+    "fork-terminal": Scenario(forks, _forked_in_terminal),
+    "subagent-forked-plain": Scenario(
+        lambda: subagent(None, "wait_agent", fork_context=True), _exec("Have an agent count.")
+    ),
+    "subagent-forked": Scenario(lambda: subagent(V1, "wait_agent", fork_context=True), _exec("Have an agent count.")),
+}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from api import Api, reply, serve
 from lab import Lab, Row
+from machine import end_timers
 
 LONG = os.environ.get("INFINIUM_FAULTS") == "long"
 _rows: list[Row] = []
@@ -27,6 +28,7 @@ def lab(tmp_path: Path, api: Api) -> Iterator[Lab]:
     lab = Lab(tmp_path, api)
     with lab.watched():
         yield lab
+    end_timers(tmp_path)
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ import base64
 import json
 import os
 import shlex
+import shutil
 import site
 import subprocess
+import tempfile
 import threading
 import time
 import venv
@@ -56,7 +58,8 @@ class Lab(Machine):
     def __init__(self, root: Path, api: Api) -> None:
         super().__init__(root / "machine")
         self.api = api
-        self.python = str(make_environment(root / "environment"))
+        self.environment = root / "environment"
+        self.python = str(make_environment(self.environment))
         self.keyring = root / "keyring"
         self.environ |= {"PYTHON_KEYRING_BACKEND": "canary_keyring.Keyring", "FAULTS_KEYRING": str(self.keyring)}
         self.environ |= {"INFINIUM_TIMEOUT": "2", "INFINIUM_MAX_RETRIES": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -67,6 +70,8 @@ class Lab(Machine):
         """Keys of the turns whose Stop hook returned and had written its event."""
         self.possible: set[str] = set()
         """Keys of turns whose Stop hook was killed or could not write: they may arrive or not."""
+        self.root_seen = Path("/")
+        """What our processes see as the root directory."""
         self.affected = 0
         self.slowest = 0.0
         self.leaks: set[str] = set()
@@ -85,13 +90,22 @@ class Lab(Machine):
         """Where the hook appends a session's events."""
         return spool_directory(self.environ) / f"{session}.spool"
 
+    def seen(self, path: Path) -> Path:
+        """A path as our processes see it."""
+        return self.root_seen / path.relative_to("/")
+
+    @property
+    def spools(self) -> list[Path]:
+        """Spool files with something in them."""
+        return [path for path in self.seen(self.tmp).rglob("*.spool") if path.stat().st_size]
+
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.state / "ledger")
+        return Ledger(self.seen(self.state) / "ledger")
 
     @property
     def outbox(self) -> Outbox:
-        return Outbox(self.state / "outbox")
+        return Outbox(self.seen(self.state) / "outbox")
 
     def send_to(self, base_url: str) -> None:
         """Have the project's traces go to this address, as its user agreed to."""
@@ -109,13 +123,11 @@ class Lab(Machine):
         self, event: str, session: str, turn: str, *, environ: Mapping[str, str] | None = None, **fields: object
     ) -> None:
         """A hook call as Codex makes it; notes whether Codex would have noticed anything."""
-        done, seconds = self.timed(
-            ["sh", "-c", self.commands[event]], self.event(event, session, turn, **fields), environ
-        )
-        self.note_call(done, seconds)
+        self.timed_call(event, self.event(event, session, turn, **fields), environ)
 
-    def note_call(self, done: subprocess.CompletedProcess[bytes] | None, seconds: float) -> None:
-        """Judge a hook call from Codex's place."""
+    def timed_call(self, event: str, payload: bytes, environ: Mapping[str, str] | None = None) -> None:
+        """The same, of an event that is written down already."""
+        done, seconds = self.timed(["sh", "-c", self.commands[event]], payload, environ)
         self.slowest = max(self.slowest, seconds)
         if done is None or done.returncode or done.stdout or done.stderr:
             self.affected += 1
@@ -161,47 +173,53 @@ class Lab(Machine):
 
     def worker(self, spool: Path, *before: str, environ: Mapping[str, str] | None = None) -> int:
         """Run the worker here and now, through the program `before` if there is one; gives its exit code."""
-        done = subprocess.run(
-            [*self.prefix, *before, self.python, "-I", "-m", "infinium_codex.worker", str(spool)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={**self.environ, **(environ or {})},
-            timeout=WORKER_SECONDS,
-            check=False,
-        )
-        self.look_for_canary(done.stdout + done.stderr, "what the worker printed")
+        with tempfile.TemporaryFile() as printed:  # no pipe: a timer it starts may keep its tracer's end open
+            done = subprocess.run(
+                [*self.prefix, *before, self.python, "-I", "-m", "infinium_codex.worker", str(spool)],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                env={**self.environ, **(environ or {})},
+                timeout=WORKER_SECONDS,
+                check=False,
+            )
+            printed.seek(0)
+            self.look_for_canary(printed.read(), "what the worker printed")
         return done.returncode
 
     @contextmanager
     def idle_hooks(self) -> Iterator[None]:
-        """Hooks that start no worker in this block, so that a test can run its own."""
-        link = self.data / "venv"
-        target = str(link.readlink())
-        asleep = self.data / "asleep" / "bin"
-        asleep.mkdir(parents=True, exist_ok=True)
-        program = asleep / "python"
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
-        self._relink(str(asleep.parent))
+        """Hooks that start no worker in this block, so that a test can run its own: their home has an idle one."""
+        home = self.data.with_name("idle")
+        if not home.exists():
+            (home / "venv" / "bin").mkdir(parents=True)
+            shutil.copy(self.data / "hook.py", home)
+            (home / "python").symlink_to((self.data / "python").readlink())
+            program = home / "venv" / "bin" / "python"
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o755)
+        commands = self.commands
+        self.commands = {name: text.replace(str(self.data), str(home)) for name, text in commands.items()}
         try:
             yield
         finally:
-            self._relink(target)
+            self.commands = commands
 
-    def _relink(self, target: str) -> None:
-        aside = self.data / "venv.new"
-        aside.symlink_to(target)
-        aside.replace(self.data / "venv")
+    def reinstall(self) -> None:
+        """Make the hook's home anew, as an upgrade does."""
+        self.run("init", "--no-interactive", "--base-url", self.api.base_url)
 
     def settle(self) -> None:
         """The fault is over: work off what is left, as the next turns' workers would, and send what waits."""
         self.wait_until_idle()
         for spool in self.spools:
-            code = self.worker(spool)
+            code = self.worker(self.spool(spool.stem))
             assert code == 0, f"the worker failed with the fault gone: {self.errors()[:3]}"
-        if list(self.outbox.pending()):
+        for _ in range(3):  # the timer may be sending just now, as things were
+            if not list(self.outbox.pending()):
+                break
             self.run("retry")
-        self.wait_until_idle()
+            self.wait_until_idle()
 
     # The account
 
@@ -214,7 +232,7 @@ class Lab(Machine):
 
     def search(self) -> None:
         """Look for the secret in every file of the machine."""
-        for path in self.root.rglob("*"):
+        for path in self.seen(self.root).rglob("*"):
             if path.is_file() and not path.is_symlink():
                 self.look_for_canary(path.read_bytes(), str(path))
 
@@ -264,6 +282,7 @@ class Lab(Machine):
         expected = self.accepted
         gone = {entry.key for entry in self.ledger.entries(EntryKind.dropped, EntryKind.dead)}
         waiting = {queued.key for queued in self.outbox.pending()}
+        aside = {path.name.split(".")[0] for path in (self.seen(self.state) / "outbox" / "corrupt").glob("*")}
         assert delivered <= expected | self.possible, "something was sent that is no turn of ours"
         missing = expected - delivered
         return Row(
@@ -273,8 +292,8 @@ class Lab(Machine):
             delivered=len(expected & delivered),
             resent=len(taken) - len(delivered),
             doubled=sum(n - 1 for n in keys_of.values()) + sum(len(each) - 1 for each in bodies.values()),
-            lost=len(missing - gone - waiting),
-            kept=len(missing & (gone | waiting)),
+            lost=len(missing - gone - waiting - aside),
+            kept=len(missing & (gone | waiting | aside)),
             affected=self.affected,
             slowest_ms=round(self.slowest * 1000),
         )

@@ -1,7 +1,7 @@
 """Recordings of real sessions, as the unit tests read them (`nox -s record` makes them)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,11 @@ class Recording:
         return f"{self.path.parent.name}-{self.path.name}"
 
     @property
+    def version(self) -> str:
+        """Codex's version."""
+        return self.path.parent.name
+
+    @property
     def transcript(self) -> Path:
         """The transcript; not there for an ephemeral session."""
         return self.path / "transcript.jsonl"
@@ -38,23 +43,52 @@ class Recording:
         lines = (self.path / "events.jsonl").read_text("utf-8").splitlines()
         return [(record["at_ms"], record["payload"]) for record in map(json.loads, lines)]
 
-    def events(self) -> list[Event]:
-        """All of it as neutral events."""
+    @property
+    def sessions(self) -> list[str]:
+        """The sessions hooks told of, in the order of their start."""
+        return list(dict.fromkeys(str(payload["session_id"]) for _, payload in self.hook_events()))
+
+    def transcript_of(self, thread: str) -> Path:
+        """The transcript of a session, a fork or a subagent."""
+        return self.transcript if thread == self.sessions[0] else self.path / f"thread-{thread}.jsonl"
+
+    def events(self, session: str | None = None) -> list[Event]:
+        """All that hooks and transcripts tell of one session, the first one if none is named, as neutral events."""
+        session = session or self.sessions[0]
         found: list[Event] = []
         for at_ms, payload in self.hook_events():
-            found += translate_hook(payload, at_ms)
-        if self.transcript.exists():
-            found += Transcript(self.transcript).read()
+            if payload["session_id"] == session:
+                found += translate_hook(payload, at_ms)
+        found += Transcript(self.transcript_of(session)).read()
+        agents = sorted({event.agent_id for event in found if event.agent_id is not None})
+        for agent in agents:
+            found += Transcript(self.transcript_of(agent), agent_id=agent).read()
         return found
 
-    def payloads(self) -> list[dict[str, Any]]:
-        """The trace of every turn."""
-        session = fold(self.events())
-        context = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
-        return [turn_payload(session, turn, context, Limits(), Redactor()) for turn in session.turns]
+    def spawned_by(self, session: str) -> str | None:
+        """The session that spawned this one, if it is a subagent's."""
+        return fold(self.events(session)).spawned_by
+
+    @property
+    def own_sessions(self) -> list[str]:
+        """The sessions that are the user's."""
+        return [session for session in self.sessions if self.spawned_by(session) is None]
+
+    def payloads(self, session: str | None = None, git_commit: str | None = None) -> list[dict[str, Any]]:
+        """The trace of every turn of a session; `git_commit` is where HEAD stands now."""
+        folded, context = fold(self.events(session)), replace(CONTEXT, git_commit=git_commit)
+        return [turn_payload(folded, turn, context, Limits(), Redactor()) for turn in folded.turns]
+
+
+CONTEXT = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
 
 
 def recordings(scenario: str = "*") -> list[Recording]:
     """The recordings of a scenario, oldest version first."""
     found = [Recording(path.parent) for path in ROOT.glob(f"*/{scenario}/recording.json")]
     return sorted(found, key=lambda one: (tuple(map(int, one.path.parent.name.split("."))), one.path.name))
+
+
+def recording(version: str, scenario: str) -> Recording:
+    """One recording."""
+    return Recording(ROOT / version / scenario)

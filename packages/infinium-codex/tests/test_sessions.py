@@ -264,6 +264,25 @@ def test_a_long_backlog_is_worked_off_in_slices(machine: Machine, monkeypatch: p
     assert ends == list(second.ended)
 
 
+def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the end it waits for, the reading goes through the whole transcript; the next one starts before that."""
+    transcript = machine.home / "transcript.jsonl"
+    lines = RESUME.transcript.read_bytes().splitlines(keepends=True)
+    ends = [number for number, record in enumerate(lines) if b'"task_complete"' in record]
+    transcript.write_bytes(b"".join(record for number, record in enumerate(lines) if number != ends[0]))
+    machine.commands = {name: text.replace(f" {name} ", " Quiet ") for name, text in machine.commands.items()}
+    for _, payload in RESUME.hook_events():
+        machine.hook(machine.placed(payload, transcript))
+    [spool] = machine.spools
+    monkeypatch.setattr(reading, "SLICE_BYTES", 1)
+    first = read_session(spool, Mark(), Checkpoint(), patience=0.0)
+    assert first.transcript_end.offset == transcript.stat().st_size
+    second = read_session(spool, first.mark_before([]), Checkpoint(done=tuple(first.ended)), patience=0.0)
+    assert [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms] != []
+
+
 def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Machine) -> None:
     """It was killed before it could note that the next spool begins at nothing: that one is read from its start."""
     for turn in ("turn-1", "turn-2"):

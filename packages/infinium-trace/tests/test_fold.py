@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from infinium_trace import (
+    Answer,
     AssistantSaid,
     ChangeKind,
     Compacted,
@@ -16,9 +17,11 @@ from infinium_trace import (
     FileChange,
     Message,
     ModelResponded,
+    PermissionAsked,
     PermissionRequest,
     RecordSkipped,
     SessionEnded,
+    SourcesDisagreed,
     Subagent,
     SubagentEnded,
     SubagentStarted,
@@ -428,3 +431,142 @@ def test_the_order_of_arrival_does_not_matter(arrived: list[Event]) -> None:
 @given(st.permutations(working_turn()), st.integers(0, len(working_turn())))
 def test_a_fact_that_arrives_twice_is_the_same_fact(arrived: list[Event], repeated: int) -> None:
     assert fold([*arrived, *arrived[:repeated]]) == fold(working_turn())
+
+
+# Subagents that work for more than one turn, or longer than it
+
+
+def two_turns_one_agent(*more: Event) -> tuple[Turn, ...]:
+    """An agent spawned by turn a, at work in its own turns a1 and, for turn b, b1."""
+    return fold(
+        [
+            starts("a", 0),
+            SubagentStarted(**transcript(10, None, "agent"), parent_turn_id="a", call_id="spawn"),
+            TurnEnded(**transcript(100, "a"), status=TurnStatus.COMPLETED),
+            starts("b", 200),
+            TurnEnded(**transcript(900, "b"), status=TurnStatus.COMPLETED),
+            *more,
+        ]
+    ).turns
+
+
+def answered(ms: int, own_turn: str) -> ModelResponded:
+    return ModelResponded(
+        **transcript(ms, own_turn, "agent"), response_id=f"r{ms}", usage=TokenUsage(prompt=ms), model=MODEL
+    )
+
+
+def test_work_after_the_turn_that_spawned_the_agent_counts_for_that_turn() -> None:
+    first, second = two_turns_one_agent(answered(50, "a1"), answered(500, "a1"))
+    assert (first.usage.prompt, second.usage.prompt) == (550, 0)
+    [agent] = first.subagents
+    assert (agent.usage.prompt, agent.calls) == (550, 2)
+    assert second.subagents == ()
+
+
+def test_work_for_a_later_turn_counts_there() -> None:
+    again = SubagentStarted(**transcript(300, "b1", "agent"), parent_turn_id="b")
+    first, second = two_turns_one_agent(answered(50, "a1"), again, answered(500, "b1"))
+    assert (first.usage.prompt, second.usage.prompt) == (50, 500)
+
+
+def test_work_for_a_turn_that_is_told_elsewhere_is_not_told_here() -> None:
+    """A reading begins behind the turns that were traced: what their agents still do is theirs."""
+    late: list[Event] = [
+        SubagentStarted(**transcript(300, "old1", "other"), parent_turn_id="old"),
+        ModelResponded(**transcript(310, "old1", "other"), response_id="r", usage=FIRST, model=MODEL),
+    ]
+    assert [turn.usage for turn in two_turns_one_agent(*late)] == [TokenUsage(), TokenUsage()]
+
+
+def test_a_turn_only_known_by_its_interruption_is_none() -> None:
+    ended = TurnEnded(**hook(5, "t"), status=TurnStatus.INTERRUPTED)
+    assert fold([ended]).turns == ()
+    assert len(fold([starts(), ended]).turns) == 1
+
+
+def test_a_guessed_end_gives_way_to_a_told_one() -> None:
+    guessed = TurnEnded(**transcript(60, "t"), status=TurnStatus.FAILED, guessed=True)
+    told = TurnEnded(**hook(50, "t"), status=TurnStatus.COMPLETED)
+    assert only_turn([starts(), guessed]).status is TurnStatus.FAILED
+    assert only_turn([starts(), told, guessed]).status is TurnStatus.COMPLETED
+
+
+def test_sources_that_disagree_are_told_once() -> None:
+    said = [SourcesDisagreed(**transcript(ms, "t"), what="tokens of r1") for ms in (5, 6)]
+    assert only_turn([starts(), *said]).disagreements == ("tokens of r1",)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"whole": "ab"}, "ab"),
+        ({"beginning": "a", "rest": "b", "whole": "ab"}, "ab"),
+        ({"beginning": "a", "rest": "b", "whole": "b"}, "ab"),
+        ({"beginning": "a", "whole": "b"}, "ab"),
+        ({"beginning": "a", "rest": "b"}, "ab"),
+        ({"beginning": "a"}, "a"),
+    ],
+)
+def test_the_output_of_a_command_in_the_background_is_told_once_and_whole(told: dict[str, str], expected: str) -> None:
+    """Codex tells it in pieces, as a whole, or as what came since, version by version."""
+    records: list[Event] = [starts(), ToolStarted(**transcript(1, "t"), call_id="c", tool="shell")]
+    if "beginning" in told:
+        records.append(ToolFinished(**transcript(2, "t"), call_id="c", output=told["beginning"], still_running=True))
+    if "whole" in told:
+        records.append(ToolFinished(**transcript(3, "t"), call_id="c", output=told["whole"], exit_code=0))
+    if "rest" in told:
+        rest = ToolFinished(**transcript(4, "t"), call_id="c", output=told["rest"], output_continues=True, exit_code=0)
+        records += [rest, rest]
+    [call] = only_turn(records).tool_calls
+    assert call.output == expected
+
+
+def test_a_turn_with_five_hundred_calls_has_them_all_in_order() -> None:
+    events: list[Event] = [starts()]
+    for number in range(500):
+        at = transcript(10 * number + 10, "t")
+        arguments = {"command": f"echo {number}"}
+        events.append(ToolStarted(**at, call_id=f"c{number}", tool="shell", arguments=arguments))
+        events.append(ToolFinished(**at, call_id=f"c{number}", output=f"{number}\n", exit_code=number % 2))
+    calls = only_turn(events).tool_calls
+    assert [call.output for call in calls] == [f"{number}\n" for number in range(500)]
+    assert sum(call.failed for call in calls) == 250
+
+
+# Permission
+
+
+def asked(*later: Event) -> PermissionRequest:
+    command = {"command": "git push"}
+    turn = only_turn(
+        [
+            starts(),
+            ToolStarted(**transcript(10, "t"), call_id="other", tool="shell", arguments={"command": "ls"}),
+            ToolStarted(**transcript(10, "t"), call_id="c", tool="shell", arguments={**command, "justification": "x"}),
+            PermissionAsked(**hook(50, "t"), tool="shell", arguments={**command, "description": "x"}),
+            *later,
+        ]
+    )
+    [request] = [step for step in turn.steps if isinstance(step, PermissionRequest)]
+    assert request.call_id == "c"
+    return request
+
+
+def ends(**how: bool) -> ToolFinished:
+    return ToolFinished(**transcript(1_050, "t"), call_id="c", refused=how.get("refused", False),
+                        aborted=how.get("aborted", False), error="no", duration_ms=200.0)  # fmt: skip
+
+
+def test_a_granted_request_waited_until_the_call_began_to_run() -> None:
+    request = asked(ToolFinished(**transcript(1_050, "t"), call_id="c", exit_code=1, duration_ms=200.0))
+    assert (request.answer, request.waited_ms) == (Answer.GRANTED, 800.0)
+
+
+def test_a_refused_request_waited_until_the_refusal() -> None:
+    assert (asked(ends(refused=True)).answer, asked(ends(refused=True)).waited_ms) == (Answer.REFUSED, 1_000.0)
+    assert asked(ends(aborted=True)).answer is Answer.NOT_RUN
+
+
+def test_a_request_nobody_answered_says_so() -> None:
+    assert (asked().answer, asked().waited_ms) == (None, None)

@@ -159,7 +159,17 @@ def test_a_subagents_tokens_are_in_the_total_and_named_in_its_step() -> None:
     payload = traced(STORIES["delegating"])
     assert payload["llm_usage"]["prompt_tokens"] == 5_200
     (step,) = (step for step in payload["steps"] if step["action"] == "subagent")
-    assert step["metadata"] == {"agent_id": "agent-7", "prompt_tokens": 1_000, "completion_tokens": 30}
+    assert step["metadata"] == {
+        "agent_id": "agent-7",
+        "agent_type": "explorer",
+        "status": "completed",
+        "prompt_tokens": 1_000,
+        "completion_tokens": 30,
+        "cached_tokens": 200,
+        "reasoning_tokens": 10,
+        "model_calls": 1,
+    }
+    assert step["input_preview"] == "List the files."
     assert [call.get("purpose") for call in payload["llm_usage"]["calls"]] == ["subagent agent-7", None]
     (inner,) = (step for step in payload["steps"] if step["action"] == "tool_call")
     assert inner["metadata"]["agent_id"] == "agent-7"

@@ -103,5 +103,6 @@ def _tool_finished(where: Where, payload: Mapping[str, object]) -> ToolFinished:
         duration_ms=result.duration_ms,
         failed=structured.get("isError") is True or None,
         error=result.error,
+        aborted=result.aborted,
         changes=patch_changes(arguments) if patched and isinstance(arguments, str) else (),
     )

@@ -9,6 +9,8 @@ from infinium_trace.events import ChangeKind, FileChange
 from infinium_codex.fields import integer, mapping, parse_object, text
 
 SHELL = "shell"
+_AGENTS = "multi_agent_v1"
+"""The namespace of the tools for subagents: hooks put it right before the tool's name."""
 _SHELL_NAMES = frozenset({"Bash", "exec_command", "shell_command", "shell", "local_shell", "container.exec"})
 
 # The head a shell tool's output has, in any order of lines, before "Output:" (0.114 to 0.169).
@@ -21,7 +23,14 @@ UNIFIED_EXEC_HEAD_MS = 150.0
 """What Codex's own measure of an `exec_command` leaves out at its start (`sleep 0.5` took 0.352 to 0.354 s by it on
 0.118 to 0.169): added back, and the fold never lets a call take longer than from its start to its end."""
 
-_UNKNOWN_TOOL = re.compile(r"^unsupported (?:custom tool )?call: ")
+_FAILED = re.compile(
+    r"^(?:unsupported (?:custom tool )?call: |failed to parse function arguments|\w+(?: verification)? failed: "
+    r"|invalid agent id |Script (?:failed|error)|Full-history forked agents )"
+)
+"""How an output begins that tells the model why its call came to nothing."""
+_ABORTED = re.compile(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
+_REFUSED = re.compile(r"^(?:exec command rejected by user|rejected by user|patch rejected by user)")
+_SCRIPT = re.compile(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +40,19 @@ class ToolResult:
     output: str
     exit_code: int | None = None
     duration_ms: float | None = None
-    still_running: bool = False
+    process: str | None = None
+    """Codex's number for a command that runs on in the background."""
     error: str | None = None
+    refused: bool = False
+    aborted: bool = False
 
 
-def tool_name(name: str) -> str:
-    """One name for a tool that hook and transcript name differently."""
+def tool_name(name: str, namespace: str | None = None) -> str:
+    """One name for a tool that hook and transcript name differently: `mcp__server__tool`, the others' plain one."""
+    if namespace is not None and namespace.startswith("mcp__"):
+        return f"{namespace}__{name}"
+    if name.startswith(_AGENTS):
+        name = name.removeprefix(_AGENTS)
     return SHELL if name in _SHELL_NAMES else name
 
 
@@ -60,7 +76,7 @@ def tool_arguments(name: str, raw: object) -> Mapping[str, object] | str | None:
 
 def read_output(raw: object, *, bare: bool = False) -> ToolResult:
     """Read a `*_output` record's text, or a hook's `tool_response`; `bare` output has no head to read."""
-    output = _output_text(raw)
+    output = output_text(raw)
     if bare:
         return ToolResult(output=output)
     wrapped = parse_object(output) if output.startswith("{") else None
@@ -77,17 +93,39 @@ def read_output(raw: object, *, bare: bool = False) -> ToolResult:
         exit_code, wall, running = _EXIT_CODE.search(head), _WALL_TIME.search(head), _RUNNING.search(head)
         if exit_code or wall or running:
             return ToolResult(
-                output=body + output[_HEAD_LIMIT:],
+                output=_items_text(body + output[_HEAD_LIMIT:]),
                 exit_code=int(exit_code[1]) if exit_code else None,
                 duration_ms=_wall_ms(wall[1], head) if wall else None,
-                still_running=running is not None,
+                process=running[1] if running else None,
             )
-    if _UNKNOWN_TOOL.match(output):
-        return ToolResult(output=output, error=output)
-    return ToolResult(output=output)
+    return _told_in_words(output)
 
 
-def _output_text(raw: object) -> str:
+def _items_text(body: str) -> str:
+    """An MCP tool's content items are told as JSON up to 0.150."""
+    if not body.startswith('[{"'):
+        return body
+    wrapped = parse_object(f'{{"content": {body}}}')
+    return (_join(wrapped["content"]) or body) if wrapped else body
+
+
+def _told_in_words(output: str) -> ToolResult:
+    if script := _SCRIPT.match(output):
+        rest = output[script.end() :]
+        error = None if script[1] == "completed" else rest or output
+        return ToolResult(output=rest, duration_ms=float(script[2]) * 1000.0, error=error)
+    if aborted := _ABORTED.match(output):
+        seconds = aborted[1] or aborted[2]
+        return ToolResult(
+            output="", duration_ms=float(seconds) * 1000.0 if seconds else None, error="aborted by user", aborted=True
+        )
+    if _REFUSED.match(output):
+        return ToolResult(output=output, error=output, refused=True)
+    return ToolResult(output=output, error=output if _FAILED.match(output) else None)
+
+
+def output_text(raw: object) -> str:
+    """The text of a tool's output, whatever it is wrapped in; an image is told as one."""
     if isinstance(raw, str):
         return raw
     if isinstance(raw, dict):
@@ -98,7 +136,13 @@ def _output_text(raw: object) -> str:
 def _join(items: object) -> str:
     if not isinstance(items, list):
         return ""
-    return "\n".join(found for item in items if isinstance(item, dict) and (found := text(item, "text")))
+    shown = (
+        text(item, "text") or _IMAGES.get(text(item, "type") or "", "") for item in items if isinstance(item, dict)
+    )
+    return "\n".join(filter(None, shown))
+
+
+_IMAGES = {"input_image": "[image]", "image": "[image]", "input_audio": "[audio]", "audio": "[audio]"}
 
 
 def _wall_ms(seconds: str, head: str) -> float | None:

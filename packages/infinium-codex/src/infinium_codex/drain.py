@@ -4,7 +4,6 @@ The order is what survives a kill: a trace is in the outbox before the checkpoin
 is written before the spool is removed.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from infinium_codex.checkpoint import Checkpoint, Mark, remember
 from infinium_codex.paths import Places
 from infinium_codex.processes import is_held_open
 from infinium_codex.reading import Reading, read_session
-from infinium_codex.spool import session_of
+from infinium_codex.spool import bring_over, remove_spool, session_of, set_aside
 from infinium_codex.tracing import Tracer
-from infinium_codex.wiring import load_settings
+from infinium_codex.wiring import load_settings, note_error
 
 SESSION_ENDED = "session ended"
 STALE = "nothing was heard of the session any more"
@@ -33,7 +32,7 @@ class Drained:
 
     settings: Settings
     end: int
-    """Offset up to which the spool, as it is now, has been worked off."""
+    """Length up to which the spool, as it is now, has been worked off; what is torn at its end included."""
     waits: bool
     """Something in it is left to do: a turn that is not over, or the session's summary."""
 
@@ -48,7 +47,9 @@ def drain(
     """
     state = spool.with_suffix(STATE_SUFFIX)
     checkpoint = Checkpoint.load(state)
+    bring_over(spool, checkpoint.next.spool)
     reading = read_session(spool, checkpoint.next, checkpoint)
+    _keep_foreign(spool, reading, places)
     if reading.cwd is None:
         return None
     settings = load_settings(places, Path(reading.cwd), environ)
@@ -63,7 +64,8 @@ def drain(
         ended = STALE
     if ended is not None:
         found = _fold(reading, ended=ended)
-    if settings.flush_on_stop.value:
+    of_user = found.session.spawned_by is None  # else the trace of the session that spawned it tells of it
+    if settings.flush_on_stop.value and of_user:
         for turn in found.closed:
             tracer.queue_turn(found.session, turn)
     mark = reading.mark_before(found.open)
@@ -86,8 +88,11 @@ def drain(
         checkpoint = _summarise(spool, checkpoint, mark, tracer, ended)
         checkpoint.save(state)
     waits = reading.more or bool(found.open) or checkpoint.summary.spool < reading.spool_end
-    removed = not waits and _remove_spool(spool, state, checkpoint, reading.spool_end)
-    return Drained(settings=settings, end=0 if removed else reading.spool_end, waits=waits)
+    if not waits and remove_spool(spool, reading.spool_end, reading.spool_size):
+        restarted = replace(checkpoint.next, spool=0, head=0)
+        replace(checkpoint, next=restarted, summary=restarted).save(state)
+        return Drained(settings=settings, end=0, waits=False)
+    return Drained(settings=settings, end=reading.spool_end if reading.more else reading.spool_size, waits=waits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,28 +162,17 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
             break
         mark = reading.mark_before(found.open)
     part = checkpoint.part
-    if turns:
+    if turns and found.session.spawned_by is None:
         tracer.queue_summary(found.session, tuple(turns), part)
         part += 1
     told_now = remember(checkpoint.told, (turn.id for turn in turns))
     return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now)
 
 
-def _remove_spool(spool: Path, state: Path, checkpoint: Checkpoint, drained: int) -> bool:
-    """Remove a drained spool. A hook that writes into it at this moment sees the name gone and starts a new one."""
-    try:
-        with spool.open("rb") as file:
-            if file.seek(0, os.SEEK_END) > drained:
-                return False
-            spool.unlink()
-            file.seek(drained)
-            late = file.read()
-    except FileNotFoundError:
-        return False
-    restarted = replace(checkpoint.next, spool=0, head=0)
-    replace(checkpoint, next=restarted, summary=restarted).save(state)
-    if late:  # written between our last look and the unlink, by a hook that still saw the name
-        fd = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(late)
-    return True
+def _keep_foreign(spool: Path, reading: Reading, places: Places) -> None:
+    """Set aside, and tell of, what an older or newer connector's hook has written: nobody here can read it."""
+    for damage in reading.foreign:
+        kept = set_aside(spool, damage)
+        if kept is not None:
+            message = f"Events were written by another version of the connector. They are kept, unread, as {kept}"
+            note_error(places, "spool", message, {"session": session_of(spool)})

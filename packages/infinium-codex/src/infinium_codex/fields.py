@@ -27,6 +27,19 @@ def integer(record: Mapping[str, object], key: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def texts(record: Mapping[str, object], key: str) -> list[str]:
+    """The strings in the list under `key`."""
+    value = record.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def content(items: object) -> str:
+    """The text of a message's content items."""
+    if not isinstance(items, list):
+        return ""
+    return "".join(found for item in items if isinstance(item, dict) and (found := text(item, "text")))
+
+
 def mapping(record: Mapping[str, object], key: str) -> Mapping[str, object]:
     """The object under `key`, empty when there is none."""
     value = record.get(key)

@@ -142,7 +142,7 @@ def _spool_directory() -> str:
 
 
 def _append(path: str, record: bytes) -> None:
-    """Add one record in one write. A spool the worker has just removed is started anew: its name is gone by then."""
+    """Add one record in one write. Into a spool that lost its name to the worker meanwhile it does not count."""
     flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
     for _ in range(3):
         fd = posix.open(path, flags, 0o600)
@@ -150,8 +150,11 @@ def _append(path: str, record: bytes) -> None:
             written = posix.write(fd, record)
             if written != len(record):
                 raise OSError(f"only {written} of {len(record)} bytes of an event could be written to {path}")
-            if posix.fstat(fd).st_nlink:
+            mine, named = posix.fstat(fd), posix.lstat(path)
+            if (mine.st_ino, mine.st_dev) == (named.st_ino, named.st_dev):
                 return
+        except FileNotFoundError:
+            continue  # no file of that name: the worker has just taken it away
         finally:
             posix.close(fd)
 

@@ -40,6 +40,11 @@ class Places(NamedTuple):
         return self.state / "logs"
 
     @property
+    def prices(self) -> Path:
+        """The user's own table of prices, where there is one."""
+        return self.data / "prices.toml"
+
+    @property
     def origins(self) -> Path:
         """Which API origins the user approved for which agent (owned by infinium-config)."""
         return self.state / "origins.json"

@@ -4,6 +4,7 @@ A reading is bounded: a long spool is read a slice at a time, each ending behind
 belongs to the turns at hand is kept.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -55,6 +56,10 @@ class Reading:
     agent_turns: dict[str, set[str]] = field(default_factory=dict)
     """The turns of each subagent's own, as hooks told them: its transcript may begin with a copy of its parent's."""
     spool_end: int = 0
+    spool_size: int = 0
+    """How long the spool was. What is torn at its end lies between."""
+    foreign: list[Damage] = field(default_factory=list)
+    """Frames of another version's hook."""
     spool_head: int = 0
     more: bool = False
     """The spool goes on behind `spool_end`."""
@@ -63,6 +68,13 @@ class Reading:
     transcript_head: int = 0
     transcript_starts: dict[str, Position] = field(default_factory=dict)
     last_turn: str | None = None
+
+    def note_foreign(self, damage: Damage) -> None:
+        """Keep a foreign frame, as one piece with the one before it."""
+        start = damage.start
+        if self.foreign and self.foreign[-1].end == start:
+            start = self.foreign.pop().start
+        self.foreign.append(Damage(start=start, end=damage.end, foreign=True))
 
     def mark_before(self, turns: Iterable[str]) -> Mark:
         """The latest mark that leaves nothing of these turns behind it, nor of turns the next slice tells of."""
@@ -112,8 +124,9 @@ class _Known:
     def wants(self, event: Event) -> bool:
         """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
         if event.agent_id is not None:
-            own = self.reading.agent_turns.get(event.agent_id, set())
-            return event.agent_id not in self.done_agents and (event.turn_id is None or event.turn_id in own)
+            own = self.reading.agent_turns.get(event.agent_id)  # None before 0.140, where hooks do not name agents
+            told = own is None or event.turn_id is None or event.turn_id in own
+            return told and event.agent_id not in self.done_agents
         return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
 
     def wants_agent(self, agent_id: str) -> bool:
@@ -130,12 +143,16 @@ def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) ->
     with file:
         start = mark.spool if reading.spool_head == mark.head else 0
         reading.spool_end = start
+        reading.spool_size = file.seek(0, os.SEEK_END)
         for record in read_records(file, start):
             if until is not None and record.start >= until:
                 break
             reading.spool_end = record.end
             if isinstance(record, Damage):
-                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what="spool:damaged"))
+                what = "spool:other version" if record.foreign else "spool:damaged"
+                reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
+                if record.foreign:
+                    reading.note_foreign(record)
             elif record.identity not in seen:
                 seen.add(record.identity)
                 _read_record(record, reading)
@@ -204,9 +221,26 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
                     missing = {agent_id} if reading.agents.get(agent_id) else set[str]()
                     followed.append(_Followed(Transcript(path, agent_id=agent_id), missing=missing))
         _follow(followed, reading, known, wait)
+        for agent_id, path in _unhooked_agents(reading):
+            if known.wants_agent(agent_id):
+                _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
         if main is not None:
             reading.transcript_end = main.position
             reading.transcript_starts = main.turn_starts
+
+
+def _unhooked_agents(reading: Reading) -> list[tuple[str, Path]]:
+    """Subagents only the transcript names, and theirs: before 0.140 a hook of a subagent's does not say so."""
+    if reading.transcript_path is None:
+        return []
+    directory = Path(reading.transcript_path).parent
+    named = {event.agent_id for event in reading.events if isinstance(event, SubagentStarted)}
+    unhooked = sorted(agent for agent in named if agent is not None and agent not in reading.agent_transcripts)
+    found = []
+    for agent_id in unhooked:
+        if agent_id.replace("-", "").isalnum():  # it comes from a file: no pattern, no path
+            found += [(agent_id, path) for path in sorted(directory.glob(f"rollout-*-{agent_id}.jsonl"))[:1]]
+    return found
 
 
 class _Followed:

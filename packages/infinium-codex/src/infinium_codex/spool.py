@@ -1,9 +1,11 @@
 r"""The spool as the worker sees it: framed records the hook appended, one file a session.
 
 A record is `0x1e "I2 " event " " time_ns " " pid " " length " " crc32 "\n" payload "\n"`. A torn record costs itself:
-reading goes on at the next frame that is whole.
+reading goes on at the next frame that is whole. A frame of another number is another version's: it is set aside.
 """
 
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from zlib import crc32
 
 SUFFIX = ".spool"
 _MARK = b"\x1eI2 "
+_ANY_MARK = re.compile(rb"\x1eI\d{1,9} ")
+_LONGEST_MARK = 12
 _CHUNK = 1 << 16
 _HEAD_BYTES = 256
 
@@ -40,6 +44,8 @@ class Damage:
 
     start: int
     end: int
+    foreign: bool = False
+    """A frame that another version of the hook wrote."""
 
 
 def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
@@ -52,10 +58,64 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
             offset = record.end
             continue
         following = _next_mark(file, offset + 1)
+        foreign = _is_foreign(file, offset)
         if following is None:
+            if foreign:
+                yield Damage(start=offset, end=size, foreign=True)
             return
-        yield Damage(start=offset, end=following)
+        yield Damage(start=offset, end=following, foreign=foreign)
         offset = following
+
+
+def set_aside(spool: Path, damage: Damage) -> Path | None:
+    """Keep a part of a spool in a file of its own beside it; None when that was done before."""
+    with spool.open("rb") as file:
+        file.seek(damage.start)
+        found = file.read(damage.end - damage.start)
+    path = spool.with_name(f"{spool.stem}.{damage.start}-{crc32(found):08x}.unread")
+    if path.exists():
+        return None
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(found)
+    aside.replace(path)
+    return path
+
+
+def remove_spool(spool: Path, drained: int, size: int) -> bool:
+    """Remove a spool that is worked off up to `drained`, `size` having been its length; False when it has grown.
+
+    Its name goes first, and what came in at this moment is the next spool's. A hook looks after its write whether the
+    name still means the file it wrote to, and writes once more where it does not; such twins are one record.
+    """
+    closed = _closed(spool)
+    try:
+        if spool.stat().st_size > size:
+            return False
+        spool.rename(closed)
+    except FileNotFoundError:
+        return False
+    bring_over(spool, drained)
+    return True
+
+
+def bring_over(spool: Path, drained: int) -> None:
+    """Finish a removal, also one that was broken off: records behind `drained` are the beginning of the next spool."""
+    closed = _closed(spool)
+    try:
+        with closed.open("rb") as file:
+            if any(isinstance(found, Record) for found in read_records(file, drained)):
+                file.seek(drained)
+                late = file.read()
+                with os.fdopen(os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb") as next_one:
+                    next_one.write(late)
+    except FileNotFoundError:
+        return
+    closed.unlink()
+
+
+def _closed(spool: Path) -> Path:
+    return spool.with_suffix(".closed")
 
 
 def head_checksum(path: Path) -> int:
@@ -98,13 +158,19 @@ def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
     )
 
 
+def _is_foreign(file: BinaryIO, offset: int) -> bool:
+    file.seek(offset)
+    found = _ANY_MARK.match(file.read(_LONGEST_MARK))
+    return found is not None and found[0] != _MARK
+
+
 def _next_mark(file: BinaryIO, offset: int) -> int | None:
     keep = b""
     file.seek(offset)
     while chunk := file.read(_CHUNK):
-        found = (keep + chunk).find(_MARK)
-        if found >= 0:
-            return offset - len(keep) + found
+        found = _ANY_MARK.search(keep + chunk)
+        if found is not None:
+            return offset - len(keep) + found.start()
         offset += len(chunk)
-        keep = (keep + chunk)[-len(_MARK) + 1 :]
+        keep = (keep + chunk)[-_LONGEST_MARK + 1 :]
     return None

@@ -10,11 +10,14 @@ from typing import Self
 from infinium_config import LOCAL, Settings
 from infinium_trace import (
     Limits,
+    PricesError,
+    PriceTable,
     Redactor,
     Session,
     TraceContext,
     Turn,
     encode,
+    packaged_prices,
     session_payload,
     trace_key,
     turn_payload,
@@ -71,6 +74,7 @@ class Tracer:
                 git_branch=git.branch,
                 git_commit=git.commit,
                 extra_tags={},
+                prices=_prices(places),
                 redaction=settings.redaction.value,
             ),
             limits=Limits(
@@ -111,3 +115,15 @@ class Tracer:
                 labels=labels,
             )
         )
+
+
+def _prices(places: Places) -> PriceTable:
+    """List prices, and the user's own before them; a table that cannot be read is told of, and costs no trace."""
+    table = packaged_prices()
+    try:
+        return table.with_own(PriceTable.parse(places.prices.read_text("utf-8")))
+    except FileNotFoundError:
+        return table
+    except (PricesError, OSError, UnicodeDecodeError) as error:
+        note_error(places, "worker", f"The prices in {places.prices} are not used: {error}", {})
+        return table

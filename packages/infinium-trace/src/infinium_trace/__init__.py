@@ -1,5 +1,6 @@
 """The model of an agent's session, and the Infinium trace made of it. Pure: no files, no clock, no network."""
 
+from infinium_trace._shown import Payload
 from infinium_trace.context import Limits, TraceContext
 from infinium_trace.events import (
     AssistantSaid,
@@ -13,6 +14,7 @@ from infinium_trace.events import (
     RecordSkipped,
     SessionEnded,
     SessionStarted,
+    SourcesDisagreed,
     SubagentEnded,
     SubagentStarted,
     TokenUsage,
@@ -25,10 +27,13 @@ from infinium_trace.events import (
 from infinium_trace.fit import MAX_BODY_BYTES, encode
 from infinium_trace.fold import fold
 from infinium_trace.identity import trace_key
-from infinium_trace.payload import Payload, session_payload, turn_payload
+from infinium_trace.payload import session_payload, turn_payload
 from infinium_trace.preview import clean, preview
+from infinium_trace.prices import Price, PricesError, PriceTable, packaged_prices
 from infinium_trace.redact import RedactionPatternError, Redactor
+from infinium_trace.runner_output import RunOfTests, read_test_run
 from infinium_trace.session import (
+    Answer,
     Compaction,
     Message,
     ModelCall,
@@ -42,6 +47,7 @@ from infinium_trace.session import (
 
 __all__ = [
     "MAX_BODY_BYTES",
+    "Answer",
     "AssistantSaid",
     "ChangeKind",
     "Compacted",
@@ -56,12 +62,17 @@ __all__ = [
     "Payload",
     "PermissionAsked",
     "PermissionRequest",
+    "Price",
+    "PriceTable",
+    "PricesError",
     "RecordSkipped",
     "RedactionPatternError",
     "Redactor",
+    "RunOfTests",
     "Session",
     "SessionEnded",
     "SessionStarted",
+    "SourcesDisagreed",
     "Step",
     "Subagent",
     "SubagentEnded",
@@ -78,7 +89,9 @@ __all__ = [
     "clean",
     "encode",
     "fold",
+    "packaged_prices",
     "preview",
+    "read_test_run",
     "session_payload",
     "trace_key",
     "turn_payload",

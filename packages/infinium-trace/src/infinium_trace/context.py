@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infinium_trace.prices import PriceTable
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraceContext:
@@ -19,6 +21,8 @@ class TraceContext:
     """Where the session's events do not say."""
     git_commit: str | None = None
     extra_tags: Mapping[str, str] = field(default_factory=dict)
+    prices: PriceTable = field(default_factory=PriceTable)
+    """What a model's tokens cost; without one no cost is estimated."""
     redaction: str = "on"
     """on, off, or metadata-only: then no prompt, command, output or message is sent."""
 

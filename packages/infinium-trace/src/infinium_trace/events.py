@@ -95,6 +95,8 @@ class SessionStarted(_Event):
     git_branch: str | None = None
     git_commit: str | None = None
     forked_from: str | None = None
+    spawned_by: str | None = None
+    """The session whose subagent this one is: no session of the user's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +128,9 @@ class TurnEnded(_Event):
     first_token_ms: int | None = None
     """Time from the prompt to the first token, as the agent measured it."""
     continued_by_hook: bool = False
-    """A stop hook sent the turn on after this end."""
+    """A stop hook had sent the turn on before this end."""
+    guessed: bool = False
+    """No record says how it ended: `status` is what the ones there are make likely, until a source says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,9 +173,17 @@ class ToolFinished(_Event):
     failed: bool | None = None
     error: str | None = None
     """Why it failed, in words, where there is no exit code (an unknown tool, a refused call)."""
+    refused: bool = False
+    """The user did not allow it."""
+    aborted: bool = False
+    """It was called off before it was over."""
     cwd: str | None = None
     still_running: bool = False
     """The command went on in the background; a later record with the same call ends it."""
+    output_continues: bool = False
+    """`output` is what came since the last record of this call, not all of it."""
+    parent_call_id: str | None = None
+    """The call of a tool that ran this one, such as a program of tool calls."""
     changes: Sequence[FileChange] = field(default=())
 
 
@@ -189,13 +201,17 @@ class Compacted(_Event):
 
     phase: str
     trigger: str | None = None
+    summary: str | None = None
+    """What the conversation was replaced with: nothing the agent said to the user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubagentStarted(_Event):
-    """A subagent (`agent_id`) began; `turn_id` is the turn that spawned it, where known."""
+    """A subagent (`agent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
 
     agent_type: str | None = None
+    parent_turn_id: str | None = None
+    """The user's turn that its own turn, or all of it where `turn_id` is None, works for; None where not known."""
     call_id: str | None = None
 
 
@@ -205,6 +221,13 @@ class SubagentEnded(_Event):
 
     agent_type: str | None = None
     last_message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourcesDisagreed(_Event):
+    """Two sources told the same fact differently; `what` says which, and what each of them said."""
+
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,5 +250,6 @@ Event = (
     | Compacted
     | SubagentStarted
     | SubagentEnded
+    | SourcesDisagreed
     | RecordSkipped
 )

@@ -2,8 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from infinium_trace.events import EventSource, FileChange, TokenUsage, TurnStatus
+
+
+class Answer(StrEnum):
+    """What became of a permission request."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    NOT_RUN = "refused or interrupted"
+    """The call was called off; whether before the answer or by it, the agent does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,9 +32,17 @@ class ToolCall:
     failed: bool = False
     error: str | None = None
     """Why it failed where there is no exit code."""
+    refused: bool = False
+    """The user did not allow it."""
+    aborted: bool = False
+    """It was called off before it was over."""
     cwd: str | None = None
     changes: tuple[FileChange, ...] = ()
     finished: bool = False
+    background: bool = False
+    """It went on while the agent did other things."""
+    parent_call_id: str | None = None
+    """The call that ran it; its work is counted here, not there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +60,8 @@ class Compaction:
     started_at_ms: int
     duration_ms: float | None = None
     trigger: str | None = None
+    summary: str | None = None
+    """What the conversation was replaced with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +71,12 @@ class PermissionRequest:
     started_at_ms: int
     tool: str
     arguments: Mapping[str, object] | str | None = None
+    call_id: str | None = None
+    """The call it was for; None where no call is known that it fits."""
+    answer: Answer | None = None
+    """None where it is not known."""
+    waited_ms: float | None = None
+    """How long the answer took."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +87,19 @@ class Subagent:
     started_at_ms: int
     ended_at_ms: int | None = None
     agent_type: str | None = None
+    prompt: str | None = None
+    """What it was asked to do."""
+    status: TurnStatus = TurnStatus.RUNNING
+    reason: str | None = None
     last_message: str | None = None
     steps: tuple["Step", ...] = ()
+    calls: int = 0
+    """Responses of the model to it."""
     usage: TokenUsage = field(default_factory=TokenUsage)
 
     @property
     def duration_ms(self) -> float | None:
-        return None if self.ended_at_ms is None else float(self.ended_at_ms - self.started_at_ms)
+        return None if self.ended_at_ms is None else float(max(self.ended_at_ms - self.started_at_ms, 0))
 
 
 Step = ToolCall | Message | Compaction | PermissionRequest | Subagent
@@ -106,7 +138,16 @@ class Turn:
     cwd: str | None = None
     steps: tuple[Step, ...] = ()
     calls: tuple[ModelCall, ...] = ()
+    continuations: int = 0
+    """How often a stop hook sent it on."""
+    disagreements: tuple[str, ...] = ()
+    """Where two sources told different things."""
     sources: frozenset[EventSource] = frozenset()
+
+    @property
+    def subagents(self) -> tuple[Subagent, ...]:
+        """The agents it started; one still at work may yet add to the turn, also after the turn's end."""
+        return tuple(step for step in self.steps if isinstance(step, Subagent))
 
     @property
     def usage(self) -> TokenUsage:
@@ -144,6 +185,8 @@ class Session:
     git_branch: str | None = None
     git_commit: str | None = None
     forked_from: str | None = None
+    spawned_by: str | None = None
+    """The session whose subagent this one is: no session of the user's."""
     sources: frozenset[EventSource] = frozenset()
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Records nobody understood, by kind."""

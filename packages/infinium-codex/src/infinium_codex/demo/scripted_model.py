@@ -5,8 +5,9 @@ Tools are called by the name the running Codex offers them under, which differs 
 """
 
 import json
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -56,12 +57,41 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """An argument the model takes from the last tool output that matches: the pattern's first group."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """The model calls a function tool by name."""
+    """The model calls a function tool by name; an argument may be what a tool `Told`."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The model calls a custom tool with free text, such as Code Mode's `exec` with a program."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The model gives an output item of any other kind, such as a `web_search_call`."""
+
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The server lets seconds pass before it streams the next move."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +101,12 @@ class Fail:
     status: int = 500
 
 
-Move = Say | Shell | Patch | Call | Fail
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The stream ends here, without the response's completion: nothing is reported."""
+
+
+Move = Say | Shell | Patch | Call | Program | Item | Pause | Fail | Break
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +117,31 @@ class Reply:
     usage: Usage
     wait: float = 0.0
     """Seconds the server lets pass before it answers."""
+    to: str | None = None
+    """Words of the user's (or of whoever spawned a subagent) this answers, rather than the next request in order."""
+
+    aside: bool = False
+    """Codex asks it for itself (a title for the session), outside of any turn."""
+
+    @property
+    def completes(self) -> bool:
+        """Whether the response gets to its end, and so to reporting its usage."""
+        return not any(isinstance(move, Fail | Break) for move in self.moves)
 
 
 class ScriptedModel:
     """Serve `replies` in order, one a request, the last one again when they run out; remember every request.
 
-    Use it as a context manager: it listens on a free port of the loopback interface while the block runs.
+    A reply with `to` waits for a request in whose conversation those words were said to the model, and is served once,
+    in order among its like: so a subagent's requests get replies of their own. Use it as a context manager: it listens
+    on a free port of the loopback interface while the block runs.
     """
 
     def __init__(self, replies: Sequence[Reply]) -> None:
-        self.replies = list(replies)
         self.requests: list[dict[str, Any]] = []
+        self._in_order = [reply for reply in replies if reply.to is None]
+        self._awaited = [reply for reply in replies if reply.to is not None]
+        self._served: list[Reply] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -105,19 +154,23 @@ class ScriptedModel:
 
     @property
     def reported(self) -> list[Usage]:
-        """The usage of every response served so far, in order."""
+        """The usage of every turn's response that was completed so far, in the order of the requests."""
         with self._lock:
-            return [self._at(number).usage for number in range(len(self.requests))]
-
-    def _at(self, number: int) -> Reply:
-        return self.replies[min(number, len(self.replies) - 1)]
+            return [reply.usage for reply in self._served if reply.completes and not reply.aside]
 
     def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
         """Note the request and give its number and the reply to it."""
         with self._lock:
+            said = _said_to_it(request)
+            reply = next((reply for reply in self._awaited if reply.to and reply.to in said), None)
+            if reply is not None:
+                self._awaited.remove(reply)
+            else:
+                reply = self._in_order[0]
+                self._in_order = self._in_order[1:] or self._in_order
             self.requests.append(request)
-            number = len(self.requests) - 1
-            return number, self._at(number)
+            self._served.append(reply)
+            return len(self.requests) - 1, reply
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -196,7 +249,20 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
                 if isinstance(move, Fail):
                     self._answer(move.status, "application/json", b'{"error": {"message": "scripted failure"}}')
                     return
-            self._answer(200, "text/event-stream", _stream(request, number, reply))
+            self._stream(_events(request, number, reply))
+
+        def _stream(self, events: Iterator[dict[str, Any]]) -> None:
+            self.close_connection = True
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                for event in events:
+                    self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                    self.wfile.flush()
+            except OSError:
+                return  # the user interrupted the turn: Codex has hung up
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
@@ -208,15 +274,35 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _stream(request: dict[str, Any], number: int, reply: Reply) -> bytes:
+def _events(request: dict[str, Any], number: int, reply: Reply) -> Iterator[dict[str, Any]]:
     response_id = f"resp_{number}"
-    events: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": response_id}}]
+    yield {"type": "response.created", "response": {"id": response_id}}
     for index, move in enumerate(reply.moves):
+        if isinstance(move, Break):
+            return
+        if isinstance(move, Pause):
+            threading.Event().wait(move.seconds)
+            continue
         item = _item(request, f"{number}_{index}", move)
-        events.append({"type": "response.output_item.done", "output_index": index, "item": item})
+        if isinstance(move, Say):
+            yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "content": []}}
+            yield {
+                "type": "response.output_text.delta",
+                "item_id": item["id"],
+                "output_index": index,
+                "content_index": 0,
+                "delta": move.text,
+            }
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
     done = {"id": response_id, "status": "completed", "output": [], "usage": reply.usage.to_wire()}
-    events.append({"type": "response.completed", "response": done})
-    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
+    yield {"type": "response.completed", "response": done}
+
+
+def _said_to_it(request: dict[str, Any]) -> str:
+    """What the user, or whoever spawned this agent, has said in the request's conversation."""
+    messages = [item for item in request.get("input", []) if item.get("role") == "user"]
+    parts = [part for item in messages for part in item.get("content", []) if isinstance(part, dict)]
+    return "\n".join(part.get("text", "") for part in parts)
 
 
 def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
@@ -236,20 +322,31 @@ def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
             return _function(name, tool, {_SHELL_TOOLS[tool]: command})
         case Patch(text):
             if offered.get("apply_patch", {}).get("type", "custom") == "custom":
-                return {
-                    "type": "custom_tool_call",
-                    "id": f"ctc_{name}",
-                    "call_id": f"call_{name}",
-                    "status": "completed",
-                    "name": "apply_patch",
-                    "input": text,
-                }
+                return _custom(name, "apply_patch", text)
             return _function(name, "apply_patch", {"input": text})
         case Call(tool, arguments, namespace):
-            item = _function(name, tool, arguments)
+            item = _function(name, tool, _filled(request, arguments))
             return item | ({"namespace": namespace} if namespace else {})
-        case Fail():
-            raise AssertionError("a failing reply is answered before it is streamed")
+        case Program(tool, text):
+            return _custom(name, tool, text)
+        case Item(fields):
+            return {"id": f"item_{name}", **fields}
+        case Pause() | Fail() | Break():
+            raise AssertionError("these are no items of a response")
+
+
+def _filled(request: dict[str, Any], value: Any) -> Any:
+    """The value with everything a tool told in its place; a number stays a number."""
+    if isinstance(value, dict):
+        return {key: _filled(request, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(request, inner) for inner in value]
+    if not isinstance(value, Told):
+        return value
+    outputs = [json.dumps(item["output"]).replace('\\"', '"') for item in request["input"] if "output" in item]
+    found = re.findall(value.pattern, "\n".join(outputs))
+    last = found[-1] if found else ""
+    return int(last) if last.isdigit() else last
 
 
 def _function(name: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -260,4 +357,15 @@ def _function(name: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]
         "status": "completed",
         "name": tool,
         "arguments": json.dumps(arguments),
+    }
+
+
+def _custom(name: str, tool: str, text: str) -> dict[str, Any]:
+    return {
+        "type": "custom_tool_call",
+        "id": f"ctc_{name}",
+        "call_id": f"call_{name}",
+        "status": "completed",
+        "name": tool,
+        "input": text,
     }

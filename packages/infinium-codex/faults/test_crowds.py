@@ -1,0 +1,79 @@
+"""Many at once, and two of what should be one."""
+
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from lab import Lab, Row
+
+Times = Callable[[int, int], int]
+Tell = Callable[[Row], None]
+
+
+def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
+    """No event is lost and none mixes with another: the trace has every tool call."""
+    count = times(128, 2_000)
+    lab.call("UserPromptSubmit", "s-1", "t-1", prompt="x")
+
+    def use_tool(number: int) -> None:
+        fields = {"tool_name": "Bash", "tool_use_id": f"u-{number}", "tool_response": f"{number}:" + "o" * 65_536}
+        lab.timed_call("PostToolUse", lab.event("PostToolUse", "s-1", "t-1", **fields))
+
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(use_tool, range(count)))
+    lab.call("Stop", "s-1", "t-1", last_assistant_message="done")
+    lab.expect("s-1", "t-1")
+    row = lab.account("64 hooks at once, 64 KiB each", count)
+    assert f"{count} tool calls".encode() in lab.api.requests[0][1]
+    tell(row)
+
+
+def test_two_sessions_and_two_workers_on_each_spool(lab: Lab, times: Times, tell: Tell) -> None:
+    rounds = times(5, 100)
+    for number in range(rounds):
+        with lab.idle_hooks():
+            for session in ("s-1", "s-2"):
+                lab.turn(session, f"{session}-t-{number}")
+                if number % 3 == 2:
+                    lab.call("SessionEnd", session, "", reason="other")
+        command = [lab.python, "-I", "-m", "infinium_codex.worker"]
+        running = [
+            subprocess.Popen([*command, str(lab.spool(session))], env=lab.environ)
+            for session in ("s-1", "s-2", "s-1", "s-2")
+        ]
+        assert [process.wait(60) for process in running] == [0] * 4
+    row = lab.account("two sessions, two workers a spool", rounds * 4)
+    assert row.resent == 0
+    tell(row)
+
+
+def test_a_session_that_goes_on_while_its_spool_is_removed(lab: Lab, times: Times, tell: Tell) -> None:
+    """After every turn the spool is worked off and removed; the next event may come at any moment of that."""
+    count = times(15, 300)
+    for number in range(count):
+        lab.turn("s-1", f"t-{number}")
+        lab.call("SessionEnd", "s-1", "", reason="other")
+    row = lab.account("events while their spool is removed", count)
+    assert row.resent == 0
+    tell(row)
+
+
+def test_an_upgrade_while_workers_run(lab: Lab, times: Times, tell: Tell) -> None:
+    """The hook's home is written anew at any moment; a worker that runs goes on, the next one starts."""
+    count = times(6, 60)
+    for number in range(count):
+        lab.turn("s-1", f"t-{number}")
+        (lab.data / "hook.py").write_text("# of another version\n" + (lab.data / "hook.py").read_text())
+        lab.reinstall()
+    tell(lab.account("the hook's home written anew", count))
+
+
+def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
+    """Between the removal of the old environment and the new one hooks go on recording."""
+    aside = lab.environment.with_name("gone")
+    lab.environment.rename(aside)
+    for number in range(3):
+        lab.turn("s-1", f"t-{number}")
+    aside.rename(lab.environment)
+    row = lab.account("the worker's environment removed", 3)
+    tell(row)

@@ -1,0 +1,99 @@
+"""What a power cut leaves: tails cut off or filled with zeros, in every file of ours."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from api import Api, reply
+from lab import Lab, Row
+
+Times = Callable[[int, int], int]
+Tell = Callable[[Row], None]
+Damage = Callable[[Path, int], None]
+
+
+def cut(path: Path, size: int) -> None:
+    os.truncate(path, max(path.stat().st_size - size, 0))
+
+
+def zero(path: Path, size: int) -> None:
+    length = path.stat().st_size
+    os.truncate(path, max(length - size, 0))
+    os.truncate(path, length)
+
+
+both = pytest.mark.parametrize("damage", [cut, zero], ids=["cut", "zeros"])
+
+
+@both
+def test_the_spools_tail(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
+    """A torn event costs itself: not the turn before it, nor the one it is part of."""
+    count = times(5, 60)
+    for number in range(count):
+        session = f"s-{number % 3}"
+        with lab.idle_hooks():
+            lab.turn(session, f"t-{number}-before")
+            lab.call("PostToolUse", session, f"t-{number}", tool_name="Bash", tool_response="y" * 4_000)
+        damage(lab.spool(session), 7 + 61 * number % 3_900)
+        assert lab.worker(lab.spool(session)) == 0
+        lab.turn(session, f"t-{number}")
+    tell(lab.account(f"the spool's tail {damage.__name__}", count))
+
+
+@both
+def test_the_outbox(lab: Lab, api: Api, tell: Tell, damage: Damage) -> None:
+    """A damaged trace is set aside and told of; the others go."""
+    good = api.answers
+    api.answers = [reply(503)]
+    for number in range(4):
+        lab.turn("s-1", f"t-{number}")
+    lab.wait_until_idle()
+    for number, queued in enumerate(lab.outbox.pending()):
+        if number % 2:
+            damage(queued.path, 9 + 50 * number)
+    api.answers = good
+    row = lab.account(f"traces in the outbox {damage.__name__}", 2)
+    assert (row.delivered, row.kept) == (2, 2)
+    assert sum("kept as" in message for message in lab.errors()) == 2
+    tell(row)
+
+
+@both
+def test_the_ledger(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
+    count = times(4, 40)
+    for number in range(count):
+        lab.turn("s-1", f"t-{number}")
+        lab.wait_until_idle()
+        damage(lab.state / "ledger" / "ledger.jsonl", 5 + 40 * number % 300)
+    row = lab.account(f"the ledger's tail {damage.__name__}", count)
+    assert row.resent == 0
+    tell(row)
+
+
+@both
+def test_the_checkpoint(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
+    """Lost, it costs time: the turns are read again, and known by their keys."""
+    count = times(4, 40)
+    for number in range(count):
+        lab.turn("s-1", f"t-{number}")
+        lab.wait_until_idle()
+        damage(lab.spool("s-1").with_suffix(".state"), 20 + 100 * number)
+    row = lab.account(f"the checkpoint {damage.__name__}", count)
+    assert row.resent == 0
+    tell(row)
+
+
+def test_a_spool_of_another_version(lab: Lab, tell: Tell) -> None:
+    """It is set aside and told of, never deleted; what this version's hook added behind it is traced."""
+    foreign = b"\x1eI1 Stop 12 {a frame of another age}\n" + b"\x1eI17 Stop of the future\n"
+    lab.spool("s-1").parent.mkdir(mode=0o700, exist_ok=True)
+    for session in ("s-1", "s-2"):
+        lab.spool(session).write_bytes(foreign)
+    lab.turn("s-1", "t-1")
+    lab.call("SessionEnd", "s-1", "", reason="other")
+    row = lab.account("spools of another version", 2)
+    assert sum("another version" in message for message in lab.errors()) == 2
+    kept = b"".join(path.read_bytes() for path in sorted(lab.spool("s-1").parent.glob("s-1*.unread")))
+    assert kept == foreign
+    tell(row)

@@ -1,0 +1,143 @@
+"""How far a transcript was read, and what its records up to there said that later ones leave out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Self
+
+from infinium_trace.events import EventSource, SessionStarted, TokenUsage
+
+from infinium_codex.fields import integer, mapping, text
+
+_ANSWERS = frozenset({"reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
+_ASKS = frozenset({"task_started", "user_message", "function_call_output", "custom_tool_call_output", "compacted"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """A place in a transcript. The open calls in it are few: a reading mostly ends between two turns."""
+
+    offset: int = 0
+    turn_id: str | None = None
+    model: str | None = None
+    copying: bool = False
+    """In the history of another session, which this one was forked with."""
+    responses: int = 0
+    """Responses counted from running totals, to name them apart."""
+    total: TokenUsage = field(default_factory=TokenUsage)
+    """The thread's tokens so far: a repeated `token_count` adds nothing to it."""
+    asked_ms: int = 0
+    """When the model was last given something to answer."""
+    answered_ms: int = 0
+    """When its last answer came, 0 while there is none to what it was last given."""
+    latency_ms: int = 0
+    """How long the answer before that took, until a record tells what it cost."""
+    prompted: bool = False
+    """The turn has a prompt that wants an answer."""
+    session: Mapping[str, str] = field(default_factory=dict)
+    """The session's facts from `session_meta`, kept because only the transcript's first line has them."""
+    patches: Mapping[str, str] = field(default_factory=dict)
+    """Patches, by call, whose changes no record has told yet: up to 0.128 only the call itself names the files."""
+    polls: Mapping[str, str] = field(default_factory=dict)
+    """Calls that look at a command in the background, and Codex's number for that command."""
+    running: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Commands in the background by Codex's number: their turn and call."""
+    program: str | None = None
+    """The call of Code Mode whose nested calls come next."""
+
+    def to_dict(self) -> dict[str, object]:
+        return {**asdict(self), "session": dict(self.session)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, object]) -> Self:
+        """A position as `to_dict` wrote it; whatever does not fit reads as the start."""
+        total = mapping(record, "total")
+        return cls(
+            offset=max(integer(record, "offset") or 0, 0),
+            turn_id=text(record, "turn_id"),
+            model=text(record, "model"),
+            copying=record.get("copying") is True,
+            responses=integer(record, "responses") or 0,
+            total=TokenUsage(**{name: integer(total, name) or 0 for name in TokenUsage.__slots__}),
+            asked_ms=integer(record, "asked_ms") or 0,
+            answered_ms=integer(record, "answered_ms") or 0,
+            latency_ms=integer(record, "latency_ms") or 0,
+            prompted=record.get("prompted") is True,
+            session=_texts(mapping(record, "session")),
+            patches=_texts(mapping(record, "patches")),
+            polls=_texts(mapping(record, "polls")),
+            running={
+                process: (str(call[0]), str(call[1]))
+                for process, call in mapping(record, "running").items()
+                if isinstance(call, list) and len(call) == 2
+            },
+            program=text(record, "program"),
+        )
+
+    def in_turn(self, turn_id: str, model: str | None) -> Self:
+        """Where the turn begins. A turn is younger than its session, unless it was copied from another one."""
+        own = turn_id > self.session.get("id", "")
+        return replace(self, turn_id=turn_id, model=model or self.model, copying=self.copying and not own)
+
+    def timed(self, name: str, role: str | None, at_ms: int) -> Self:
+        """Note when the model was asked and when it answered, as far as this record tells."""
+        if name in _ASKS or (name == "message" and role == "user"):
+            latency = max(self.answered_ms - self.asked_ms, 0) if self.answered_ms else self.latency_ms
+            prompted = name == "user_message" or (self.prompted and name != "task_started")
+            return replace(self, asked_ms=at_ms, answered_ms=0, latency_ms=latency, prompted=prompted)
+        if self.asked_ms and (name in _ANSWERS or (name == "message" and role == "assistant")):
+            return replace(self, answered_ms=at_ms)
+        return self
+
+    @property
+    def tells_failures(self) -> bool:
+        """Whether this version's `task_complete` names the error of a turn that failed (0.145 does, 0.140 does not)."""
+        major, _, rest = self.session.get("client_version", "").partition(".")
+        minor = rest.partition(".")[0]
+        return not (major.isdecimal() and minor.isdecimal()) or (int(major), int(minor)) >= (0, 145)
+
+    def without_patch(self, call_id: str) -> Self:
+        """After something else told what became of this call's patch."""
+        if call_id not in self.patches:
+            return self
+        return replace(self, patches={call: patch for call, patch in self.patches.items() if call != call_id})
+
+
+def session_started(facts: Mapping[str, str], agent_id: str | None = None) -> SessionStarted:
+    """The session's start as its `session_meta` told it, now or in an earlier reading."""
+    started = facts.get("started_ms", "")
+    return SessionStarted(
+        at_ms=int(started) if started.isdecimal() else 0,
+        source=EventSource.TRANSCRIPT,
+        agent_id=agent_id,
+        cwd=facts.get("cwd"),
+        provider=facts.get("provider"),
+        client_version=facts.get("client_version"),
+        originator=facts.get("originator"),
+        git_branch=facts.get("git_branch"),
+        git_commit=facts.get("git_commit"),
+        forked_from=facts.get("forked_from"),
+        spawned_by=facts.get("spawned_by"),
+    )
+
+
+def session_facts(payload: Mapping[str, object], at_ms: int) -> dict[str, str]:
+    """What a `session_meta` says of its session."""
+    git = mapping(payload, "git")
+    spawn = mapping(mapping(mapping(payload, "source"), "subagent"), "thread_spawn")
+    found = {
+        "id": text(payload, "id"),
+        "started_ms": str(max(at_ms, 0)),
+        "cwd": text(payload, "cwd"),
+        "provider": text(payload, "model_provider"),
+        "client_version": text(payload, "cli_version"),
+        "originator": text(payload, "originator"),
+        "git_branch": text(git, "branch"),
+        "git_commit": text(git, "commit_hash"),
+        "forked_from": text(payload, "forked_from_id"),
+        "spawned_by": text(spawn, "parent_thread_id"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _texts(record: Mapping[str, object]) -> dict[str, str]:
+    return {key: value for key, value in record.items() if isinstance(value, str)}

@@ -1,0 +1,73 @@
+"""Tokens as a transcript tells them: one event a response, whichever record tells of it and however often."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from infinium_trace.events import Event, ModelResponded, SourcesDisagreed, TokenUsage
+
+from infinium_codex.fields import integer, mapping, text
+from infinium_codex.transcript_position import Position
+from infinium_codex.where import Where
+
+_FIELDS = {
+    "prompt": "input_tokens",
+    "completion": "output_tokens",
+    "cached": "cached_input_tokens",
+    "reasoning": "reasoning_output_tokens",
+}
+
+
+def count_tokens(
+    position: Position, at: Where, name: str, payload: Mapping[str, object]
+) -> tuple[Position, tuple[Event, ...]]:
+    """Take in a `token_usage_record` or a `token_count`. Both carry the thread's running total: it tells what is new.
+
+    From 0.155 on a response has a record of its own, and the total only confirms it. Before, the total's growth is
+    the response; in a fork it begins with what the parent had used.
+    """
+    known = position.total
+    if name == "token_usage_record":
+        total, usage = _usage(mapping(payload, "thread_token_usage")), _usage(mapping(payload, "usage"))
+        response_id = text(payload, "response_id")
+        if text(payload, "thread_id") not in (None, position.session.get("id"), at["agent_id"]):
+            return position, ()  # another thread's: told there
+    else:
+        info = mapping(payload, "info")
+        total, response_id = _usage(mapping(info, "total_token_usage")), None
+        usage = _grown(total, known)
+        if known.total == 0 and "forked_from" in position.session:
+            usage = _usage(mapping(info, "last_token_usage"))
+    if total.total <= known.total:
+        return position, ()
+    number = position.responses + 1
+    latency = max(position.answered_ms - position.asked_ms, 0) if position.answered_ms else position.latency_ms
+    after = replace(position, total=total, responses=number, latency_ms=0)
+    if usage.total == 0:
+        return after, ()
+    responded = ModelResponded(
+        **at,
+        response_id=response_id or f"response-{number}",
+        usage=usage,
+        model=position.model,
+        latency_ms=latency or None,
+    )
+    grown = _grown(total, known)
+    if grown != usage and not (known.total == 0 and "forked_from" in position.session):
+        what = (
+            f"tokens of {responded.response_id}: its own record says {_says(usage)},"
+            f" the session's total grew by {_says(grown)}"
+        )
+        return after, (responded, SourcesDisagreed(**at, what=what))
+    return after, (responded,)
+
+
+def _grown(total: TokenUsage, known: TokenUsage) -> TokenUsage:
+    return TokenUsage(**{part: max(getattr(total, part) - getattr(known, part), 0) for part in _FIELDS})
+
+
+def _usage(record: Mapping[str, object]) -> TokenUsage:
+    return TokenUsage(**{part: max(integer(record, name) or 0, 0) for part, name in _FIELDS.items()})
+
+
+def _says(usage: TokenUsage) -> str:
+    return f"{usage.prompt:,} prompt and {usage.completion:,} completion"

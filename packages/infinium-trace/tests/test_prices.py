@@ -1,0 +1,111 @@
+"""What a turn cost: by a table with a date, the user's own before ours, and nothing where a price is not known."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from infinium_trace import (
+    Limits,
+    ModelCall,
+    PricesError,
+    PriceTable,
+    Redactor,
+    TokenUsage,
+    TraceContext,
+    fold,
+    packaged_prices,
+    turn_payload,
+)
+from story import CONTEXT, session_begins, working_turn
+
+TABLE = PriceTable.parse(
+    """
+    as_of = "2026-01-31"
+    [prices.openai]
+    "gpt-6-codex" = { prompt = 2.00, cached = 0.20, completion = 10.00 }
+    "long" = { prompt = 1.00, cached = 0.10, completion = 5.00, longest_prompt = 1000 }
+    [prices."*"]
+    "mine" = { prompt = 0.5, cached = 0.5, completion = 1 }
+    """
+)
+
+
+def call(model: str | None, prompt: int = 1_000_000, cached: int = 0, completion: int = 0) -> ModelCall:
+    usage = TokenUsage(prompt=prompt, cached=cached, completion=completion)
+    return ModelCall(response_id="r", ended_at_ms=0, usage=usage, model=model)
+
+
+def traced(table: PriceTable | None) -> dict[str, Any]:
+    session = fold([*session_begins(), *working_turn()])
+    context: TraceContext = CONTEXT if table is None else replace(CONTEXT, prices=table)
+    return turn_payload(session, session.turns[0], context, Limits(), Redactor())
+
+
+def test_cached_tokens_are_part_of_the_prompt_and_cheaper() -> None:
+    assert TABLE.estimate([call("gpt-6-codex", cached=900_000, completion=100_000)], "openai") == 0.2 + 0.18 + 1.0
+
+
+def test_a_trace_tells_the_cost_and_by_which_table() -> None:
+    trace = traced(TABLE)
+    # 13,300 prompt tokens, 11,450 of them cached, 300 of completion.
+    assert trace["llm_usage"]["estimated_cost_usd"] == pytest.approx((1_850 * 2 + 11_450 * 0.2 + 300 * 10) / 1e6)
+    assert trace["environment"]["custom_tags"]["cost_estimated_by"] == "list prices of 2026-01-31"
+
+
+@pytest.mark.parametrize("table", [None, PriceTable(), PriceTable(as_of="x", prices={})])
+def test_without_a_price_no_cost_is_told(table: PriceTable | None) -> None:
+    trace = traced(table)
+    assert "estimated_cost_usd" not in trace["llm_usage"]
+    assert "cost_estimated_by" not in trace["environment"]["custom_tags"]
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [("unknown", "openai"), ("gpt-6-codex", "elsewhere"), ("gpt-6-codex", None), (None, "openai")],
+)
+def test_one_response_of_no_known_price_leaves_the_cost_unknown(model: str | None, provider: str | None) -> None:
+    assert TABLE.estimate([call("gpt-6-codex"), call(model)], provider) is None
+
+
+def test_a_price_for_any_provider() -> None:
+    assert TABLE.estimate([call("mine", 2_000_000)], "elsewhere") == 1.0
+    assert TABLE.estimate([call("mine", 2_000_000)], None) == 1.0
+
+
+def test_a_prompt_longer_than_the_price_is_for_is_not_estimated() -> None:
+    assert TABLE.estimate([call("long", 1_000)], "openai") == 0.001
+    assert TABLE.estimate([call("long", 1_001)], "openai") is None
+
+
+def test_the_users_own_prices_go_first_and_are_named() -> None:
+    own = PriceTable.parse('as_of = "2027-02-03"\n[prices.openai]\n"gpt-6-codex" = {prompt=1, cached=1, completion=1}')
+    both = TABLE.with_own(own)
+    assert both.estimate([call("gpt-6-codex")], "openai") == 1.0
+    assert both.estimate([call("mine", 2_000_000)], "openai") == 1.0
+    assert both.as_of == "2026-01-31, own prices of 2027-02-03"
+    assert TABLE.with_own(PriceTable()) is TABLE
+
+
+def test_the_packaged_table_can_be_read_and_has_a_date() -> None:
+    table = packaged_prices()
+    assert table.as_of.count("-") == 2
+    assert table.estimate([call("gpt-5.5", 1_000)], "openai") == 0.005
+    assert all(price.cached <= price.prompt <= price.completion for price in table.prices.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("as_of = ", "is no TOML"),
+        ("[prices.openai]", "as_of"),
+        ('as_of = "x"\nprices = 3', "as_of"),
+        ('as_of = "x"\n[prices]\nopenai = 3', "as_of"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = 1\ncached = 1', "prices.openai.m.completion"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = "1"', "prices.openai.m.prompt"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = -1', "prices.openai.m.prompt"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = nan', "prices.openai.m.prompt"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_where(text: str, says: str) -> None:
+    with pytest.raises(PricesError, match=says):
+        PriceTable.parse(text)
