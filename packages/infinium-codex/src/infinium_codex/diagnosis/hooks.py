@@ -35,7 +35,7 @@ def planned(s: Situation) -> Plan:
 def definition(s: Situation) -> Check:
     """Whether hooks.json holds what this Codex needs, where Codex reads it."""
     name = "hooks file"
-    if codex.has_managed(s):
+    if s.managed:
         return ok(name, "not needed: your administrator has Codex run our hooks")
     try:
         plan = planned(s)
@@ -129,14 +129,17 @@ def duplicates(s: Situation) -> Check:
 def program(s: Situation) -> Check:
     """Whether the directory the hook runs from is as this installation makes it."""
     name = "hook program"
-    state = hook_home.check(s.places)
+    home = s.hook_places.data
+    state = hook_home.check(s.hook_places)
     if state.missing:
-        gone = ", ".join(str(s.places.data / missing) for missing in state.missing)
-        return problem(name, f"not there, or leading nowhere: {gone}", FIX)
+        gone = ", ".join(str(home / missing) for missing in state.missing)
+        fix = "Only your administrator can mend it: 'infinium-codex managed-config --prepare'." if s.managed else FIX
+        return problem(name, f"not there, or leading nowhere: {gone}", fix)
+    if s.managed:
+        return ok(name, f"{home} is your administrator's")
     if state.outdated:
-        others = ", ".join(state.outdated)
-        return warning(name, f"{s.places.data} is another installation's: {others}", FIX)
-    return ok(name, f"{s.places.data} is of this installation")
+        return warning(name, f"{home} is another installation's: {', '.join(state.outdated)}", FIX)
+    return ok(name, f"{home} is of this installation")
 
 
 def runs(s: Situation) -> Check:
