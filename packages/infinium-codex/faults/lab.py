@@ -25,8 +25,6 @@ from infinium_trace import trace_key
 from infinium_transport import EntryKind, Ledger, Outbox
 from machine import Machine, processes
 
-pytest_plugins = ["no_leftovers"]
-
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 CANARY = "canary-of-the-agents-secret-4711"
 HOOK_SECONDS = 3.0
