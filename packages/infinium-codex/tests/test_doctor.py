@@ -543,6 +543,15 @@ FAULTS = (
         fix="set CONNECTOR_SESSION_DIR",
     ),
     Fault(
+        name="a spool in a directory that is not there",
+        inject=lambda patient: patient.environ.update(CONNECTOR_SESSION_DIR=str(patient.root / "not" / "there")),
+        check="spool",
+        verdict="problem",
+        evidence="<root>/not/there is not there, and the hook makes no directory but its own",
+        fix="infinium-codex doctor --fix",
+        mended=True,
+    ),
+    Fault(
         name="a full disk under the spool",
         inject=SPOOL_DISK,
         check="spool",
@@ -758,6 +767,16 @@ def test_fixing_what_is_well_changes_nothing(patient: Patient) -> None:
     assert {path: path.lstat().st_mtime_ns for path in patient.root.rglob("*") if not path.is_dir()} == before
 
 
+def test_hooks_that_run_from_the_users_file_are_enough(patient: Patient) -> None:
+    """The project's own are missing, and traces flow all the same: the exit code tells no more than that."""
+    user_level(None)(patient)
+    patient.hooks.unlink()
+    patient.codex.list_hooks(patient.codex_home / "hooks.json")
+    found = patient.examine()
+    assert found["exit_code"] == 0
+    assert checks(found)["hooks file"]["verdict"] == "warning"
+
+
 @pytest.fixture
 def daemon(patient: Patient) -> Iterator[Callable[[dict[str, str]], None]]:
     """Starts Codex's daemon, with an environment of its own."""
@@ -781,15 +800,20 @@ def test_variables_the_daemon_has_not(patient: Patient, daemon: Callable[[dict[s
     assert check["verdict"] == "warning"
     assert "daemon restart" in check["fix"]
     assert check["evidence"].partition("which has other variables: ")[2] == (
-        "CONNECTOR_QUIET (only there), INFINIUM_AGENT_SECRET (only here), PATH (another value), TMPDIR (another value)"
+        "CONNECTOR_QUIET (only there), INFINIUM_AGENT_SECRET (only here), TMPDIR (another value)"
     )
-    assert SECRET not in json.dumps(found)
-    assert "4711" not in json.dumps(found)
+    status = patient.run("status").stdout
+    assert "daemon                   Codex's (process " in status
+    assert "INFINIUM_AGENT_SECRET (only here)" in status
+    for text in (json.dumps(found), status):
+        assert SECRET not in text
+        assert "4711" not in text
 
 
 def test_a_daemon_with_the_same_variables(patient: Patient, daemon: Callable[[dict[str, str]], None]) -> None:
     daemon(patient.environ | {"PATH": "/usr/bin"})
     check = checks(patient.examine())["daemon"]
+    assert "Codex's (process" not in patient.run("status").stdout
     assert check["verdict"] == "ok"
     assert check["evidence"].endswith("has the same variables, but for PATH (another value)")
 

@@ -48,10 +48,9 @@ def definition(s: Situation) -> Check:
         return problem(name, evidence, fix)
     missing = [event for event in plan.added if event not in plan.removed]
     lacks = f"{s.hooks.path} has no hook of ours for {', '.join(missing)}"
-    if set(missing) & set(NEEDED):
-        return problem(name, lacks, fix)
     if missing:
-        return warning(name, lacks, fix)
+        make = problem if set(missing) & set(NEEDED) - _run_from_elsewhere(s) else warning
+        return make(name, lacks, fix)
     if plan.removed:
         evidence = f"{s.hooks.path}: ours for {', '.join(dict.fromkeys(plan.removed))} are not as this Codex needs them"
         return warning(name, evidence, f"{fix}, then 'infinium-codex init --trust'")
@@ -179,6 +178,12 @@ def _ours(s: Situation) -> list[HookState]:
     here = [hook for hook in s.view.listed.hooks if s.hooks.is_ours(hook.command)]
     own = [hook for hook in here if hook.trust == "managed" or hook.source_path == str(s.hooks.path)]
     return own or here
+
+
+def _run_from_elsewhere(s: Situation) -> set[str]:
+    """Events for which Codex runs a hook of ours from another file, such as the user's own."""
+    ours = (hook for hook in s.view.listed.hooks if s.hooks.is_ours(hook.command) and hook.runs)
+    return {hook.event for hook in ours if hook.source_path != str(s.hooks.path)}
 
 
 def _cause(s: Situation) -> str:
