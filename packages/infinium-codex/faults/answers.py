@@ -67,7 +67,9 @@ NOT_NOW: dict[str, Answer] = {
 """After these the trace waits, and arrives once the server is itself again."""
 
 ACCEPTED: dict[str, Answer] = {
-    "200 with garbage": Scripted(say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x00\xff{[\xc3\x28]}"), accepts=True),
+    "200 with garbage": Scripted(
+        say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x00\xff{[\xc3\x28]}"), accepts=True
+    ),
     "200, closed in the middle of the body": Scripted(
         say(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"traceId": "'), accepts=True
     ),
@@ -91,9 +93,7 @@ def certificate(directory: Path, *, expired: bool = False, authority: "Authority
     path = directory / "server.pem"
     path.write_bytes(
         signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
@@ -115,9 +115,7 @@ class Authority:
         )
 
 
-def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime
-) -> x509.CertificateBuilder:
+def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import site
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import time
 import venv
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from infinium_codex.paths import spool_directory
 from infinium_config import ApprovedOrigins
 from infinium_trace import trace_key
 from infinium_transport import EntryKind, Ledger, Outbox
-from machine import Machine
+from machine import Machine, processes
 
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 CANARY = "canary-of-the-agents-secret-4711"
@@ -70,6 +71,8 @@ class Lab(Machine):
         """Keys of the turns whose Stop hook returned and had written its event."""
         self.possible: set[str] = set()
         """Keys of turns whose Stop hook was killed or could not write: they may arrive or not."""
+        self.root_seen = Path("/")
+        """What our processes see as the root directory."""
         self.affected = 0
         self.slowest = 0.0
         self.leaks: set[str] = set()
@@ -88,13 +91,22 @@ class Lab(Machine):
         """Where the hook appends a session's events."""
         return spool_directory(self.environ) / f"{session}.spool"
 
+    def seen(self, path: Path) -> Path:
+        """A path as our processes see it."""
+        return self.root_seen / path.relative_to("/")
+
+    @property
+    def spools(self) -> list[Path]:
+        """Spool files with something in them."""
+        return [path for path in self.seen(self.tmp).rglob("*.spool") if path.stat().st_size]
+
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.state / "ledger")
+        return Ledger(self.seen(self.state) / "ledger")
 
     @property
     def outbox(self) -> Outbox:
-        return Outbox(self.state / "outbox")
+        return Outbox(self.seen(self.state) / "outbox")
 
     def send_to(self, base_url: str) -> None:
         """Have the project's traces go to this address, as its user agreed to."""
@@ -112,13 +124,11 @@ class Lab(Machine):
         self, event: str, session: str, turn: str, *, environ: Mapping[str, str] | None = None, **fields: object
     ) -> None:
         """A hook call as Codex makes it; notes whether Codex would have noticed anything."""
-        done, seconds = self.timed(
-            ["sh", "-c", self.commands[event]], self.event(event, session, turn, **fields), environ
-        )
-        self.note_call(done, seconds)
+        self.timed_call(event, self.event(event, session, turn, **fields), environ)
 
-    def note_call(self, done: subprocess.CompletedProcess[bytes] | None, seconds: float) -> None:
-        """Judge a hook call from Codex's place."""
+    def timed_call(self, event: str, payload: bytes, environ: Mapping[str, str] | None = None) -> None:
+        """The same, of an event that is written down already."""
+        done, seconds = self.timed(["sh", "-c", self.commands[event]], payload, environ)
         self.slowest = max(self.slowest, seconds)
         if done is None or done.returncode or done.stdout or done.stderr:
             self.affected += 1
@@ -204,11 +214,24 @@ class Lab(Machine):
         """The fault is over: work off what is left, as the next turns' workers would, and send what waits."""
         self.wait_until_idle()
         for spool in self.spools:
-            code = self.worker(spool)
+            code = self.worker(self.spool(spool.stem))
             assert code == 0, f"the worker failed with the fault gone: {self.errors()[:3]}"
-        if list(self.outbox.pending()):
+        for _ in range(3):  # the timer may be sending just now, as things were
+            if not list(self.outbox.pending()):
+                break
             self.run("retry")
-        self.wait_until_idle()
+            self.wait_until_idle()
+
+    def end_background(self) -> None:
+        """End the timers, and what they are having done just now: it could start the next one."""
+        marks = (b"infinium_codex/timer.py", b"infinium_codex.tending")
+        deadline = time.monotonic() + 20
+        while found := [pid for mark in marks for pid in processes(mark, self.root)]:
+            assert time.monotonic() < deadline, "timers come back again and again"
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
     # The account
 
@@ -221,7 +244,7 @@ class Lab(Machine):
 
     def search(self) -> None:
         """Look for the secret in every file of the machine."""
-        for path in self.root.rglob("*"):
+        for path in self.seen(self.root).rglob("*"):
             if path.is_file() and not path.is_symlink():
                 self.look_for_canary(path.read_bytes(), str(path))
 
@@ -271,7 +294,7 @@ class Lab(Machine):
         expected = self.accepted
         gone = {entry.key for entry in self.ledger.entries(EntryKind.dropped, EntryKind.dead)}
         waiting = {queued.key for queued in self.outbox.pending()}
-        aside = {path.name.split(".")[0] for path in (self.state / "outbox" / "corrupt").glob("*")}
+        aside = {path.name.split(".")[0] for path in (self.seen(self.state) / "outbox" / "corrupt").glob("*")}
         assert delivered <= expected | self.possible, "something was sent that is no turn of ours"
         missing = expected - delivered
         return Row(

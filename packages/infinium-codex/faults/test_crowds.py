@@ -47,6 +47,17 @@ def test_two_sessions_and_two_workers_on_each_spool(lab: Lab, times: Times, tell
     tell(row)
 
 
+def test_a_session_that_goes_on_while_its_spool_is_removed(lab: Lab, times: Times, tell: Tell) -> None:
+    """After every turn the spool is worked off and removed; the next event may come at any moment of that."""
+    count = times(15, 300)
+    for number in range(count):
+        lab.turn("s-1", f"t-{number}")
+        lab.call("SessionEnd", "s-1", "", reason="other")
+    row = lab.account("events while their spool is removed", count)
+    assert row.resent == 0
+    tell(row)
+
+
 def test_an_upgrade_while_workers_run(lab: Lab, times: Times, tell: Tell) -> None:
     """The hook's home is written anew at any moment; a worker that runs goes on, the next one starts."""
     count = times(6, 60)
@@ -57,7 +68,7 @@ def test_an_upgrade_while_workers_run(lab: Lab, times: Times, tell: Tell) -> Non
     tell(lab.account("the hook's home written anew", count))
 
 
-def test_an_environment_that_is_gone_for_a_while(lab: Lab, times: Times, tell: Tell) -> None:
+def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
     """Between the removal of the old environment and the new one hooks go on recording."""
     aside = lab.environment.with_name("gone")
     lab.environment.rename(aside)

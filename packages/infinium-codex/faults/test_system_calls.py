@@ -3,6 +3,8 @@
 import re
 import shlex
 import signal
+import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import chain
@@ -10,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Row
-from machine import end_timers
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]
@@ -63,6 +64,33 @@ def test_hook_whose_system_calls_fail(
     tell(lab.account(f"{error} in the hook, at each system call", len(calls)))
 
 
+def test_hook_overtaken_by_the_removal_of_its_spool(
+    lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell
+) -> None:
+    """It has opened the spool and not written yet, when the worker takes the spool's name away."""
+    count = times(2, 20)
+    log = tmp_path / "calls"
+    lab.timed([strace, "-o", str(log), "-e", "trace=write", *lab.command("Stop")], lab.event("Stop", "s-1", "t-0"))
+    lab.expect("s-1", "t-0")
+    which = len(log.read_text("utf-8", "replace").splitlines()) - 1  # the last line tells of the end
+    lab.wait_until_idle()
+    for number in range(count):
+        lab.call("UserPromptSubmit", "s-1", f"t-{number + 1}")
+        lab.wait_until_idle()
+        command = tampering(strace, "write", "delay_enter=400000", which, lab.command("Stop"))
+        with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=lab.project, env=lab.environ) as process:
+            assert process.stdin
+            process.stdin.write(lab.event("Stop", "s-1", f"t-{number + 1}"))
+            process.stdin.close()
+            time.sleep(0.2)
+            spool = lab.spool("s-1")
+            closed = spool.with_suffix(".closed")
+            spool.rename(closed)
+        lab.expect("s-1", f"t-{number + 1}")
+        assert spool.stat().st_size, "the hook has not noticed"
+    tell(lab.account("the spool removed under a hook", count))
+
+
 def test_worker_killed_at_every_system_call(lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell) -> None:
     codes = tamper_with_workers(lab, strace, "signal=KILL", tmp_path, times(16, 10_000))
     tell(lab.account("SIGKILL of the worker, at each system call", codes[-signal.SIGKILL]))
@@ -90,7 +118,7 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
-    end_timers(lab.root)  # and with them their tracers
+    lab.end_background()  # and with it the tracers
     return codes
 
 

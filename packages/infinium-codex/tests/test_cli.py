@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ pytest_plugins = ["no_leftovers"]
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 COMMANDS = (
     *("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo"),
-    *("update-credentials", "test", "cleanup", "managed-config", "doctor"),
+    *("update-credentials", "test", "cleanup", "managed-config", "doctor", "completion"),
 )
 
 
@@ -47,6 +48,49 @@ def test_the_help_that_is_shown_at_once_is_the_applications_own() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     path = Path(infinium_codex.cli.__file__).with_name("help.txt")
     assert path.read_text("utf-8") == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])]
+)
+def test_completion_is_a_script_of_that_shell(machine: Machine, tmp_path: Path, shell: str, check: list[str]) -> None:
+    done = machine.run("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "update-credentials" in done.stdout
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not on PATH to read it")
+    script = tmp_path / "script"
+    script.write_text(done.stdout)
+    assert subprocess.run([*check, str(script)], capture_output=True, check=False).stderr == b""
+
+
+def test_bash_completes_a_command(machine: Machine, tmp_path: Path) -> None:
+    """As at the prompt: `infinium-codex upd` and the tabulator."""
+    (tmp_path / "script").write_text(machine.run("completion", "bash").stdout)
+    line = (
+        f"source '{tmp_path}/script'; COMP_WORDS=(infinium-codex upd); COMP_CWORD=1; COMP_LINE='infinium-codex upd';"
+        "COMP_POINT=18; function=$(complete -p infinium-codex | sed 's/.*-F \\([^ ]*\\).*/\\1/');"
+        "$function infinium-codex upd infinium-codex;"
+        'echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "update-credentials"
+
+
+@pytest.mark.parametrize("quiet", ["", "true"])
+def test_nothing_is_printed_but_what_was_asked_for(machine: Machine, quiet: str) -> None:
+    """Quiet or not: results and errors as they are, plain text where no terminal is."""
+    environ = {"CONNECTOR_QUIET": quiet}
+    done = machine.run("init", "--local", "--no-interactive", environ=environ)
+    assert done.stdout.startswith("Project    ")
+    assert done.stderr == ""
+    assert "waiting" in machine.run("status", environ=environ).stdout
+    failed = machine.run("show", "nothing", environ=environ)
+    assert failed.stdout == ""
+    assert failed.stderr.startswith("No trace has a key")
+    for arguments in (("status",), ("history",), ("--help",), ("init", "--help"), ("nonsense",)):
+        shown = machine.run(*arguments, environ=environ)
+        assert "\x1b" not in shown.stdout + shown.stderr
 
 
 def test_version(machine: Machine) -> None:

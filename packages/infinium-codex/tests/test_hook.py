@@ -27,11 +27,12 @@ def event(**fields: object) -> bytes:
 class Hook:
     """A hook home with a worker that only notes how it was started."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, program: str = "hook.py") -> None:
+        self.program = program
         self.home, self.temp, self.project = root / "hook home", root / "temp", root / "a project"
         for directory in (self.home / "venv" / "bin", self.temp, self.project / ".infinium"):
             directory.mkdir(parents=True)
-        shutil.copy(HOOK, self.home / "hook.py")
+        shutil.copy(HOOK.with_name(program), self.home / program)
         worker = self.home / "venv" / "bin" / "python"
         worker.write_text(
             f"#!/bin/sh\nls -l /proc/self/fd >{root}/fds\n"
@@ -50,7 +51,13 @@ class Hook:
         return {"TMPDIR": str(self.temp), "HOME": str(self.home), "PATH": os.environ["PATH"]}
 
     def command(self, name: str = "PreToolUse") -> list[str]:
-        return [sys.executable, "-I", "-S", str(self.home / "hook.py"), name]
+        program = str(self.home / self.program)
+        if self.program == "hook.py":
+            return [sys.executable, "-I", "-S", program, name]
+        # It starts the worker with the interpreter it runs in: here, the one that only notes that.
+        run = "runpy.run_path(sys.argv[0], {}, '__main__')"
+        code = f"import runpy, sys; del sys.argv[0]; sys.executable = sys.argv.pop(); {run}"
+        return [sys.executable, "-I", "-S", "-c", code, program, name, str(self.home / "venv" / "bin" / "python")]
 
     def run(self, payload: bytes, name: str = "PreToolUse", **more: object) -> subprocess.CompletedProcess[bytes]:
         options = {"cwd": self.project, "env": self.environ} | more
@@ -70,9 +77,10 @@ class Hook:
         return [record.payload for record in self.records() if isinstance(record, Record)]
 
 
-@pytest.fixture
-def hook(tmp_path: Path) -> Iterator[Hook]:
-    hook = Hook(tmp_path)
+@pytest.fixture(params=["hook.py", "hook_windows.py"])
+def hook(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hook]:
+    """The hook, and the one for systems without `posix`: they keep the same rules."""
+    hook = Hook(tmp_path, request.param)
     yield hook
     hook.temp.chmod(0o755)
 
@@ -229,6 +237,7 @@ def test_a_hook_killed_while_it_reads_leaves_its_neighbours_whole(hook: Hook) ->
     assert hook.payloads() == [event(number=1), event(number=3)]
 
 
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 def test_the_hook_loads_only_built_in_modules(hook: Hook) -> None:
     code = (
         "import sys; before = set(sys.modules);"
@@ -238,3 +247,41 @@ def test_the_hook_loads_only_built_in_modules(hook: Hook) -> None:
     command = [sys.executable, "-I", "-S", "-c", code, str(hook.home / "hook.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"binascii"}
+
+
+def test_where_appending_is_not_one_step_one_hook_writes_at_a_time(tmp_path: Path) -> None:
+    """Four processes that write in earnest: without turns, some would write over what others wrote."""
+    spool = tmp_path / "s.spool"
+    code = (
+        "import sys; from infinium_codex.hook_windows import _append;"
+        "[_append(sys.argv[1], sys.argv[2].encode() * 200 + b'\\n') for _ in range(2000)]"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, str(spool), letter]) for letter in "abcd"]
+    assert [process.wait() for process in running] == [0, 0, 0, 0]
+    lines = spool.read_bytes().splitlines()
+    assert sorted(lines) == sorted(letter * 200 for letter in (b"a", b"b", b"c", b"d") for _ in range(2000))
+
+
+@pytest.mark.parametrize("hook", ["hook_windows.py"], indirect=True)
+def test_a_turn_that_a_killed_hook_has_left_is_taken_over(hook: Hook) -> None:
+    hook.run(event(number=1))
+    busy = spool_directory(hook.environ) / f"{SESSION}.spool.busy"
+    busy.touch()
+    hook.run(event(number=2))
+    assert hook.payloads() == [event(number=1), event(number=2)]
+    assert not busy.exists()
+
+
+@pytest.mark.parametrize("hook", ["hook_windows.py"], indirect=True)
+def test_without_posix_the_command_line_takes_the_other_hook(hook: Hook) -> None:
+    """`infinium-codex hook Event`, as Codex runs it on Windows, where there is no module `posix`."""
+    code = (
+        "import os, sys; sys.modules['infinium_codex.hook'] = None;"
+        "sys.argv = ['infinium-codex', 'hook', 'PreToolUse'];"
+        "from infinium_codex.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=event(), capture_output=True, cwd=hook.project, env=hook.environ, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert hook.payloads() == [event()]

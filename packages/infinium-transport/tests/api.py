@@ -46,9 +46,9 @@ def reply(status: int, body: bytes = b'{"message": "ok", "traceId": "t-1"}', *he
 
 
 @contextmanager
-def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None) -> Iterator[Api]:
-    """Give the answers in order, one a request, the last one again when they run out."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Api]:
+    """Give the answers in order, one a request, the last one again when they run out; on a free port unless told."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
     api = Api(port=listener.getsockname()[1], answers=list(answers))
     connections: list[socket.socket] = []
 

@@ -20,6 +20,7 @@ from infinium_transport import (
     Rejected,
     Retry,
     RetryPolicy,
+    StorageError,
     Unauthorized,
     deliver,
 )
@@ -230,7 +231,7 @@ def test_a_conflict_is_bounded(machine: Machine) -> None:
     """409: the first copy is still being worked on. Eight times, then a dead letter."""
     machine.script = [Retry(reason="HTTP 409", status=409)] * 8
     machine.queue(1)
-    for _ in range(3):
+    for _ in range(4):
         machine.run()
         machine.now += 1_000
     assert len(machine.sent) == 8
@@ -289,3 +290,18 @@ def test_put_knows_what_the_ledger_knows_without_the_kept_copy(machine: Machine)
         path.unlink()
     envelope = Envelope(key=key(1), agent_id="a", base_url=URL, body=b"", created=0.0, name="")
     assert machine.outbox.put(envelope) is Put.already_sent
+
+
+def test_an_accepted_trace_is_not_sent_again_though_the_ledger_takes_no_line(machine: Machine) -> None:
+    """A disk that filled up while the request was on its way: there is room for a move, not for a line."""
+    machine.queue(1)
+    log = machine.root / "ledger" / "ledger.jsonl"
+    machine.on_send = lambda: log.mkdir(parents=True)
+    with pytest.raises(StorageError, match="write to the ledger"):
+        machine.run()
+    log.rmdir()
+    machine.on_send = lambda: None
+    assert machine.run() == DeliveryReport()
+    assert [sent for sent, _ in machine.sent] == [key(1)]
+    machine.queue(1)
+    assert list(machine.outbox.pending()) == []

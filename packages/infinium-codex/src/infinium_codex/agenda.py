@@ -55,7 +55,7 @@ class Agenda:
         except (OSError, ValueError):
             return None
         kept = (variable.partition("=") for variable in variables)
-        return (spool, {name: value for name, _, value in kept if _is_kept(name)}) if spool else None
+        return (spool, {name: value for name, _, value in kept if _is_kept(name)}) if spool.endswith(".spool") else None
 
     def start_timer(self, environ: Mapping[str, str], *, replace: bool = False) -> None:
         """See to it that a timer knows of the newest entry: wake the one there is, or start one.

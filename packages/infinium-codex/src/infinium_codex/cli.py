@@ -20,8 +20,10 @@ HELP_COLUMNS = 100
 def main() -> None:
     """Entry point of `infinium-codex`."""
     if sys.argv[1:2] == ["hook"]:
-        from infinium_codex.hook import main as hook_main
-
+        try:
+            from infinium_codex.hook import main as hook_main
+        except ImportError:  # no `posix`
+            from infinium_codex.hook_windows import main as hook_main
         hook_main([str(_hook_program()), *sys.argv[2:]])
     if not _at_once(sys.argv[1:]):
         build_app()()
@@ -247,6 +249,14 @@ def build_app() -> "App":
         from infinium_codex.commands.managed_config import run
 
         _finish(lambda ctx: run(ctx, directory=directory, only=only, prepare=prepare), json=json)
+
+    @app.command
+    def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="Whose.")], /) -> None:
+        """Print a script that completes these commands in your shell."""
+        from infinium_codex.result import Result
+
+        script = app.generate_completion(shell=shell)
+        _finish(lambda _: Result.success(tuple(script.splitlines())), json=False)
 
     @app.command
     def demo(

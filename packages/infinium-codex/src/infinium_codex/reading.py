@@ -69,6 +69,13 @@ class Reading:
     transcript_starts: dict[str, Position] = field(default_factory=dict)
     last_turn: str | None = None
 
+    def note_foreign(self, damage: Damage) -> None:
+        """Keep a foreign frame, as one piece with the one before it."""
+        start = damage.start
+        if self.foreign and self.foreign[-1].end == start:
+            start = self.foreign.pop().start
+        self.foreign.append(Damage(start=start, end=damage.end, foreign=True))
+
     def mark_before(self, turns: Iterable[str]) -> Mark:
         """The latest mark that leaves nothing of these turns behind it, nor of turns the next slice tells of."""
         open_turns = set(turns)
@@ -145,7 +152,7 @@ def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) ->
                 what = "spool:other version" if record.foreign else "spool:damaged"
                 reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
                 if record.foreign:
-                    reading.foreign.append(record)
+                    reading.note_foreign(record)
             elif record.identity not in seen:
                 seen.add(record.identity)
                 _read_record(record, reading)
@@ -218,7 +225,7 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
             if known.wants_agent(agent_id):
                 _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
         if main is not None:
-            reading.transcript_end = main.position
+            reading.transcript_end = main.position.copy()
             reading.transcript_starts = main.turn_starts
 
 

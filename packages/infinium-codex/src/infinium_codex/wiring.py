@@ -82,11 +82,18 @@ def make_client(settings: Settings) -> "Client":
 
 def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
     """Send what waits in the outbox, for every agent whose secret can be had."""
+
+    def client() -> "Client":
+        if not settings.verify_ssl.value:
+            message = "INFINIUM_VERIFY_SSL is off: traces and secret go out without a look at the server's certificate."
+            note_error(places, "security", message, {})
+        return make_client(settings)
+
     return deliver(
         open_outbox(places),
         open_ledger(places),
         local=open_local(places),
-        client=lambda: make_client(settings),
+        client=client,
         secret=SecretFinder(places, environ, settings),
         policy=RetryPolicy(max_retries=settings.max_retries.value),
         clock=time.time,

@@ -85,13 +85,13 @@ class Client:
         }
         exchange = self._ask("POST", target, headers, envelope.body)
         if exchange.status is None:
-            return Retry(reason=_without(secret, self._why_not(exchange)))
+            return Retry(reason=self._why_not(exchange, secret))
         # The status is the server's word. What happened to the rest of the answer does not take it back.
         body = exchange.body
         return classify(
             exchange.status,
-            words=_without(secret, _words(body)),
-            trace_id=_trace_id(body),
+            words=_sentence(_words(body), secret),
+            trace_id=_sentence(trace_id, secret) if (trace_id := _trace_id(body)) else None,
             retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
 
@@ -102,7 +102,7 @@ class Client:
             return Rejected(status=None, words=target.reason)
         exchange = self._ask("GET", target, {"Accept": "application/json", "User-Agent": self._user_agent}, None)
         if exchange.status is None:
-            return Retry(reason=self._why_not(exchange))
+            return Retry(reason=self._why_not(exchange, ""))
         return Reached(url=target.url, status=exchange.status, date=exchange.date)
 
     def close(self) -> None:
@@ -134,12 +134,12 @@ class Client:
             self.close()  # whatever state the connection is in, the next attempt starts anew
         return exchange
 
-    def _why_not(self, exchange: _Exchange) -> str:
+    def _why_not(self, exchange: _Exchange, secret: str) -> str:
         """Why there is no answer."""
         if not exchange.in_time:
             return f"no answer within {self._timeout:g} s"
         error = exchange.error
-        return f"{type(error).__name__}: {_sentence(str(error))}" if error else "the answer ended before it began"
+        return _sentence(f"{type(error).__name__}: {error}", secret) if error else "the answer ended before it began"
 
     def _talk(
         self,
@@ -210,7 +210,7 @@ def _parsed(body: bytes) -> Mapping[str, object]:
 def _trace_id(body: bytes) -> str | None:
     answer = _parsed(body)
     found = answer.get("traceId") or answer.get("id")
-    return _sentence(found) if isinstance(found, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _words(body: bytes) -> str:
@@ -221,14 +221,11 @@ def _words(body: bytes) -> str:
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, str) and value.strip():
-            return _sentence(value)
-    return _sentence(body.decode("utf-8", "replace"))
+            return value
+    return body.decode("utf-8", "replace")
 
 
-def _sentence(text: str) -> str:
-    line = _UNPRINTABLE.sub(" ", text).strip()
+def _sentence(text: str, secret: str) -> str:
+    """One printable line without the secret, which goes first: a half of it, at the cut, would not be recognized."""
+    line = _UNPRINTABLE.sub(" ", text.replace(secret, "***") if secret else text).strip()
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
-
-
-def _without(secret: str, text: str) -> str:
-    return text.replace(secret, "***") if secret else text

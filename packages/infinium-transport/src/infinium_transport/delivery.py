@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from infinium_transport.errors import CorruptTraceError, MissingTraceError
+from infinium_transport.errors import CorruptTraceError, MissingTraceError, StorageError
 from infinium_transport.ledger import Ledger
 from infinium_transport.local_store import LocalStore
 from infinium_transport.model import (
@@ -197,7 +197,11 @@ class _Run:
         return self.client.send(envelope, secret)
 
     def _accepted(self, queued: Queued, envelope: Envelope, outcome: Accepted) -> None:
-        self.ledger.record_sent(envelope, outcome.trace_id, when=self.clock())
+        try:
+            self.ledger.record_sent(envelope, outcome.trace_id, when=self.clock())
+        except StorageError:
+            self.ledger.take_over(queued)
+            raise
         self.outbox.remove(queued, into=self.ledger.sent)
         self.sent += 1
 

@@ -49,6 +49,11 @@ class Ledger:
             durable=True,
         )
 
+    def take_over(self, queued: Queued) -> None:
+        """Know a trace as sent by its file alone: on a full disk no line can be written, and a move needs no room."""
+        with _files.storing("move a delivered trace to", self.sent):
+            queued.path.rename(self.sent / queued.path.name)
+
     def record_dead(self, envelope: Envelope, reason: str, status: int | None, *, when: float) -> None:
         """Note that a trace became a dead letter."""
         self._write(

@@ -23,7 +23,7 @@ class RetryPolicy:
     """Seconds: upper end of the first backoff, doubled with each further attempt."""
     cap: float = 900.0
     """Seconds: no trace rests longer than this, whatever the server or the clock says."""
-    patience: float = 60.0
+    patience: float = 30.0
     """Seconds: a run sleeps no longer than this; a longer wait is left to a later run."""
     max_conflicts: int = 8
     """409 answers for one trace, over all runs, before it becomes a dead letter."""

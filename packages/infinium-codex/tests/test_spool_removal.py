@@ -1,0 +1,89 @@
+"""A spool is removed while hooks may write to it: no event is lost, whenever somebody is killed."""
+
+import json
+import subprocess
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from infinium_codex.spool import Damage, Record, bring_over, read_records, remove_spool, set_aside
+from machine import Machine
+
+pytest_plugins = ["no_leftovers"]
+
+
+def frame(payload: bytes, number: int = 1, version: int = 2) -> bytes:
+    return b"\x1eI%d Stop %d 77 %d %d\n%s\n" % (version, number, len(payload), crc32(payload), payload)
+
+
+def payloads(spool: Path) -> list[bytes]:
+    with spool.open("rb") as file:
+        return [found.payload for found in read_records(file) if isinstance(found, Record)]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    path = tmp_path / "s-1.spool"
+    path.write_bytes(frame(b"one"))
+    return path
+
+
+def test_a_drained_spool_goes(spool: Path) -> None:
+    size = spool.stat().st_size
+    assert remove_spool(spool, size, size)
+    assert list(spool.parent.iterdir()) == []
+
+
+def test_a_spool_that_has_grown_stays(spool: Path) -> None:
+    size = spool.stat().st_size
+    spool.write_bytes(spool.read_bytes() + frame(b"two", 2))
+    assert not remove_spool(spool, size, size)
+    assert payloads(spool) == [b"one", b"two"]
+
+
+def test_what_came_in_behind_the_last_look_begins_the_next_spool(spool: Path) -> None:
+    """The worker was killed between taking the name away and reading what is behind it."""
+    size = spool.stat().st_size
+    closed = spool.with_suffix(".closed")
+    spool.rename(closed)
+    closed.write_bytes(closed.read_bytes() + frame(b"late", 2))
+    spool.write_bytes(frame(b"next", 3))
+    bring_over(spool, size)
+    assert payloads(spool) == [b"next", b"late"]
+    assert not closed.exists()
+
+
+def test_a_torn_record_goes_with_the_spool_it_ends(spool: Path) -> None:
+    """Its hook was killed; were it alive, it would see that the name is gone, and write again."""
+    size = spool.stat().st_size
+    spool.write_bytes(spool.read_bytes() + frame(b"torn", 2)[:-3])
+    assert remove_spool(spool, size, spool.stat().st_size)
+    assert list(spool.parent.iterdir()) == []
+
+
+def test_a_foreign_frame_is_told_from_damage_and_kept_once(spool: Path) -> None:
+    foreign = frame(b"of another age", version=1)
+    spool.write_bytes(foreign + b"rubbish" + frame(b"one"))
+    with spool.open("rb") as file:
+        damage, _ = read_records(file)
+    assert isinstance(damage, Damage)
+    assert damage.foreign
+    kept = set_aside(spool, damage)
+    assert kept is not None
+    assert kept.read_bytes() == foreign + b"rubbish"
+    assert set_aside(spool, damage) is None
+
+
+def test_a_torn_tail_holds_no_worker_and_no_trace(tmp_path: Path) -> None:
+    """The next event's hook was killed in its write while the worker was at the turn before it."""
+    machine = Machine(tmp_path)
+    machine.set_up()
+    event = {"session_id": "s-1", "turn_id": "t-1", "model": "gpt", "prompt": "asked"}
+    machine.hook(machine.placed({**event, "hook_event_name": "UserPromptSubmit"}, None))
+    machine.wait_until_idle()
+    [spool] = machine.spools
+    stop = json.dumps(machine.placed({**event, "hook_event_name": "Stop"}, None)).encode()
+    spool.write_bytes(spool.read_bytes() + frame(stop) + frame(stop, 2)[:-9])
+    command = [machine.python, "-I", "-m", "infinium_codex.worker", str(spool)]
+    assert subprocess.run(command, env=machine.environ, timeout=60, check=False).returncode == 0
+    assert [trace["input_summary"] for trace in machine.traces()] == ["asked"]
