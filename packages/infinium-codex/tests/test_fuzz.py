@@ -114,7 +114,7 @@ def test_transcripts_with_anything_in_them(tmp_path: Path, data: st.DataObject) 
     can_be_sent(read(tmp_path, b"".join(lines)))
 
 
-HOSTILE = [
+HOSTILE: list[Any] = [
     10**310, -(10**310), float("inf"), float("nan"), -1, True, None, "", [], {}, "9" * 5_000,
     f'{{"metadata": {{"exit_code": 1, "duration_seconds": {10**310}}}}}',
     f"Wall time: 1 seconds\nProcess exited with code {'9' * 5_000}\nOutput:\nx",
