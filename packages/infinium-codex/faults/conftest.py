@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from api import Api, reply, serve
 from lab import Lab, Row
-from machine import end_timers
 
 LONG = os.environ.get("INFINIUM_FAULTS") == "long"
 _rows: list[Row] = []
@@ -26,9 +25,11 @@ def api() -> Iterator[Api]:
 def lab(tmp_path: Path, api: Api) -> Iterator[Lab]:
     """A machine with the connector set up."""
     lab = Lab(tmp_path, api)
-    with lab.watched():
-        yield lab
-    end_timers(tmp_path)
+    try:
+        with lab.watched():
+            yield lab
+    finally:
+        lab.end_background()
 
 
 @pytest.fixture

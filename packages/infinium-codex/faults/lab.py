@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import site
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import time
 import venv
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from infinium_codex.paths import spool_directory
 from infinium_config import ApprovedOrigins
 from infinium_trace import trace_key
 from infinium_transport import EntryKind, Ledger, Outbox
-from machine import Machine
+from machine import Machine, processes
 
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 CANARY = "canary-of-the-agents-secret-4711"
@@ -220,6 +221,17 @@ class Lab(Machine):
                 break
             self.run("retry")
             self.wait_until_idle()
+
+    def end_background(self) -> None:
+        """End the timers, and what they are having done just now: it could start the next one."""
+        marks = (b"infinium_codex/timer.py", b"infinium_codex.tending")
+        deadline = time.monotonic() + 20
+        while found := [pid for mark in marks for pid in processes(mark, self.root)]:
+            assert time.monotonic() < deadline, "timers come back again and again"
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
     # The account
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Row
-from machine import end_timers
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]
@@ -119,7 +118,7 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
-    end_timers(lab.root)  # and with them their tracers
+    lab.end_background()  # and with it the tracers
     return codes
 
 

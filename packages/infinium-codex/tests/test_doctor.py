@@ -24,6 +24,8 @@ from machine import Machine, end_timers
 from recorded import recordings
 from syrupy.assertion import SnapshotAssertion
 
+pytest_plugins = ["no_leftovers"]
+
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 SECRET = "sesame-4711-canary"
 OLD_COMMAND = '"/usr/bin/python3" -m infinium_codex_connector.hook'
