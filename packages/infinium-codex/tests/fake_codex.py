@@ -11,11 +11,14 @@ from machine import Machine
 VERSION = "0.169.0"
 _PROGRAM = """\
 import json, pathlib, sys
-script = json.loads(pathlib.Path({script!r}).read_text("utf-8"))
+path = pathlib.Path({script!r})
+script = json.loads(path.read_text("utf-8"))
 if sys.argv[1:] == ["--version"]:
     print("codex-cli", script["version"])
 elif sys.argv[1:2] == ["app-server"]:
     for line in sys.stdin:
+        with path.with_suffix(".asked").open("a") as asked:
+            asked.write(line)
         question = json.loads(line)
         if question.get("method") in script["answers"]:
             answer = script["answers"][question["method"]]
@@ -42,6 +45,11 @@ class FakeCodex:
         self.answer("config/read", {"config": trusted, "layers": []})
         self.answer("configRequirements/read", {"requirements": None})
         self.list_hooks()
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """Every question so far."""
+        return [json.loads(line) for line in self._script.with_suffix(".asked").read_text("utf-8").splitlines()]
 
     def is_version(self, version: str) -> None:
         self._document["version"] = version

@@ -217,6 +217,13 @@ def broken_hook(patient: Patient) -> None:
     (patient.data / "hook.py").write_text("raise SystemExit(3)\n")
 
 
+def hook_of_another_make(patient: Patient) -> None:
+    """It runs, and writes what no worker of this version reads."""
+    spool = 'os.environ["CONNECTOR_SESSION_DIR"] + "/infinium-codex-0"'
+    body = f'import os\nos.mkdir({spool})\nopen({spool} + "/infinium-codex-doctor.spool", "w").write("I1 {{}}")\n'
+    (patient.data / "hook.py").write_text(body)
+
+
 def loud_hook(patient: Patient) -> None:
     """A definition somebody edited: it still calls our hook, and prints."""
     shell = f"echo hello; python3 -I -S {patient.data}/infinium-codex/hook.py SessionStart"
@@ -509,6 +516,15 @@ FAULTS = (
         mended=True,
     ),
     Fault(
+        name="a hook program of another make",
+        inject=hook_of_another_make,
+        check="hook runs",
+        verdict="problem",
+        evidence="it ran and recorded nothing",
+        fix="infinium-codex doctor --fix",
+        mended=True,
+    ),
+    Fault(
         name="a hook that prints",
         inject=loud_hook,
         check="hook runs",
@@ -748,13 +764,15 @@ def test_one_cause_is_told_once(patient: Patient) -> None:
 
 def test_fixing_gives_no_trust_and_keeps_the_users_hooks(patient: Patient) -> None:
     own = {"hooks": [{"type": "command", "command": "mine"}]}
+    patient.codex.list_hooks(trust="untrusted")  # as it will be once ours are there again
     patient.edit_hooks(lambda document: document.update(hooks={"Stop": [own]}))
-    patient.codex.list_hooks(trust="untrusted")
     assert f"hooks file: {patient.hooks}: 12 added" in patient.examine("--fix")["mended"]
     patient.codex.list_hooks(trust="untrusted")
     done = patient.run("doctor", "--fix")
     assert done.returncode == 1
     assert "Run 'infinium-codex init --trust'" in done.stdout
+    assert "hooks/list" in [question["method"] for question in patient.codex.asked]
+    assert "trusted_hash" not in json.dumps(patient.codex.asked)
     stop = json.loads(patient.hooks.read_text("utf-8"))["hooks"]["Stop"]
     assert stop[0] == own
     assert "/infinium-codex/hook.py" in stop[1]["hooks"][0]["command"]
@@ -836,6 +854,8 @@ def test_sessions_from_before_tracing_was_resumed_are_none_of_ours(patient: Pati
     untraced(patient)
     time.sleep(1.1)  # a transcript's times, as written here, are whole seconds
     patient.run("resume")
+    for transcript in (patient.codex_home / "sessions").rglob("*.jsonl"):
+        transcript.touch()  # Codex still writes to it
     assert checks(patient.examine())["sessions"]["verdict"] == "ok"
 
 
