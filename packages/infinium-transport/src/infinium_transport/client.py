@@ -37,6 +37,8 @@ class _Exchange:
     in_time: bool = True
     """Whether all of it came within the time-out."""
     done: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
+    """Nobody waits any more: whoever comes last closes the session."""
 
 
 class Client:
@@ -109,8 +111,7 @@ class Client:
         """Let the connections go."""
         session, self._session = self._session, None
         if session is not None:
-            with suppress(Exception):  # a broken connection may object to being closed
-                session.close()
+            _close(session)
 
     def __enter__(self) -> "Client":
         return self
@@ -124,12 +125,15 @@ class Client:
         proxies = {"https" if target.secure else "http": proxy} if proxy else {}
         if self._session is None:
             self._session = self._new_session()
-        exchange = _Exchange()
-        arguments = (self._session, method, target.url, headers, body, proxies, exchange)
+        session, exchange = self._session, _Exchange()
+        arguments = (session, method, target.url, headers, body, proxies, exchange)
         threading.Thread(target=self._talk, args=arguments, daemon=True).start()
         exchange.in_time = exchange.done.wait(self._timeout)
         if not exchange.in_time:
-            self._session = None  # closing it could wait for the very bytes that do not come
+            self._session = None  # closing it now could wait for the very bytes that do not come
+            exchange.given_up = True
+            if exchange.done.is_set():
+                _close(session)
         elif exchange.error is not None:
             self.close()  # whatever state the connection is in, the next attempt starts anew
         return exchange
@@ -178,6 +182,8 @@ class Client:
             exchange.error = error
         finally:
             exchange.done.set()
+            if exchange.given_up:
+                _close(session)
 
     def _new_session(self) -> "Session":
         import niquests
@@ -192,6 +198,11 @@ class Client:
 
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the caller warns, once
         return session
+
+
+def _close(session: "Session") -> None:
+    with suppress(Exception):  # a broken connection may object to being closed
+        session.close()
 
 
 def _header(response: "Response", name: str) -> str | None:
