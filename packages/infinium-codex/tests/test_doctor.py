@@ -59,6 +59,11 @@ class Patient(Machine):
     def codex_home(self) -> Path:
         return self.home / ".codex"
 
+    def files(self) -> dict[Path, int]:
+        """Every file of the user's, and when it was written."""
+        found = [path for place in (self.home, self.tmp) for path in place.rglob("*")]
+        return {path: path.lstat().st_mtime_ns for path in found if not path.is_dir()}
+
     def edit_hooks(self, edit: Callable[[dict[str, Any]], object]) -> None:
         """Change hooks.json as a user would."""
         document = json.loads(self.hooks.read_text("utf-8"))
@@ -110,9 +115,9 @@ def test_all_is_well_as_json(patient: Patient, snapshot: SnapshotAssertion) -> N
 
 
 def test_looking_changes_nothing_and_sends_nothing(patient: Patient) -> None:
-    before = {path: path.stat().st_mtime_ns for path in patient.root.rglob("*")}
+    before = patient.files()
     patient.examine()
-    assert {path: path.stat().st_mtime_ns for path in patient.root.rglob("*")}.keys() == before.keys()
+    assert patient.files() == before
     assert patient.api.requests == []
     patient.examine("--online")
     assert [headers[""].split()[0] for headers, _ in patient.api.requests] == ["GET"]
@@ -780,9 +785,9 @@ def test_fixing_gives_no_trust_and_keeps_the_users_hooks(patient: Patient) -> No
 
 def test_fixing_what_is_well_changes_nothing(patient: Patient) -> None:
     patient.examine("--fix")  # makes the directories that are made when they are needed
-    before = {path: path.lstat().st_mtime_ns for path in patient.root.rglob("*") if not path.is_dir()}
+    before = patient.files()
     assert patient.examine("--fix")["mended"] == []
-    assert {path: path.lstat().st_mtime_ns for path in patient.root.rglob("*") if not path.is_dir()} == before
+    assert patient.files() == before
 
 
 def test_hooks_that_run_from_the_users_file_are_enough(patient: Patient) -> None:
