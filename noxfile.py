@@ -51,7 +51,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The installed program and the real Codex: newest and oldest, or `nox -s e2e -- all`, or `-- 0.150.0`."""
+    """The installed program and the real Codex: every pinned version, or those named (`nox -s e2e -- 0.150.0`)."""
     session.install(*TEST_TOOLS, "./packages/infinium-codex")
     environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED)}
     if session.posargs:

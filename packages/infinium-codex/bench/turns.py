@@ -23,11 +23,12 @@ class _Counting(ScriptedModel):
 
     def __init__(self, replies: Sequence[Reply]) -> None:
         super().__init__(replies)
+        self._call, self._last = replies
 
     def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
         done = sum(item.get("type") == "function_call_output" for item in request["input"])
         number, _ = super().take(request)
-        return number, self.replies[0] if done < CALLS else self.replies[1]
+        return number, self._call if done < CALLS else self._last
 
 
 def hundred_tool_calls(ours: Installation) -> Iterator[Row]:

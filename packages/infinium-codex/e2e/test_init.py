@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from infinium_codex.demo.scripted_model import ScriptedModel
-from namespace import in_namespace, with_requirements
+from private_mounts import in_namespace, with_requirements
 from sandbox import Sandbox
 from scenarios import one_message
 

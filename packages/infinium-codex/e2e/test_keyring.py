@@ -55,6 +55,9 @@ def test_the_detached_worker_reads_the_secret_from_the_keyring(keyring: Sandbox)
             stdin=f"{SECRET}\n",
         )
         assert "in the system keyring" in done.stdout
+        told = {check["name"]: check["evidence"] for check in keyring.connector_json("doctor")["checks"]}
+        assert told["secret"] == "from the system keyring"
+        assert told["secret for the worker"] == "a detached process has it from the keyring"
         keyring.codex_exec("Say something.")
         [request] = wait_for(lambda: receiver.requests, "the trace")
         keyring.wait_until_idle()

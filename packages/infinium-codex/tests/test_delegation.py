@@ -7,6 +7,8 @@ import pytest
 from machine import Machine
 from recorded import Recording, recording, recordings
 
+pytest_plugins = ["no_leftovers"]
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:

@@ -114,6 +114,42 @@ def test_transcripts_with_anything_in_them(tmp_path: Path, data: st.DataObject) 
     can_be_sent(read(tmp_path, b"".join(lines)))
 
 
+HOSTILE: list[Any] = [
+    10**310, -(10**310), float("inf"), float("nan"), -1, True, None, "", [], {}, "9" * 5_000,
+    f'{{"metadata": {{"exit_code": 1, "duration_seconds": {10**310}}}}}',
+    f"Wall time: 1 seconds\nProcess exited with code {'9' * 5_000}\nOutput:\nx",
+    "Wall time: 9.9.9 seconds\naborted by user",
+    "Script completed\nWall time 1.1.1 seconds\nOutput:\nx",
+]  # fmt: skip
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in a record there is a value."""
+    if isinstance(value, dict | list) and value:
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from paths(value[key], (*path, key))
+    else:
+        yield path
+
+
+def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """The value with something else at this place."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = put(value[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize(("version", "name"), [("0.118.0", "turn"), ("0.140.0", "patches"), ("0.169.0", "mcp")])
+def test_every_value_of_a_transcript_replaced_by_what_it_cannot_be(tmp_path: Path, version: str, name: str) -> None:
+    """One after the other: each by numbers nobody can convert, texts nobody can parse and wrong types."""
+    for line in lines_of(recording(version, name)):
+        record = json.loads(line)
+        changed = [put(record, path, new) for path in paths(record) for new in HOSTILE]
+        can_be_sent(read(tmp_path, b"".join(json.dumps(one).encode() + b"\n" for one in changed)))
+
+
 @FUZZ
 @given(st.data())
 def test_lines_that_are_no_records_cost_only_themselves(tmp_path: Path, data: st.DataObject) -> None:

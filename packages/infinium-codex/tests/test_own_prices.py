@@ -6,6 +6,8 @@ import pytest
 from machine import Machine
 from recorded import recording
 
+pytest_plugins = ["no_leftovers"]
+
 TURN = recording("0.169.0", "turn")
 OWN = 'as_of = "2027-01-01"\n[prices.scripted]\n"gpt-5.5" = { prompt = 10, cached = 1, completion = 100 }\n'
 

@@ -9,6 +9,8 @@ import pytest
 from infinium_codex.spool import Damage, Record, bring_over, read_records, remove_spool, set_aside
 from machine import Machine
 
+pytest_plugins = ["no_leftovers"]
+
 
 def frame(payload: bytes, number: int = 1, version: int = 2) -> bytes:
     return b"\x1eI%d Stop %d 77 %d %d\n%s\n" % (version, number, len(payload), crc32(payload), payload)

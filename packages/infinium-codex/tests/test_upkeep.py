@@ -13,6 +13,8 @@ from receiver import Receiver
 from recorded import recordings
 from syrupy.assertion import SnapshotAssertion
 
+pytest_plugins = ["no_leftovers"]
+
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 OLD, NEW = "old-secret-1111", "new-secret-2222"
 

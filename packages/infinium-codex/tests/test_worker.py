@@ -226,3 +226,14 @@ def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine
     assert len(machine.traces()) == 2
     assert (data / "python").exists()
     assert "older version" not in (data / "hook.py").read_text()
+
+
+def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:
+    """Both from the user's environment alone."""
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    environ = {"CONNECTOR_REDACT_PATTERNS": r"ACME-\d+", "CONNECTOR_REDACT_ALLOW": "ghp_a1B2.*"}
+    prompt = f"ticket ACME-4711, fixture {token}"
+    for payload in (event("UserPromptSubmit", prompt=prompt), event("Stop", last_assistant_message="ok")):
+        machine.hook(machine.placed(payload, None), environ)
+    [trace] = machine.traces()
+    assert trace["input_summary"] == f"ticket [redacted:custom], fixture {token}"

@@ -58,6 +58,8 @@ TABLE = {
     "max_retries": Row(text="7", value=7, unusable=COUNT),
     "verify_ssl": Row(text="no", value=False, unusable=FLAG),
     "redaction": Row(text="off", value="off", in_file="metadata-only", unusable=("none", "metadata only")),
+    "redact_patterns": Row(text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), unusable=("(", "fine\n[")),
+    "redact_allow": Row(text="example.*", value=("example.*",), unusable=("*",)),
 }
 WITH_VARIABLE = [d for d in DECLARED if d.variable]
 NOT_VARIABLE = [("unset", None), ("empty", ""), ("blank", "  ")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from infinium_trace.events import ChangeKind, FileChange
 
-from infinium_codex.fields import integer, mapping, parse_object, text
+from infinium_codex.fields import integer, mapping, milliseconds, parse_object, text
 
 SHELL = "shell"
 _AGENTS = "multi_agent_v1"
@@ -14,9 +14,9 @@ _AGENTS = "multi_agent_v1"
 _SHELL_NAMES = frozenset({"Bash", "exec_command", "shell_command", "shell", "local_shell", "container.exec"})
 
 # The head a shell tool's output has, in any order of lines, before "Output:" (0.114 to 0.169).
-_EXIT_CODE = re.compile(r"^(?:Exit code: |Process exited with code )(-?\d+)$", re.MULTILINE)
+_EXIT_CODE = re.compile(r"^(?:Exit code: |Process exited with code )(-?\d{1,12})$", re.MULTILINE)
 _WALL_TIME = re.compile(r"^Wall time: ([\d.]+) seconds?$", re.MULTILINE)
-_RUNNING = re.compile(r"^Process running with session ID (\d+)$", re.MULTILINE)
+_RUNNING = re.compile(r"^Process running with session ID (\d{1,18})$", re.MULTILINE)
 _HEAD_LIMIT = 2_000
 
 UNIFIED_EXEC_HEAD_MS = 150.0
@@ -82,11 +82,10 @@ def read_output(raw: object, *, bare: bool = False) -> ToolResult:
     wrapped = parse_object(output) if output.startswith("{") else None
     if wrapped is not None and "metadata" in wrapped:  # apply_patch up to 0.124
         metadata = mapping(wrapped, "metadata")
-        seconds = metadata.get("duration_seconds")
         return ToolResult(
             output=text(wrapped, "output") or "",
             exit_code=integer(metadata, "exit_code"),
-            duration_ms=seconds * 1000.0 if isinstance(seconds, int | float) else None,
+            duration_ms=milliseconds(metadata.get("duration_seconds")),
         )
     head, marker, body = output[:_HEAD_LIMIT].partition("Output:\n")
     if marker:
@@ -113,11 +112,10 @@ def _told_in_words(output: str) -> ToolResult:
     if script := _SCRIPT.match(output):
         rest = output[script.end() :]
         error = None if script[1] == "completed" else rest or output
-        return ToolResult(output=rest, duration_ms=float(script[2]) * 1000.0, error=error)
+        return ToolResult(output=rest, duration_ms=milliseconds(script[2]), error=error)
     if aborted := _ABORTED.match(output):
-        seconds = aborted[1] or aborted[2]
         return ToolResult(
-            output="", duration_ms=float(seconds) * 1000.0 if seconds else None, error="aborted by user", aborted=True
+            output="", duration_ms=milliseconds(aborted[1] or aborted[2]), error="aborted by user", aborted=True
         )
     if _REFUSED.match(output):
         return ToolResult(output=output, error=output, refused=True)
@@ -146,9 +144,8 @@ _IMAGES = {"input_image": "[image]", "image": "[image]", "input_audio": "[audio]
 
 
 def _wall_ms(seconds: str, head: str) -> float | None:
-    try:
-        wall = float(seconds) * 1000.0
-    except ValueError:
+    wall = milliseconds(seconds)
+    if wall is None:
         return None
     return wall + UNIFIED_EXEC_HEAD_MS if "Chunk ID: " in head else wall
 

@@ -4,6 +4,20 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+_TOO_LARGE = 1 << 63
+_LONGEST_SECONDS = 1e9
+
+
+def milliseconds(seconds: object) -> float | None:
+    """A number of seconds, or the text of one, as milliseconds; None where it is none anything could have taken."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float | str):
+        return None
+    try:
+        value = float(seconds)
+    except (ValueError, OverflowError):
+        return None
+    return value * 1000.0 if 0 <= value < _LONGEST_SECONDS else None
+
 
 def parse_object(raw: bytes | str) -> dict[str, object] | None:
     """The JSON object in `raw`, or None when it is not one. Bytes that are no UTF-8 are replaced, not refused."""
@@ -22,9 +36,9 @@ def text(record: Mapping[str, object], key: str) -> str | None:
 
 
 def integer(record: Mapping[str, object], key: str) -> int | None:
-    """The whole number under `key`."""
+    """The whole number under `key`; one that needs more than 64 bits is none of anybody's measures."""
     value = record.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE else None
 
 
 def texts(record: Mapping[str, object], key: str) -> list[str]:

@@ -225,7 +225,7 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
             if known.wants_agent(agent_id):
                 _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
         if main is not None:
-            reading.transcript_end = main.position
+            reading.transcript_end = main.position.copy()
             reading.transcript_starts = main.turn_starts
 
 

@@ -44,6 +44,10 @@ class Tracer:
     context: TraceContext
     limits: Limits
     secrets: tuple[str, ...]
+    patterns: tuple[str, ...]
+    """The user's own expressions of secrets."""
+    allow: tuple[str, ...]
+    """The user's own expressions of values that stay."""
 
     @classmethod
     def open(
@@ -84,6 +88,8 @@ class Tracer:
                 output_summary=settings.max_output_summary.value,
             ),
             secrets=(secret,) if secret else (),
+            patterns=settings.redact_patterns.value,
+            allow=settings.redact_allow.value,
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
@@ -100,7 +106,12 @@ class Tracer:
         self._queue(key, payload, {"kind": "session", "part": str(part)})
 
     def _redactor(self) -> Redactor:
-        return Redactor(secrets=self.secrets, enabled=self.context.redaction != "off")
+        return Redactor(
+            secrets=self.secrets,
+            patterns=self.patterns,
+            allow=self.allow,
+            enabled=self.context.redaction != "off",
+        )
 
     def _queue(self, key: str, payload: dict[str, object], labels: dict[str, str]) -> None:
         labels |= {"session": self.session_id, "project": self.context.project_name or ""}

@@ -39,7 +39,7 @@ class Transcript:
 
     def __init__(self, path: Path, position: Position | None = None, *, agent_id: str | None = None) -> None:
         self.path = path
-        self.position = position or Position()
+        self.position = position.copy() if position else Position()
         self.turn_starts: dict[str, Position] = {}
         """For every turn that began in what was read, the position before its first record."""
         self._agent_id = agent_id
@@ -57,16 +57,16 @@ class Transcript:
                 self.position = Position()  # replaced by a shorter file: begin again, traces are known by their keys
             file.seek(self.position.offset)
             while line := file.readline(MAX_LINE_BYTES):
-                before = self.position
-                whole = line.endswith(b"\n")
+                size, whole = len(line), line.endswith(b"\n")
                 if not whole:
-                    if len(line) < MAX_LINE_BYTES:
+                    if size < MAX_LINE_BYTES:
                         return
-                    _skip_line(file)
-                self.position = replace(before, offset=file.tell())
-                yield from self._translate(line if whole else b"", before)
+                    size += _skip_line(file)
+                yield from self._translate(line if whole else b"", size)
 
-    def _translate(self, line: bytes, before: Position) -> Iterator[Event]:
+    def _translate(self, line: bytes, size: int) -> Iterator[Event]:
+        start = self.position.offset
+        self.position.offset = start + size
         record = parse_object(line)
         if record is None:
             yield RecordSkipped(at_ms=0, source=EventSource.TRANSCRIPT, what="transcript:unreadable")
@@ -79,8 +79,9 @@ class Transcript:
             return
         turn_id = text(payload, "turn_id")
         if name in ("task_started", "turn_context") and turn_id:
-            self.turn_starts.setdefault(turn_id, before)
-            self.position = self.position.in_turn(turn_id, text(payload, "model"))
+            if turn_id not in self.turn_starts:
+                self.turn_starts[turn_id] = replace(self.position, offset=start)
+            self.position.begin_turn(turn_id, text(payload, "model"))
         at = Where(
             at_ms=at_ms,
             source=EventSource.TRANSCRIPT,
@@ -89,18 +90,18 @@ class Transcript:
         )
         if self.position.copying:
             if name == "token_count":
-                self.position, _ = count_tokens(self.position, at, name, payload)
+                count_tokens(self.position, at, name, payload)
             return  # the history of the session this one was forked from: its own trace tells it
-        self.position = self.position.timed(name, text(payload, "role"), at_ms)
+        self.position.note_time(name, text(payload, "role"), at_ms)
         yield from self._events(at, name, payload)
 
     def _session(self, payload: Mapping[str, object], at_ms: int) -> Iterator[Event]:
         """A transcript's first `session_meta` is its own; another one heads the history it was forked with."""
         known = self.position.session.get("id")
         if known is not None and text(payload, "id") not in (None, known):
-            self.position = replace(self.position, copying=True)
+            self.position.copying = True
             return
-        self.position = replace(self.position, session=session_facts(payload, at_ms))
+        self.position.session = session_facts(payload, at_ms)
         yield session_started(self.position.session, self._agent_id)
         if self._agent_id is not None:
             yield SubagentStarted(
@@ -129,13 +130,12 @@ class Transcript:
                     yield self._nested(event) if isinstance(event, ToolFinished) else event
             case "patch_apply_end":
                 call_id = text(payload, "call_id") or "unidentified"
-                self.position = self.position.without_patch(call_id)
+                self.position.take_patch(call_id)
                 yield patch_applied(at, call_id, payload)
             case "mcp_tool_call_end":
                 yield mcp_ended(at, payload)
             case "token_usage_record" | "token_count":
-                self.position, found = count_tokens(self.position, at, name, payload)
-                yield from found
+                yield from count_tokens(self.position, at, name, payload)
             case "task_complete":
                 yield self._completed(at, payload)
             case "turn_aborted":
@@ -168,7 +168,7 @@ class Transcript:
 
     def _nested(self, event: ToolFinished) -> ToolFinished:
         """The event with the program of Code Mode that made the call, if one did."""
-        self.position = self.position.without_patch(event.call_id)
+        self.position.take_patch(event.call_id)
         return replace(event, parent_call_id=self.position.program if event.call_id.startswith("exec-") else None)
 
     def _turn_started(self, at: Where, payload: Mapping[str, object]) -> Iterator[Event]:
@@ -186,13 +186,12 @@ class Transcript:
         started = call_started(at, payload)
         position = self.position
         if started.tool == "apply_patch" and isinstance(started.arguments, str):
-            position = replace(position, patches={**position.patches, started.call_id: started.arguments})
+            position.patches = {**position.patches, started.call_id: started.arguments}
         elif started.tool == "write_stdin" and isinstance(started.arguments, Mapping):
             process = str(started.arguments.get("session_id"))
-            position = replace(position, polls={**position.polls, started.call_id: process})
+            position.polls = {**position.polls, started.call_id: process}
         elif started.tool == "exec":
-            position = replace(position, program=started.call_id)
-        self.position = position
+            position.program = started.call_id
         yield started
         if text(payload, "type") == "web_search_call":  # it has no output: the model's side ran it
             yield ToolFinished(**at, call_id=started.call_id, failed=text(payload, "status") == "failed" or None)
@@ -200,17 +199,15 @@ class Transcript:
     def _answered(self, at: Where, payload: Mapping[str, object]) -> Iterator[Event]:
         finished, process = call_finished(at, payload)
         call_id = finished.call_id
-        patch = self.position.patches.get(call_id, "")
-        self.position = self.position.without_patch(call_id)
+        patch = self.position.take_patch(call_id)
         polled = self.position.polls.get(call_id)
         if polled is not None:
             yield from self._polled(at, finished, polled)
             return
         if process is not None:
-            running = {**self.position.running, process: (at["turn_id"] or "", call_id)}
-            self.position = replace(self.position, running=running)
+            self.position.running = {**self.position.running, process: (at["turn_id"] or "", call_id)}
         if self.position.program == call_id:
-            self.position = replace(self.position, program=None)
+            self.position.program = None
         applied = finished.exit_code in (0, None) and not finished.failed
         yield replace(finished, changes=patch_changes(patch) if applied else ())
         yield from spawned(at, finished)
@@ -218,12 +215,10 @@ class Transcript:
     def _polled(self, at: Where, finished: ToolFinished, process: str) -> Iterator[Event]:
         """What a look at a command in the background tells is told of that command."""
         position = self.position
-        polls = {call: of for call, of in position.polls.items() if call != finished.call_id}
+        position.polls = {call: of for call, of in position.polls.items() if call != finished.call_id}
         origin = position.running.get(process)
-        running = position.running
         if origin is not None and not finished.still_running and not finished.error:
-            running = {of: call for of, call in running.items() if of != process}
-        self.position = replace(position, polls=polls, running=running)
+            position.running = {of: call for of, call in position.running.items() if of != process}
         yield from poll_finished(at, finished, origin)
 
 
@@ -240,7 +235,11 @@ def _open_regular(path: Path) -> BinaryIO | None:
     return os.fdopen(fd, "rb")
 
 
-def _skip_line(file: BinaryIO) -> None:
+def _skip_line(file: BinaryIO) -> int:
+    """Pass over the rest of a line; its bytes."""
+    size = 0
     while part := file.readline(1 << 20):
+        size += len(part)
         if part.endswith(b"\n"):
-            return
+            break
+    return size

@@ -12,9 +12,13 @@ _ANSWERS = frozenset({"reasoning", "function_call", "custom_tool_call", "local_s
 _ASKS = frozenset({"task_started", "user_message", "function_call_output", "custom_tool_call_output", "compacted"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Position:
-    """A place in a transcript. The open calls in it are few: a reading mostly ends between two turns."""
+    """A place in a transcript. The open calls in it are few: a reading mostly ends between two turns.
+
+    It moves with the reading, record by record, so it is not frozen: `copy` gives one that stays where it is. Its
+    mappings are never changed, only exchanged.
+    """
 
     offset: int = 0
     turn_id: str | None = None
@@ -73,20 +77,24 @@ class Position:
             program=text(record, "program"),
         )
 
-    def in_turn(self, turn_id: str, model: str | None) -> Self:
-        """Where the turn begins. A turn is younger than its session, unless it was copied from another one."""
-        own = turn_id > self.session.get("id", "")
-        return replace(self, turn_id=turn_id, model=model or self.model, copying=self.copying and not own)
+    def copy(self) -> Self:
+        """A place that stays here."""
+        return replace(self)
 
-    def timed(self, name: str, role: str | None, at_ms: int) -> Self:
+    def begin_turn(self, turn_id: str, model: str | None) -> None:
+        """Note that a turn begins. It is younger than its session, unless it was copied from another one."""
+        own = turn_id > self.session.get("id", "")
+        self.turn_id, self.model, self.copying = turn_id, model or self.model, self.copying and not own
+
+    def note_time(self, name: str, role: str | None, at_ms: int) -> None:
         """Note when the model was asked and when it answered, as far as this record tells."""
         if name in _ASKS or (name == "message" and role == "user"):
-            latency = max(self.answered_ms - self.asked_ms, 0) if self.answered_ms else self.latency_ms
-            prompted = name == "user_message" or (self.prompted and name != "task_started")
-            return replace(self, asked_ms=at_ms, answered_ms=0, latency_ms=latency, prompted=prompted)
-        if self.asked_ms and (name in _ANSWERS or (name == "message" and role == "assistant")):
-            return replace(self, answered_ms=at_ms)
-        return self
+            if self.answered_ms:
+                self.latency_ms = max(self.answered_ms - self.asked_ms, 0)
+            self.prompted = name == "user_message" or (self.prompted and name != "task_started")
+            self.asked_ms, self.answered_ms = at_ms, 0
+        elif self.asked_ms and (name in _ANSWERS or (name == "message" and role == "assistant")):
+            self.answered_ms = at_ms
 
     @property
     def tells_failures(self) -> bool:
@@ -95,11 +103,12 @@ class Position:
         minor = rest.partition(".")[0]
         return not (major.isdecimal() and minor.isdecimal()) or (int(major), int(minor)) >= (0, 145)
 
-    def without_patch(self, call_id: str) -> Self:
-        """After something else told what became of this call's patch."""
-        if call_id not in self.patches:
-            return self
-        return replace(self, patches={call: patch for call, patch in self.patches.items() if call != call_id})
+    def take_patch(self, call_id: str) -> str:
+        """The patch of this call, kept no longer: something tells what became of it."""
+        found = self.patches.get(call_id, "")
+        if found:
+            self.patches = {call: patch for call, patch in self.patches.items() if call != call_id}
+        return found
 
 
 def session_started(facts: Mapping[str, str], agent_id: str | None = None) -> SessionStarted:

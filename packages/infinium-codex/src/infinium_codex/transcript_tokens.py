@@ -1,7 +1,6 @@
 """Tokens as a transcript tells them: one event a response, whichever record tells of it and however often."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from infinium_trace.events import Event, ModelResponded, SourcesDisagreed, TokenUsage
 
@@ -17,9 +16,7 @@ _FIELDS = {
 }
 
 
-def count_tokens(
-    position: Position, at: Where, name: str, payload: Mapping[str, object]
-) -> tuple[Position, tuple[Event, ...]]:
+def count_tokens(position: Position, at: Where, name: str, payload: Mapping[str, object]) -> tuple[Event, ...]:
     """Take in a `token_usage_record` or a `token_count`. Both carry the thread's running total: it tells what is new.
 
     From 0.155 on a response has a record of its own, and the total only confirms it. Before, the total's growth is
@@ -30,7 +27,7 @@ def count_tokens(
         total, usage = _usage(mapping(payload, "thread_token_usage")), _usage(mapping(payload, "usage"))
         response_id = text(payload, "response_id")
         if text(payload, "thread_id") not in (None, position.session.get("id"), at["agent_id"]):
-            return position, ()  # another thread's: told there
+            return ()  # another thread's: told there
     else:
         info = mapping(payload, "info")
         total, response_id = _usage(mapping(info, "total_token_usage")), None
@@ -38,15 +35,15 @@ def count_tokens(
         if known.total == 0 and "forked_from" in position.session:
             usage = _usage(mapping(info, "last_token_usage"))
     if total.total <= known.total:
-        return position, ()
-    number = position.responses + 1
+        return ()
     latency = max(position.answered_ms - position.asked_ms, 0) if position.answered_ms else position.latency_ms
-    after = replace(position, total=total, responses=number, latency_ms=0)
+    position.total, position.latency_ms = total, 0
+    position.responses += 1
     if usage.total == 0:
-        return after, ()
+        return ()
     responded = ModelResponded(
         **at,
-        response_id=response_id or f"response-{number}",
+        response_id=response_id or f"response-{position.responses}",
         usage=usage,
         model=position.model,
         latency_ms=latency or None,
@@ -57,8 +54,8 @@ def count_tokens(
             f"tokens of {responded.response_id}: its own record says {_says(usage)},"
             f" the session's total grew by {_says(grown)}"
         )
-        return after, (responded, SourcesDisagreed(**at, what=what))
-    return after, (responded,)
+        return responded, SourcesDisagreed(**at, what=what)
+    return (responded,)
 
 
 def _grown(total: TokenUsage, known: TokenUsage) -> TokenUsage:

@@ -101,6 +101,8 @@ class Settings:
     max_retries: Setting[int]
     verify_ssl: Setting[bool]
     redaction: Setting[str]
+    redact_patterns: Setting[tuple[str, ...]]
+    redact_allow: Setting[tuple[str, ...]]
     problems: tuple[Problem, ...] = ()
     project: Project | None = None
 

@@ -85,3 +85,14 @@ def parse_redaction(text: str) -> str:
     if word not in REDACTION_MODES:
         raise ValueError(f"use one of {', '.join(REDACTION_MODES)}")
     return word
+
+
+def parse_patterns(text: str) -> tuple[str, ...]:
+    """Regular expressions, one a line; blank lines do not count."""
+    patterns = tuple(line.strip() for line in text.splitlines() if line.strip())
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{pattern[:40]!r} is no regular expression ({error})") from None
+    return patterns

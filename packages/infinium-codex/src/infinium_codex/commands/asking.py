@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from infinium_config import LOCAL, ApprovedOrigins, Secret
+from infinium_config.resolve import shown
 
 from infinium_codex.result import CommandContext, CommandError
 
@@ -18,8 +19,8 @@ def yes(ctx: CommandContext, question: str, *, otherwise: bool = True) -> bool:
 
 def ask_for(ctx: CommandContext, question: str, parse: Callable[[str], str], *, otherwise: str | None = None) -> str:
     """An answer that `parse` takes, asked for again until it does; `otherwise` for an empty one."""
-    shown = f"{question} [{otherwise}]" if otherwise is not None else question
-    said = shown
+    asked = f"{question} [{otherwise}]" if otherwise is not None else question
+    said = asked
     while True:
         answer = ctx.ask(said, False).strip()
         if not answer and otherwise is not None:
@@ -27,7 +28,7 @@ def ask_for(ctx: CommandContext, question: str, parse: Callable[[str], str], *, 
         try:
             return parse(answer)
         except ValueError as error:
-            said = f"{answer!r} cannot be used: {error}.\n{shown}"
+            said = f"{shown(answer)} cannot be used: {error}.\n{asked}"
 
 
 def choose(ctx: CommandContext, question: str, choices: tuple[str, ...], *, otherwise: int) -> int:
@@ -49,7 +50,7 @@ def checked(name: str, value: str | None, parse: Callable[[str], str]) -> str | 
     try:
         return parse(value)
     except ValueError as error:
-        raise CommandError(f"{name} {value!r} cannot be used: {error}.", exit_code=2) from None
+        raise CommandError(f"{name} {shown(value)} cannot be used: {error}.", exit_code=2) from None
 
 
 def given_secret(given: str | None, ctx: CommandContext) -> Secret | None:

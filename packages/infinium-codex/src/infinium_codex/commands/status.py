@@ -3,6 +3,7 @@
 from infinium_config import DECLARED, LOCAL, SECRET_VARIABLE, ApprovedOrigins, Setting, Settings, Source, load
 from infinium_transport import EntryKind
 
+from infinium_codex.codex_daemon import RESTART, find_daemon
 from infinium_codex.commands.when import iso, local_time
 from infinium_codex.hooks_file import HooksFileError, our_hooks
 from infinium_codex.project_hooks import ProjectHooks, project_root
@@ -35,6 +36,10 @@ def run(ctx: CommandContext) -> Result:
     if failed:
         lines.append(f"{'last error':<24} {local_time(failed[0].when)}  {failed[0].message}")
     lines += [f"{'problem':<24} {problem.message}" for problem in settings.problems]
+    daemon = find_daemon(ctx.environ)
+    if daemon is not None and daemon.differs:
+        lines.append(f"{'daemon':<24} Codex's (process {daemon.pid}) has other variables: {', '.join(daemon.differs)}")
+        lines.append(f"{'':<24} {RESTART}")
     data = {
         "project": str(root) if settings.project else None,
         "settings": {s.name: {"value": s.value, "source": s.source, "origin": s.origin} for s in _settings(settings)},
@@ -43,6 +48,7 @@ def run(ctx: CommandContext) -> Result:
         "dead": dead,
         "last_trace": {"key": last[0].key, "sent_at": iso(last[0].when)} if last else None,
         "problems": [problem.message for problem in settings.problems],
+        "daemon": {"pid": daemon.pid, "differs": list(daemon.differs)} if daemon else None,
     }
     return Result.success(tuple(lines), data)
 

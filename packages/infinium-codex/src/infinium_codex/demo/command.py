@@ -73,6 +73,7 @@ class _Stage:
             "TMPDIR": str(root / "tmp"),
             "XDG_DATA_HOME": str(self.home / "data"),
             "XDG_STATE_HOME": str(self.home / "state"),
+            "CONNECTOR_SESSION_TTL": "1",  # the timer that watches over the session ends with it
         }
 
     def connector(self, *arguments: str) -> str:

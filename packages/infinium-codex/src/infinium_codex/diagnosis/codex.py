@@ -72,10 +72,10 @@ def policy(s: Situation) -> Check:
     name = "policy"
     if not s.view.asked:
         return unknown(name, "Codex could not be asked")
-    if s.view.settings.managed_only and not has_managed(s):
+    if s.view.settings.managed_only and s.managed is None:
         hint = "Your administrator can roll ours out: 'infinium-codex managed-config' prints how."
         return problem(name, f"only managed hooks may run (allow_managed_hooks_only in {REQUIREMENTS})", hint)
-    return ok(name, "ours are managed by your administrator" if has_managed(s) else "nothing forbids hooks")
+    return ok(name, "ours are managed by your administrator" if s.managed else "nothing forbids hooks")
 
 
 def trusted(s: Situation) -> Check:
@@ -83,12 +83,7 @@ def trusted(s: Situation) -> Check:
     name = "project trusted"
     if not s.view.asked:
         return unknown(name, "Codex could not be asked")
-    if not s.view.settings.trusted and not has_managed(s):
+    if not s.view.settings.trusted and s.managed is None:
         fix = f"Start 'codex' in {s.hooks.reads}, say yes to its question, then run 'infinium-codex init --trust'."
         return problem(name, f"Codex does not trust {s.hooks.reads}, and passes over its .codex", fix)
     return ok(name, f"Codex trusts {s.hooks.reads}" if s.view.settings.trusted else "not needed by managed hooks")
-
-
-def has_managed(s: Situation) -> bool:
-    """Whether an administrator has Codex run our hooks."""
-    return any(s.hooks.is_ours(hook.command) and hook.trust == "managed" for hook in s.view.listed.hooks)

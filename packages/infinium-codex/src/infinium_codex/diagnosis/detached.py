@@ -31,7 +31,7 @@ class Report:
 
 def ask_detached(s: Situation) -> Report:
     """Start it in a session of its own, with nothing of ours but one pipe, and read what it says."""
-    python = str(s.places.data / "venv" / "bin" / "python")
+    python = str(s.hook_places.data / "venv" / "bin" / "python")
     arguments = [python, "-I", "-m", "infinium_codex.diagnosis.probe", str(s.cwd)]
     ours, theirs = os.pipe()
     actions = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from infinium_codex.diagnosis import codex, credentials, daemon, detached, flow, hooks, online, sessions, storage
+from infinium_codex.diagnosis import codex, credentials, detached, environment, flow, hooks, online, sessions, storage
 from infinium_codex.diagnosis.checks import Check, Verdict
 from infinium_codex.diagnosis.situation import Situation
 
@@ -27,7 +27,7 @@ def examine(s: Situation, *, over_network: bool) -> tuple[Check, ...]:
         hooks.duplicates(s),
         hooks.program(s),
         hooks.runs(s),
-        daemon.variables(s),
+        environment.variables(s),
         storage.spool(s),
         detached.worker(report),
         storage.outbox(s),

@@ -35,7 +35,7 @@ def planned(s: Situation) -> Plan:
 def definition(s: Situation) -> Check:
     """Whether hooks.json holds what this Codex needs, where Codex reads it."""
     name = "hooks file"
-    if codex.has_managed(s):
+    if s.managed:
         return ok(name, "not needed: your administrator has Codex run our hooks")
     try:
         plan = planned(s)
@@ -48,10 +48,9 @@ def definition(s: Situation) -> Check:
         return problem(name, evidence, fix)
     missing = [event for event in plan.added if event not in plan.removed]
     lacks = f"{s.hooks.path} has no hook of ours for {', '.join(missing)}"
-    if set(missing) & set(NEEDED):
-        return problem(name, lacks, fix)
     if missing:
-        return warning(name, lacks, fix)
+        make = problem if set(missing) & set(NEEDED) - _run_from_elsewhere(s) else warning
+        return make(name, lacks, fix)
     if plan.removed:
         evidence = f"{s.hooks.path}: ours for {', '.join(dict.fromkeys(plan.removed))} are not as this Codex needs them"
         return warning(name, evidence, f"{fix}, then 'infinium-codex init --trust'")
@@ -129,14 +128,17 @@ def duplicates(s: Situation) -> Check:
 def program(s: Situation) -> Check:
     """Whether the directory the hook runs from is as this installation makes it."""
     name = "hook program"
-    state = hook_home.check(s.places)
+    home = s.hook_places.data
+    state = hook_home.check(s.hook_places)
     if state.missing:
-        gone = ", ".join(str(s.places.data / missing) for missing in state.missing)
-        return problem(name, f"not there, or leading nowhere: {gone}", FIX)
+        gone = ", ".join(str(home / missing) for missing in state.missing)
+        fix = "Only your administrator can mend it: 'infinium-codex managed-config --prepare'." if s.managed else FIX
+        return problem(name, f"not there, or leading nowhere: {gone}", fix)
+    if s.managed:
+        return ok(name, f"{home} is your administrator's")
     if state.outdated:
-        others = ", ".join(state.outdated)
-        return warning(name, f"{s.places.data} is another installation's: {others}", FIX)
-    return ok(name, f"{s.places.data} is of this installation")
+        return warning(name, f"{home} is another installation's: {', '.join(state.outdated)}", FIX)
+    return ok(name, f"{home} is of this installation")
 
 
 def runs(s: Situation) -> Check:
@@ -176,6 +178,12 @@ def _ours(s: Situation) -> list[HookState]:
     here = [hook for hook in s.view.listed.hooks if s.hooks.is_ours(hook.command)]
     own = [hook for hook in here if hook.trust == "managed" or hook.source_path == str(s.hooks.path)]
     return own or here
+
+
+def _run_from_elsewhere(s: Situation) -> set[str]:
+    """Events for which Codex runs a hook of ours from another file, such as the user's own."""
+    ours = (hook for hook in s.view.listed.hooks if s.hooks.is_ours(hook.command) and hook.runs)
+    return {hook.event for hook in ours if hook.source_path != str(s.hooks.path)}
 
 
 def _cause(s: Situation) -> str:

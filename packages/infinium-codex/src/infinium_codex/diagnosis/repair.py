@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from infinium_codex import features, hook_home
 from infinium_codex.app_server import AppServerError
 from infinium_codex.config_toml import ConfigTomlError
-from infinium_codex.diagnosis import codex, hooks
+from infinium_codex.diagnosis import hooks
 from infinium_codex.diagnosis.situation import Situation
 from infinium_codex.diagnosis.storage import is_open_to_others, private_directories
 from infinium_codex.hooks_file import HooksFileError
@@ -19,7 +19,7 @@ def mend(s: Situation) -> tuple[str, ...]:
 
 def _hook_program(s: Situation) -> Iterator[str]:
     try:
-        if hook_home.install(s.places):
+        if s.managed is None and hook_home.install(s.places):
             yield f"hook program: {s.places.data} made anew"
     except OSError as error:
         yield f"hook program: {s.places.data} could not be made: {error.strerror}"
@@ -48,7 +48,7 @@ def _feature(s: Situation) -> Iterator[str]:
 
 def _hooks(s: Situation) -> Iterator[str]:
     """Our hooks as this Codex needs them; the user's own keep their trust."""
-    if not s.is_set_up or codex.has_managed(s):
+    if not s.is_set_up or s.managed:
         return
     try:
         plan = hooks.planned(s)

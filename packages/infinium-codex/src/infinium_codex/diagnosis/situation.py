@@ -1,12 +1,13 @@
 """What every check looks at, gathered once: settings, Codex with its own answers, the project's hooks, the places."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinium_config import InfiniumConfigError, Settings, load
 
-from infinium_codex.app_server import AppServer, AppServerError, HookList
+from infinium_codex.app_server import AppServer, AppServerError, HookList, HookState
 from infinium_codex.codex_program import CodexProgram, find_codex
 from infinium_codex.codex_settings import CodexSettings, read_codex_settings
 from infinium_codex.paths import Places
@@ -50,6 +51,19 @@ class Situation:
             self.settings.project is not None
             or any(self.environ.get(name, "").strip() for name in ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL"))
         )
+
+    @property
+    def managed(self) -> HookState | None:
+        """One of ours that an administrator has Codex run; None where our hooks are the project's own."""
+        ours = (hook for hook in self.view.listed.hooks if self.hooks.is_ours(hook.command))
+        return next((hook for hook in ours if hook.trust == "managed"), None)
+
+    @property
+    def hook_places(self) -> Places:
+        """The places, with the directory the hooks here really run from: managed ones have one of their own."""
+        if self.managed is None:
+            return self.places
+        return self.places._replace(data=Path(shlex.split(self.managed.command)[0]).parent)
 
 
 def look(environ: Mapping[str, str], cwd: Path, places: Places, *, now: float) -> Situation:
