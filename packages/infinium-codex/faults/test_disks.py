@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from broken_mounts import namespace
 from lab import Lab, Row
-from private_mounts import namespace
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]

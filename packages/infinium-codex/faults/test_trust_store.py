@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from answers import Authority, certificate
 from api import reply, serve
+from broken_mounts import namespace
 from lab import Lab, Row
-from private_mounts import namespace
 
 Tell = Callable[[Row], None]
 pytestmark = pytest.mark.faults
