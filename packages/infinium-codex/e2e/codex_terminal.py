@@ -32,6 +32,7 @@ class CodexTerminal:
     ) -> None:
         self.sandbox.run(["tmux", "-L", self._socket, "kill-server"], check=False)
         self.sandbox.run(["codex", "app-server", "daemon", "stop"], check=False)
+        self.sandbox.end_programs("app-server")  # the daemon's updater outlives its stop
 
     @property
     def screen(self) -> str:

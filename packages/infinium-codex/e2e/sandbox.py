@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,8 +125,17 @@ class Sandbox:
         """Every file there is."""
         return [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
 
+    def end_programs(self, word: str) -> None:
+        """End the processes started in this sandbox that have this word among their arguments."""
+        for pid in self._running(word):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     def workers(self) -> list[int]:
         """Processes of the connector's that run in this sandbox."""
+        return self._running("infinium_codex.")
+
+    def _running(self, word: str) -> list[int]:
         found = []
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit():
@@ -132,7 +143,7 @@ class Sandbox:
                     arguments = (directory / "cmdline").read_bytes()
                 except OSError:
                     continue  # ended meanwhile, or somebody else's
-                if b"infinium_codex." in arguments and os.fsencode(self.root) in arguments:
+                if os.fsencode(word) in arguments and os.fsencode(self.root) in arguments:
                     found.append(int(directory.name))
         return found
 

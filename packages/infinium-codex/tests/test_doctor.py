@@ -564,15 +564,6 @@ FAULTS = (
         fix="set CONNECTOR_SESSION_DIR",
     ),
     Fault(
-        name="a spool in a directory that is not there",
-        inject=lambda patient: patient.environ.update(CONNECTOR_SESSION_DIR=str(patient.root / "not" / "there")),
-        check="spool",
-        verdict="problem",
-        evidence="<root>/not/there is not there, and the hook makes no directory but its own",
-        fix="infinium-codex doctor --fix",
-        mended=True,
-    ),
-    Fault(
         name="a full disk under the spool",
         inject=SPOOL_DISK,
         check="spool",

@@ -237,3 +237,12 @@ def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:
         machine.hook(machine.placed(payload, None), environ)
     [trace] = machine.traces()
     assert trace["input_summary"] == f"ticket [redacted:custom], fixture {token}"
+
+
+def test_a_session_directory_nobody_made_yet_loses_no_event(machine: Machine) -> None:
+    directory = machine.root / "not" / "there" / "yet"
+    environ = {"CONNECTOR_SESSION_DIR": str(directory)}
+    for payload in (event("UserPromptSubmit", prompt="kept"), event("Stop")):
+        machine.hook(machine.placed(payload, None), environ)
+    assert [trace["input_summary"] for trace in machine.traces()] == ["kept"]
+    assert directory.stat().st_mode & 0o777 == 0o700

@@ -133,12 +133,24 @@ def _spool_directory() -> str:
         posix.mkdir(path, 0o700)
     except FileExistsError:
         pass
+    except FileNotFoundError:  # a CONNECTOR_SESSION_DIR nobody has made yet
+        _make_directories(path)
     found = posix.lstat(path)
     if found.st_mode & 0o170000 != 0o040000 or found.st_uid != posix.getuid():
         raise PermissionError(f"{path} is not a directory of this user's own")
     if found.st_mode & 0o777 != 0o700:
         posix.chmod(path, 0o700)
     return path
+
+
+def _make_directories(path: str) -> None:
+    made = ""
+    for part in path.split("/")[1:]:
+        made += f"/{part}"
+        try:
+            posix.mkdir(made, 0o700)
+        except FileExistsError:
+            continue
 
 
 def _append(path: str, record: bytes) -> None:

@@ -110,10 +110,7 @@ def _spool_directory() -> str:
     base = next(filter(None, map(os.environ.get, names)), None) or os.path.expanduser("~")  # noqa: PTH111
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"
     path = os.path.join(base, f"infinium-codex-{user}")  # noqa: PTH118
-    try:
-        os.mkdir(path, 0o700)  # noqa: PTH102
-    except FileExistsError:
-        pass
+    os.makedirs(path, 0o700, exist_ok=True)  # noqa: PTH103
     if os.lstat(path).st_mode & 0o170000 != 0o040000:
         raise PermissionError(f"{path} is not a directory of this user's own")
     return path

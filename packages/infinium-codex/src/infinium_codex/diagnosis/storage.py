@@ -30,9 +30,6 @@ def spool(s: Situation) -> Check:
         status = None  # the hook makes it
     if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
         return problem(name, f"{path} is not a directory of your own, so no hook writes there", f"Remove it, {move}.")
-    if not path.parent.is_dir():
-        evidence = f"{path.parent} is not there, and the hook makes no directory but its own"
-        return problem(name, evidence, f"infinium-codex doctor --fix, {move} to one that is.")
     return _writable(name, path, move)
 
 
