@@ -46,7 +46,7 @@ def _public_costs(public: Installation, lengths: list[int]) -> dict[int, float]:
         environ = {
             **public.environ,
             "INFINIUM_AGENT_ID": AGENT,
-            "INFINIUM_AGENT_SECRET": "bench",
+            "INFINIUM_AGENT_SECRET": "bench-secret",
             "INFINIUM_BASE_URL": receiver.base_url,
         }
         for length in lengths:
