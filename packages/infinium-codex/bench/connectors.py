@@ -36,7 +36,7 @@ class Installation:
     @property
     def worker(self) -> list[str]:
         """The worker as the hook starts it, without its argument (ours only)."""
-        return [str(self.data / "venv" / "bin" / "python"), "-I", "-m", "infinium_codex.worker"]
+        return [str(self.data / "venv" / "bin" / "python"), "-I", "-S", str(self.data / "worker.py")]
 
     def commands(self) -> dict[str, str]:
         """The command hooks.json registers for each event."""

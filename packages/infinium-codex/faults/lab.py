@@ -184,7 +184,7 @@ class Lab(Machine):
         """Run the worker here and now, through the program `before` if there is one; gives its exit code."""
         with tempfile.TemporaryFile() as printed:  # no pipe: a timer it starts may keep its tracer's end open
             done = subprocess.run(
-                [*self.prefix, *before, self.python, "-I", "-m", "infinium_codex.worker", str(spool)],
+                [*self.prefix, *before, *self.worker_command, str(spool)],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,

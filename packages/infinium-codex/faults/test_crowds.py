@@ -36,7 +36,7 @@ def test_two_sessions_and_two_workers_on_each_spool(lab: Lab, times: Times, tell
                 lab.turn(session, f"{session}-t-{number}")
                 if number % 3 == 2:
                     lab.call("SessionEnd", session, "", reason="other")
-        command = [lab.python, "-I", "-m", "infinium_codex.worker"]
+        command = lab.worker_command
         running = [
             subprocess.Popen([*command, str(lab.spool(session))], env=lab.environ)
             for session in ("s-1", "s-2", "s-1", "s-2")

@@ -44,7 +44,7 @@ def test_workers_killed_at_random_instants(lab: Lab, times: Times, tell: Tell) -
             lab.turn(session, f"t-{number}")
             if number % 4 == 3:
                 lab.call("SessionEnd", session, "", reason="other")
-        command = [lab.python, "-I", "-m", "infinium_codex.worker", str(lab.spool(session))]
+        command = [*lab.worker_command, str(lab.spool(session))]
         with subprocess.Popen(command, env=lab.environ) as process:
             time.sleep(chance.uniform(0.05, 0.7))
             process.kill()

@@ -109,11 +109,10 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
 
     Gives how the workers ended.
     """
-    worker = [lab.python, "-I", "-m", "infinium_codex.worker"]
     codes: Counter[int] = Counter()
     with lab.idle_hooks():
         session_with_end(lab, 0)
-        calls = chosen(count_calls(lab, strace, CHANGING, tmp_path, [*worker, str(lab.spool("s-0"))]), most)
+        calls = chosen(count_calls(lab, strace, CHANGING, tmp_path, [*lab.worker_command, str(lab.spool("s-0"))]), most)
         for number, (call, which) in enumerate(calls, 1):
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1

@@ -134,8 +134,14 @@ class Machine:
         """What `errors` lists, newest first."""
         return [error["message"] for error in self.json("errors")["errors"]]
 
+    @property
+    def worker_command(self) -> list[str]:
+        """The worker as the hook starts it; a spool is its argument."""
+        home = self.home / ".local" / "share" / "infinium-codex"
+        return [str(home / "venv" / "bin" / "python"), "-I", "-S", str(home / "worker.py")]
+
     def _workers(self) -> bool:
-        return any(processes(b"infinium_codex.worker", self.root)) or any(
+        return any(processes(b"infinium-codex/worker.py", self.root)) or any(
             processes(b"infinium_codex.tending", self.root)
         )
 

@@ -1,13 +1,14 @@
 """Recordings of real sessions, as the unit tests read them (`nox -s record` makes them)."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infinium_codex.codex_events import translate_hook
 from infinium_codex.transcript import Transcript
 from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
+from msgspec.structs import replace
 
 ROOT = Path(__file__).parent / "recordings"
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from infinium_codex.checkpoint import Checkpoint
 from infinium_codex.codex_events import translate_hook
-from infinium_codex.transcript import Position, Transcript
+from infinium_codex.transcript import Transcript
 from infinium_trace import (
     Event,
     Limits,
@@ -176,10 +177,16 @@ def test_a_transcript_cut_anywhere_tells_what_is_there(tmp_path: Path, data: st.
 
 
 @FUZZ
-@given(values)
-def test_a_saved_position_of_any_shape_reads_as_one(value: object) -> None:
-    position = Position.from_dict(value if isinstance(value, dict) else {"running": value, "session": value})
-    assert Position.from_dict(json.loads(json.dumps(position.to_dict()))) == position
+@given(values, st.sampled_from(["next", "done", "part", "cwd", "schema"]))
+def test_a_checkpoint_of_any_shape_reads_as_one(tmp_path: Path, value: object, key: str) -> None:
+    path = tmp_path / "a.state"
+    for damaged in (value, {key: value}, {"next": {"transcript": value}}, {"next": {"transcript": {"offset": value}}}):
+        path.write_text(json.dumps(damaged))
+        found = Checkpoint.load(path)
+        assert found.next.spool >= 0
+        assert found.next.transcript.offset >= 0
+        found.save(path)
+        assert Checkpoint.load(path) == found
 
 
 def read(directory: Path, raw: bytes) -> list[Event]:

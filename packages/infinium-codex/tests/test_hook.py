@@ -36,7 +36,7 @@ class Hook:
         worker = self.home / "venv" / "bin" / "python"
         worker.write_text(
             f"#!/bin/sh\nls -l /proc/self/fd >{root}/fds\n"
-            f'echo "$@" >{root}/started.part\nmv {root}/started.part {root}/started\n'
+            f'printf "%s\\n" "$@" >{root}/started.part\nmv {root}/started.part {root}/started\n'
         )
         worker.chmod(0o755)
         self.started = root / "started"
@@ -116,9 +116,10 @@ def test_prompts_and_ends_start_the_worker_without_codex_descriptors(hook: Hook,
     hook.run(event(), name, pass_fds=(write,))
     os.close(write)
     os.close(read)
-    started = wait_for(hook.started).split()
+    started = wait_for(hook.started).splitlines()
     spool = str(spool_directory(hook.environ) / f"{SESSION}.spool")
-    assert started == ["-I", "-m", "infinium_codex.worker", spool, name]
+    posix, windows = ["-S", str(hook.home / "worker.py")], ["-m", "infinium_codex.worker"]
+    assert started == ["-I", *(posix if hook.program == "hook.py" else windows), spool, name]
     assert "pipe:" not in hook.fds.read_text()
 
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from infinium_codex.transcript import Position
 from infinium_codex.transcript_file import readable
 from infinium_trace import ToolFinished, TurnEnded
 from machine import Machine
+from msgspec.structs import replace
 from recorded import recordings
 
 pytest_plugins = ["no_leftovers"]

@@ -84,6 +84,6 @@ def test_a_torn_tail_holds_no_worker_and_no_trace(tmp_path: Path) -> None:
     [spool] = machine.spools
     stop = json.dumps(machine.placed({**event, "hook_event_name": "Stop"}, None)).encode()
     spool.write_bytes(spool.read_bytes() + frame(stop) + frame(stop, 2)[:-9])
-    command = [machine.python, "-I", "-m", "infinium_codex.worker", str(spool)]
+    command = [*machine.worker_command, str(spool)]
     assert subprocess.run(command, env=machine.environ, timeout=60, check=False).returncode == 0
     assert [trace["input_summary"] for trace in machine.traces()] == ["asked"]

@@ -1,9 +1,9 @@
 """Reading a transcript: forward only, from any place, whatever stands in it."""
 
-import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from infinium_codex.transcript import Position, Transcript
 from infinium_trace import Event, RecordSkipped, SessionStarted
@@ -20,8 +20,8 @@ def read_in_pieces(source: Path, target: Path, sizes: list[int]) -> list[Event]:
     for size in [*sizes, len(data)]:
         end = min(end + size, len(data))
         target.write_bytes(data[:end])
-        saved = json.loads(json.dumps(position.to_dict()))
-        transcript = Transcript(target, Position.from_dict(saved))
+        saved = msgspec.json.encode(position)
+        transcript = Transcript(target, msgspec.json.decode(saved, type=Position))
         found += transcript.read()
         position = transcript.position
     return found

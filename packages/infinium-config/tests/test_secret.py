@@ -1,7 +1,6 @@
 """A secret that nobody reads by accident."""
 
 import copy
-import dataclasses
 import json
 import logging
 import pickle
@@ -9,6 +8,7 @@ import pprint
 import traceback
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from infinium_config import Secret, SecretFound, Source
 
@@ -55,7 +55,8 @@ def test_no_text_of_it_shows_it(look: Callable[[Secret], str]) -> None:
         lambda: pickle.dumps(FOUND),
         lambda: copy.copy(SECRET),
         lambda: copy.deepcopy(FOUND),
-        lambda: dataclasses.asdict(FOUND),
+        lambda: msgspec.to_builtins(FOUND),
+        lambda: msgspec.json.encode(FOUND),
         lambda: json.dumps(SECRET),
         lambda: vars(SECRET),
         lambda: f"{SECRET:>40}",

@@ -1,7 +1,6 @@
 """Whatever a turn was, its trace fits the API's limit, keeps what matters most and says what it lacks."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from infinium_trace import (
     fold,
     turn_payload,
 )
+from msgspec.structs import replace
 from story import CONTEXT, CWD, FIRST, MODEL, hook, redactor, transcript
 
 WIDE = Limits(input_preview=4_000, output_preview=65_536)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from infinium_trace import (
     trace_key,
     turn_payload,
 )
+from msgspec.structs import replace
 from story import (
     CONTEXT,
     CWD,

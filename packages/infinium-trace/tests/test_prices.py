@@ -1,6 +1,5 @@
 """What a turn cost: by a table with a date, the user's own before ours, and nothing where a price is not known."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from infinium_trace import (
     packaged_prices,
     turn_payload,
 )
+from msgspec.structs import replace
 from story import CONTEXT, session_begins, working_turn
 
 TABLE = PriceTable.parse(

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from infinium_codex.codex_program import CodexProgram
 from infinium_codex.fields import mapping, parse_object, text
@@ -25,8 +26,7 @@ class AppServerError(Exception):
     """Codex's app-server did not answer as hoped; the text has its own words."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HookState:
+class HookState(Struct, frozen=True, kw_only=True):
     """A hook as Codex lists it (`hooks/list`)."""
 
     key: str
@@ -46,8 +46,7 @@ class HookState:
         return self.enabled and self.trust in ("trusted", "managed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HookList:
+class HookList(Struct, frozen=True, kw_only=True):
     """Codex's answer for one directory."""
 
     hooks: tuple[HookState, ...]

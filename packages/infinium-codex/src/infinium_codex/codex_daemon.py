@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from infinium_codex.paths import codex_home
 
@@ -18,8 +19,7 @@ HARMLESS = ("PATH",)
 RESTART = "Run 'codex app-server daemon restart' in a shell that has them right; or set them in the project file."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Daemon:
+class Daemon(Struct, frozen=True, kw_only=True):
     """A daemon that runs."""
 
     pid: int

@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Version = tuple[int, int, int]
 
@@ -24,8 +25,7 @@ _NEW_EVENTS = ("SubagentStart", "SubagentStop", "Interrupt", "PreCompact", "Post
 _TOOL_EVENTS = ("PreToolUse", "PostToolUse")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodexProgram:
+class CodexProgram(Struct, frozen=True, kw_only=True):
     """One Codex: its program and its version (None when it did not say)."""
 
     path: str

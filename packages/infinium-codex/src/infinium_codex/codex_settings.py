@@ -4,10 +4,10 @@ Codex is asked (`config/read`, `configRequirements/read`): it knows its layers, 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from infinium_config import main_checkout
+from msgspec import Struct
 
 from infinium_codex.app_server import AppServer, AppServerError
 from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
@@ -17,8 +17,7 @@ REQUIREMENTS = "requirements.toml, which your administrator keeps"
 FLAG, OLD_FLAG = "hooks", "codex_hooks"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodexSettings:
+class CodexSettings(Struct, frozen=True, kw_only=True):
     """The answers, for one project."""
 
     hooks_off: str = ""

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from infinium_trace.events import ChangeKind, FileChange
+from msgspec import Struct
 
 from infinium_codex.fields import integer, mapping, milliseconds, parse_object, text
 
@@ -33,8 +33,7 @@ _REFUSED = re.compile(r"^(?:exec command rejected by user|rejected by user|patch
 _SCRIPT = re.compile(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolResult:
+class ToolResult(Struct, frozen=True, kw_only=True):
     """What the text of a tool's output says about the call."""
 
     output: str

@@ -5,12 +5,13 @@ is written before the spool is removed.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infinium_config import Settings
 from infinium_trace import Session, Subagent, Turn, TurnStatus, fold
 from infinium_trace.events import Event, EventSource, TurnEnded
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.checkpoint import Checkpoint, Mark, remember
@@ -26,8 +27,7 @@ STALE = "nothing was heard of the session any more"
 SUPERSEDED = "interrupted before the next prompt"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Drained:
+class Drained(Struct, frozen=True, kw_only=True):
     """What became of a spool."""
 
     settings: Settings
@@ -95,8 +95,7 @@ def drain(
     return Drained(settings=settings, end=reading.spool_end if reading.more else reading.spool_size, waits=waits)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Folded:
+class _Folded(Struct, frozen=True, kw_only=True):
     session: Session
     closed: tuple[Turn, ...]
     """Turns to trace: over, and so are their subagents."""

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
+
 _TOO_LARGE = 1 << 63
 _LONGEST_SECONDS = 1e9
 
@@ -21,12 +23,32 @@ def milliseconds(seconds: object) -> float | None:
 
 def parse_object(raw: bytes | str) -> dict[str, object] | None:
     """The JSON object in `raw`, or None when it is not one. Bytes that are no UTF-8 are replaced, not refused."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        value = _parse_leniently(raw)
+    return value if isinstance(value, dict) else None
+
+
+def _parse_leniently(raw: bytes | str) -> object:
+    """What the strict parser will not have: other bytes than UTF-8, half a surrogate pair, infinite numbers."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     try:
-        value = json.loads(text)
+        return _sendable(json.loads(text))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+
+
+def _sendable(value: object) -> object:
+    """The value, and nothing in it that no UTF-8 can say."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_sendable(item) for item in value]
+        case dict():
+            return {str(_sendable(key)): _sendable(item) for key, item in value.items()}
+    return value
 
 
 def text(record: Mapping[str, object], key: str) -> str | None:

@@ -1,13 +1,13 @@
 """A checkout's branch and commit, read from its files: no git process runs, and a broken checkout reads as none."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _MAX_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GitState:
+class GitState(Struct, frozen=True, kw_only=True):
     """Where HEAD stands. `branch` is None on a detached HEAD, `commit` None before the first commit."""
 
     branch: str | None = None

@@ -174,7 +174,7 @@ def _append(path: str, record: bytes) -> None:
 def _start_worker(home: str, spool: str, event: str) -> None:
     """Start the detached worker in a session of its own, with no descriptor of Codex's."""
     python = f"{home}/venv/bin/python"
-    arguments = [python, "-I", "-m", "infinium_codex.worker", spool, event]
+    arguments = [python, "-I", "-S", f"{home}/worker.py", spool, event]
     for name in posix.listdir("/dev/fd"):
         try:
             posix.set_inheritable(int(name), False)

@@ -1,21 +1,23 @@
 """The hook's home: a directory whose paths stay the same through every upgrade, so that Codex's trust in them lasts.
 
-It holds a copy of `hook.py` and two links: `python`, the interpreter itself, which runs the hook without any site
-packages, and `venv`, the environment the connector is installed in, which runs the worker.
+It holds a copy of `hook.py` and the launcher of the worker, `worker.py`; and two links: `python`, the interpreter
+itself, which runs the hook without any site packages, and `venv`, the environment the connector is installed in, which
+runs the worker.
 """
 
 import os
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
 
 import infinium_codex
 from infinium_codex.paths import Places
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HomeState:
+class HomeState(Struct, frozen=True, kw_only=True):
     """Whether the hook's home is as this installation would make it."""
 
     missing: tuple[str, ...] = ()
@@ -49,10 +51,11 @@ def install(places: Places) -> bool:
     if check(places).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = places.data / f".hook.py.{os.getpid()}"
-    aside.write_bytes(_hook_source())
-    aside.chmod(0o600)
-    aside.replace(places.data / "hook.py")
+    for name, content in _programs().items():
+        aside = places.data / f".{name}.{os.getpid()}"
+        aside.write_bytes(content)
+        aside.chmod(0o600)
+        aside.replace(places.data / name)
     for name, target in _links().items():
         link = places.data / f".{name}.{os.getpid()}"
         link.symlink_to(target)
@@ -62,8 +65,7 @@ def install(places: Places) -> bool:
 
 def check(places: Places) -> HomeState:
     """Compare the home with what this installation would make it."""
-    hook = places.data / "hook.py"
-    wanted = {"hook.py": hook.is_file() and hook.read_bytes() == _hook_source()}
+    wanted = {name: _holds(places.data / name, content) for name, content in _programs().items()}
     wanted |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
     missing = tuple(name for name in wanted if not (places.data / name).exists())
     return HomeState(missing=missing, outdated=tuple(n for n, good in wanted.items() if not good and n not in missing))
@@ -72,7 +74,7 @@ def check(places: Places) -> HomeState:
 def remove(places: Places) -> bool:
     """Take the home away; False when there was none. What else a user put there stays."""
     found = False
-    for name in ("hook.py", "python", "venv", "hook.errors"):
+    for name in ("hook.py", "worker.py", "python", "venv", "hook.errors"):
         path = places.data / name
         if path.is_symlink() or path.exists():
             path.unlink()
@@ -85,12 +87,57 @@ def remove(places: Places) -> bool:
 def _links() -> dict[str, str]:
     # Real paths: the worker itself runs through the link `venv`, and must not point it at itself.
     base = getattr(sys, "_base_executable", None) or sys.executable
-    return {"python": os.path.realpath(base), "venv": os.path.realpath(sys.prefix)}
+    return {"python": os.path.realpath(base), "venv": str(_environment())}
+
+
+def _environment() -> Path:
+    """The environment we are installed in: `sys.prefix` is not that in the worker, which runs without `site`."""
+    return Path(os.path.realpath(Path(sys.executable).parent.parent))
 
 
 def _links_to(link: Path, target: str) -> bool:
     return link.is_symlink() and str(link.readlink()) == target
 
 
-def _hook_source() -> bytes:
-    return (Path(infinium_codex.__path__[0]) / "hook.py").read_bytes()
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _programs() -> dict[str, bytes]:
+    package = Path(infinium_codex.__path__[0])
+    return {"hook.py": (package / "hook.py").read_bytes(), "worker.py": _launcher(package.parent).encode()}
+
+
+def _launcher(packages: Path) -> str:
+    """The program that starts the worker.
+
+    `site` runs what other packages put into an environment's `.pth` files, which takes longer than the work on a short
+    turn. Where everything we need lies in one directory, that directory is enough.
+    """
+    together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
+    return _LAUNCHER.format(directories=[str(packages)] if together and not _sees_system_packages() else [])
+
+
+_LAUNCHER: Final = """\
+import sys
+
+sys.path += {directories}
+try:
+    from infinium_codex.worker import main
+except ImportError:  # they lie elsewhere, or the environment was made anew for another Python
+    import site
+
+    site.main()
+    from infinium_codex.worker import main
+
+main(sys.argv)
+"""
+
+
+def _sees_system_packages() -> bool:
+    """Whether the environment goes beyond itself, or is none of its own."""
+    try:
+        settings = (_environment() / "pyvenv.cfg").read_text("utf-8")
+    except OSError:
+        return True
+    return "include-system-site-packages = true" in settings.lower()

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 IsOurs = Callable[[str], bool]
 
@@ -19,8 +20,7 @@ class HooksFileError(Exception):
     """hooks.json is not what Codex reads; the text says where, and what to do."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True, kw_only=True):
     """One hook of ours."""
 
     event: str
@@ -40,8 +40,7 @@ class Hook:
         return {"hooks": [handler]}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """A new text for hooks.json, and what is different in it."""
 
     text: str | None
@@ -237,8 +236,7 @@ def _with_item(text: str, place: "_Place", item: str, indent: int | str | None, 
     return f"{text[: place.after_last]}{newline}{step * place.depth}{item}{tail}{text[place.close :]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     after_last: int
     """Behind the container's last item, or behind its opening bracket."""
     close: int

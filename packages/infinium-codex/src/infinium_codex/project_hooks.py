@@ -3,10 +3,10 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinium_config import find_project, main_checkout
+from msgspec import Struct, field
 
 from infinium_codex.app_server import AppServer, AppServerError, HookState
 from infinium_codex.codex_program import TRUST_SINCE, CodexProgram, events_of, runs_async
@@ -40,8 +40,7 @@ def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> l
     return [Hook(event=event, command=command(event), run_async=runs_async(codex, event)) for event in events_of(codex)]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What Codex says of our hooks."""
 
     known: bool
@@ -56,8 +55,7 @@ class Answer:
     """Its warnings and errors."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """What Codex says of a project; as if nothing stood in the way, where it cannot be asked."""
 
     settings: CodexSettings = field(default_factory=CodexSettings)

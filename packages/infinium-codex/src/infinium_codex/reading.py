@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinium_trace.events import (
@@ -21,6 +20,7 @@ from infinium_trace.events import (
     TurnEnded,
     TurnStarted,
 )
+from msgspec import Struct, field
 
 from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.codex_events import translate_hook
@@ -36,8 +36,7 @@ SLICE_BYTES = 4 << 20
 """Behind the first turn that ended after so much of the spool, a reading stops; the next one goes on from there."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Reading:
+class Reading(Struct, kw_only=True):
     """What was read, and where each turn began, so that the next reading starts no later than an open turn."""
 
     events: list[Event] = field(default_factory=list)
@@ -115,8 +114,7 @@ def read_session(
     return reading
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     reading: Reading
     done: frozenset[str]
     done_agents: frozenset[str]
@@ -266,8 +264,7 @@ class _Followed:
         return grown
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Wait:
+class _Wait(Struct, frozen=True, kw_only=True):
     patience: float
     clock: Callable[[], float]
     sleep: Callable[[float], None]

@@ -1,9 +1,10 @@
 """What a command gives back, and what it may ask of the world: commands return, one place prints."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TextIO
+
+from msgspec import Struct, field
 
 from infinium_codex.paths import Places
 
@@ -11,8 +12,7 @@ SCHEMA = 1
 """Version of the JSON that `--json` prints."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CommandContext:
+class CommandContext(Struct, frozen=True, kw_only=True):
     """The world a command runs in."""
 
     environ: Mapping[str, str]
@@ -25,8 +25,7 @@ class CommandContext:
     """Ask the person a question; the second argument hides what is typed."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """The outcome of a command: lines for a person, data for a program."""
 
     ok: bool

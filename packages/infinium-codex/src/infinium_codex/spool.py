@@ -7,10 +7,11 @@ reading goes on at the next frame that is whole. A frame of another number is an
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
+
+from msgspec import Struct
 
 SUFFIX = ".spool"
 _MARK = b"\x1eI2 "
@@ -20,8 +21,7 @@ _CHUNK = 1 << 16
 _HEAD_BYTES = 256
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One event as Codex sent it."""
 
     event: str
@@ -38,8 +38,7 @@ class Record:
     """Offset behind the record."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True, kw_only=True):
     """Bytes between two offsets of a spool file that are no record."""
 
     start: int

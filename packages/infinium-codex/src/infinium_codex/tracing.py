@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +22,7 @@ from infinium_trace import (
     turn_payload,
 )
 from infinium_transport import Envelope, Outbox
+from msgspec import Struct
 
 from infinium_codex.git_state import read_git_state
 from infinium_codex.paths import Places
@@ -33,8 +33,7 @@ LOCAL_AGENT = "local"
 """The agent id of traces that stay on this machine and name no agent."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tracer:
+class Tracer(Struct, frozen=True, kw_only=True):
     """Queues the traces of one session for the destination its project names."""
 
     session_id: str

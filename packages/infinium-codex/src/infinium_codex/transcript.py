@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ from infinium_trace.events import (
     TurnStarted,
     TurnStatus,
 )
+from msgspec.structs import replace
 
 from infinium_codex.codex_tools import patch_changes
 from infinium_codex.fields import content, epoch_ms, integer, mapping, parse_object, text

@@ -1,9 +1,9 @@
 """Tool calls and their outputs in a transcript, as the model made and saw them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from infinium_trace.events import Event, SubagentEnded, SubagentStarted, ToolFinished, ToolStarted
+from msgspec.structs import replace
 
 from infinium_codex.codex_tools import read_output, tool_arguments, tool_name
 from infinium_codex.fields import mapping, parse_object, text

@@ -1,26 +1,29 @@
 """How far a transcript was read, and what its records up to there said that later ones leave out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Self
+from typing import Annotated, Self
 
 from infinium_trace.events import EventSource, SessionStarted, TokenUsage
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
-from infinium_codex.fields import integer, mapping, text
+from infinium_codex.fields import mapping, text
 
 _ANSWERS = frozenset({"reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
 _ASKS = frozenset({"task_started", "user_message", "function_call_output", "custom_tool_call_output", "compacted"})
 
+Offset = Annotated[int, Meta(ge=0)]
+"""Bytes from the start of a file."""
 
-@dataclass(kw_only=True, slots=True)
-class Position:
+
+class Position(Struct, kw_only=True):
     """A place in a transcript. The open calls in it are few: a reading mostly ends between two turns.
 
     It moves with the reading, record by record, so it is not frozen: `copy` gives one that stays where it is. Its
     mappings are never changed, only exchanged.
     """
 
-    offset: int = 0
+    offset: Offset = 0
     turn_id: str | None = None
     model: str | None = None
     copying: bool = False
@@ -47,35 +50,6 @@ class Position:
     """Commands in the background by Codex's number: their turn and call."""
     program: str | None = None
     """The call of Code Mode whose nested calls come next."""
-
-    def to_dict(self) -> dict[str, object]:
-        return {**asdict(self), "session": dict(self.session)}
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, object]) -> Self:
-        """A position as `to_dict` wrote it; whatever does not fit reads as the start."""
-        total = mapping(record, "total")
-        return cls(
-            offset=max(integer(record, "offset") or 0, 0),
-            turn_id=text(record, "turn_id"),
-            model=text(record, "model"),
-            copying=record.get("copying") is True,
-            responses=integer(record, "responses") or 0,
-            total=TokenUsage(**{name: integer(total, name) or 0 for name in TokenUsage.__slots__}),
-            asked_ms=integer(record, "asked_ms") or 0,
-            answered_ms=integer(record, "answered_ms") or 0,
-            latency_ms=integer(record, "latency_ms") or 0,
-            prompted=record.get("prompted") is True,
-            session=_texts(mapping(record, "session")),
-            patches=_texts(mapping(record, "patches")),
-            polls=_texts(mapping(record, "polls")),
-            running={
-                process: (str(call[0]), str(call[1]))
-                for process, call in mapping(record, "running").items()
-                if isinstance(call, list) and len(call) == 2
-            },
-            program=text(record, "program"),
-        )
 
     def copy(self) -> Self:
         """A place that stays here."""
@@ -146,7 +120,3 @@ def session_facts(payload: Mapping[str, object], at_ms: int) -> dict[str, str]:
         "spawned_by": text(spawn, "parent_thread_id"),
     }
     return {key: value for key, value in found.items() if value}
-
-
-def _texts(record: Mapping[str, object]) -> dict[str, str]:
-    return {key: value for key, value in record.items() if isinstance(value, str)}

@@ -1,14 +1,14 @@
 """Trust in hooks: given to ours, and never lost for the user's own."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from infinium_codex.app_server import AppServer, HookState
 from infinium_codex.fields import mapping
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrustChange:
+class TrustChange(Struct, frozen=True, kw_only=True):
     """What to write to `hooks.state`, key by key."""
 
     trust: dict[str, str] = field(default_factory=dict)

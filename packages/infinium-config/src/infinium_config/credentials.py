@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 from infinium_config.model import Source
 from infinium_config.origins import ApprovedOrigins, origin_of
@@ -22,24 +23,21 @@ _UNSAFE = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SecretFound:
+class SecretFound(Struct, frozen=True, kw_only=True):
     """The secret, and where it came from."""
 
     secret: Secret
     source: Source
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SecretMissing:
+class SecretMissing(Struct, frozen=True, kw_only=True):
     """Neither the environment nor the keyring has one."""
 
     reason: str
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SecretRefused:
+class SecretRefused(Struct, frozen=True, kw_only=True):
     """The address was never approved for this agent, so the secret was not even looked up."""
 
     origin: str
@@ -47,16 +45,14 @@ class SecretRefused:
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyringUnavailable:
+class KeyringUnavailable(Struct, frozen=True, kw_only=True):
     """There is no keyring to trust, or it did not answer."""
 
     reason: str
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """The secret is in the keyring and was read back."""
 
     backend: str
@@ -128,8 +124,7 @@ class _UnusableKeyringError(Exception):
     """A back end no secret is given to."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Done(Generic[T]):
+class _Done(Struct, Generic[T], frozen=True):
     value: T
 
 

@@ -1,14 +1,14 @@
 """Every setting, declared once: its variable, its key in the project file, its default, its parser, its meaning."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from infinium_config import parse
 from infinium_config.model import DEFAULT_BASE_URL
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True, kw_only=True):
     """One setting."""
 
     name: str

@@ -1,10 +1,11 @@
 """Settings and where each came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 DEFAULT_BASE_URL = "https://platform.i42m.ai/api/v1"
 LOCAL = "local"
@@ -31,8 +32,7 @@ class Granularity(StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting(Generic[T]):
+class Setting(Struct, Generic[T], frozen=True, kw_only=True):
     """A value that knows its source."""
 
     name: str
@@ -46,8 +46,7 @@ class Setting(Generic[T]):
         return f"{self.value} ({where})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """A value that was passed over; the setting's next source holds."""
 
     name: str
@@ -56,8 +55,7 @@ class Problem:
     """What is wrong, where, and what to do."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A directory with a project file."""
 
     root: Path
@@ -67,8 +65,7 @@ class Project:
     """The linked worktree from which its main checkout was found."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProjectFile:
+class ProjectFile(Struct, frozen=True, kw_only=True):
     """What `.infinium/config.json` says; None where it says nothing."""
 
     agent_id: str | None = None
@@ -81,8 +78,7 @@ class ProjectFile:
     """Keys of other connectors, kept as they are."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set, resolved."""
 
     agent_id: Setting[str | None]

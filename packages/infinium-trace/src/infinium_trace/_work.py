@@ -1,8 +1,10 @@
 """What a turn and a subagent have in common: tool calls, messages, compactions, permission requests, in the making."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from infinium_trace._facts import Facts
 from infinium_trace.events import (
@@ -20,8 +22,7 @@ KILLED = -1
 """The exit code of a command in the background that the agent ended when it went."""
 
 
-@dataclass(slots=True)
-class _ToolBuilder:
+class _ToolBuilder(Struct):
     call_id: str
     started_at_ms: int | None = None
     ended_at_ms: int | None = None

@@ -1,13 +1,13 @@
 """What a payload needs to know that no event tells, and how long its texts may be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from infinium_trace.prices import PriceTable
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TraceContext:
+class TraceContext(Struct, frozen=True, kw_only=True):
     """Who traced what, where."""
 
     session_id: str
@@ -31,8 +31,7 @@ class TraceContext:
         return self.redaction == "metadata-only"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Lengths of texts in characters, of the whole body in bytes."""
 
     input_preview: int = 200

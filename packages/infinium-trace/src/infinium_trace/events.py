@@ -5,8 +5,9 @@ session of them. Times are UTC epoch milliseconds. The same fact may come from b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class EventSource(StrEnum):
@@ -35,8 +36,7 @@ class ChangeKind(StrEnum):
     MOVED = "moved"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenUsage:
+class TokenUsage(Struct, frozen=True, kw_only=True):
     """Tokens of one or more model responses. `cached` is part of `prompt`, `reasoning` part of `completion`."""
 
     prompt: int = 0
@@ -57,8 +57,7 @@ class TokenUsage:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True, kw_only=True):
     """One file a tool changed. `path` is as the agent named it; lines are None where the source does not say."""
 
     path: str
@@ -68,8 +67,7 @@ class FileChange:
     lines_removed: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Event:
+class _Event(Struct, frozen=True, kw_only=True):
     at_ms: int
     """When it happened, UTC epoch milliseconds, as the source dates it (a hook event: when the hook ran)."""
     source: EventSource
@@ -79,8 +77,7 @@ class _Event:
     """The subagent it belongs to; None for the user's own session."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SessionStarted(_Event):
+class SessionStarted(_Event, frozen=True, kw_only=True):
     """A session began or was taken up again."""
 
     trigger: str = "startup"
@@ -99,15 +96,13 @@ class SessionStarted(_Event):
     """The session whose subagent this one is: no session of the user's."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SessionEnded(_Event):
+class SessionEnded(_Event, frozen=True, kw_only=True):
     """A session ended; `reason` in the agent's own word."""
 
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnStarted(_Event):
+class TurnStarted(_Event, frozen=True, kw_only=True):
     """The user gave a prompt, or more is learned about a turn (a transcript's turn context)."""
 
     prompt: str | None = None
@@ -117,8 +112,7 @@ class TurnStarted(_Event):
     effort: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnEnded(_Event):
+class TurnEnded(_Event, frozen=True, kw_only=True):
     """A turn ended."""
 
     status: TurnStatus
@@ -133,16 +127,14 @@ class TurnEnded(_Event):
     """No record says how it ended: `status` is what the ones there are make likely, until a source says otherwise."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AssistantSaid(_Event):
+class AssistantSaid(_Event, frozen=True, kw_only=True):
     """A message of the agent to the user."""
 
     text: str
     message_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelResponded(_Event):
+class ModelResponded(_Event, frozen=True, kw_only=True):
     """One response of the model and the tokens it cost. `response_id` tells repeated records of one response."""
 
     response_id: str
@@ -151,8 +143,7 @@ class ModelResponded(_Event):
     latency_ms: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolStarted(_Event):
+class ToolStarted(_Event, frozen=True, kw_only=True):
     """A tool call began. `tool` is the tool's plain name (shell, apply_patch, mcp__server__tool, …)."""
 
     call_id: str
@@ -161,8 +152,7 @@ class ToolStarted(_Event):
     """Parsed arguments, or the text where they are free text."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolFinished(_Event):
+class ToolFinished(_Event, frozen=True, kw_only=True):
     """A tool call gave its result, or one source's part of what is known about it; fields not known are None."""
 
     call_id: str
@@ -187,16 +177,14 @@ class ToolFinished(_Event):
     changes: Sequence[FileChange] = field(default=())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PermissionAsked(_Event):
+class PermissionAsked(_Event, frozen=True, kw_only=True):
     """The agent asked the user to allow a tool call."""
 
     tool: str
     arguments: Mapping[str, object] | str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compacted(_Event):
+class Compacted(_Event, frozen=True, kw_only=True):
     """The conversation was compacted: `phase` is "started" or "finished"."""
 
     phase: str
@@ -205,8 +193,7 @@ class Compacted(_Event):
     """What the conversation was replaced with: nothing the agent said to the user."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubagentStarted(_Event):
+class SubagentStarted(_Event, frozen=True, kw_only=True):
     """A subagent (`agent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
 
     agent_type: str | None = None
@@ -215,23 +202,20 @@ class SubagentStarted(_Event):
     call_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubagentEnded(_Event):
+class SubagentEnded(_Event, frozen=True, kw_only=True):
     """A subagent (`agent_id`) ended."""
 
     agent_type: str | None = None
     last_message: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourcesDisagreed(_Event):
+class SourcesDisagreed(_Event, frozen=True, kw_only=True):
     """Two sources told the same fact differently; `what` says which, and what each of them said."""
 
     what: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordSkipped(_Event):
+class RecordSkipped(_Event, frozen=True, kw_only=True):
     """A record the connector does not know or could not read; `what` names its kind, never its content."""
 
     what: str

@@ -24,7 +24,7 @@ from infinium_trace.events import (
 )
 from infinium_trace.session import Session
 
-_ORDER = {kind: rank for rank, kind in enumerate((
+_ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
     SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, Compacted, ModelResponded,
     ToolFinished, AssistantSaid, SubagentEnded, SourcesDisagreed, RecordSkipped, TurnEnded, SessionEnded,
 ))}  # fmt: skip

@@ -1,9 +1,10 @@
 """What responses of a model cost at list price: dated tables, and nothing for a model no table knows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct, field
 
 from infinium_trace.session import ModelCall
 
@@ -15,8 +16,7 @@ class PricesError(ValueError):
     """A table of prices that cannot be read; the text says where and why."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Price:
+class Price(Struct, frozen=True, kw_only=True):
     """US dollars for a million tokens. Cached tokens are part of the prompt, reasoning part of the completion."""
 
     prompt: float
@@ -35,8 +35,7 @@ class Price:
         return cost / _MILLION
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PriceTable:
+class PriceTable(Struct, frozen=True, kw_only=True):
     """Prices by provider and model, as they stood on a day."""
 
     as_of: str = ""

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from infinium_trace.preview import clean
 
@@ -10,8 +11,7 @@ _TAIL = 20_000
 """A summary stands at the end: no more of a long output is looked at."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOfTests:
+class RunOfTests(Struct, frozen=True, kw_only=True):
     """Tests as their runner counted them; skipped ones did not run."""
 
     runner: str

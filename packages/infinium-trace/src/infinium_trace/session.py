@@ -1,8 +1,9 @@
 """The model of an agent's session. Times are UTC epoch milliseconds, durations milliseconds, previews not yet cut."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from infinium_trace.events import EventSource, FileChange, TokenUsage, TurnStatus
 
@@ -16,8 +17,7 @@ class Answer(StrEnum):
     """The call was called off; whether before the answer or by it, the agent does not say."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True, kw_only=True):
     """One call of a tool."""
 
     call_id: str
@@ -45,16 +45,14 @@ class ToolCall:
     """The call that ran it; its work is counted here, not there."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """Something the agent said before its last word."""
 
     started_at_ms: int
     text: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compaction:
+class Compaction(Struct, frozen=True, kw_only=True):
     """The conversation was compacted."""
 
     started_at_ms: int
@@ -64,8 +62,7 @@ class Compaction:
     """What the conversation was replaced with."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PermissionRequest:
+class PermissionRequest(Struct, frozen=True, kw_only=True):
     """The agent asked for leave to call a tool."""
 
     started_at_ms: int
@@ -79,8 +76,7 @@ class PermissionRequest:
     """How long the answer took."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subagent:
+class Subagent(Struct, frozen=True, kw_only=True):
     """An agent this turn started: its work counts here and nowhere else."""
 
     agent_id: str
@@ -105,8 +101,7 @@ class Subagent:
 Step = ToolCall | Message | Compaction | PermissionRequest | Subagent
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelCall:
+class ModelCall(Struct, frozen=True, kw_only=True):
     """One response of the model."""
 
     response_id: str
@@ -118,8 +113,7 @@ class ModelCall:
     """The subagent it answered; None for the turn itself."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True):
     """From a prompt of the user's to the agent's last word on it."""
 
     id: str
@@ -169,8 +163,7 @@ class Turn:
         return tuple(merged.values())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """What the events told of one session."""
 
     turns: tuple[Turn, ...] = ()

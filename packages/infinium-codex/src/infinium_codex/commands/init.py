@@ -1,6 +1,5 @@
 """`infinium-codex init`: set a project up, and report what Codex says of it. Decides everything, then writes."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infinium_config import (
@@ -23,6 +22,8 @@ from infinium_config import (
     write_project_file,
 )
 from infinium_config.project import CONFIG
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex import features, hook_home
 from infinium_codex.app_server import AppServerError
@@ -40,8 +41,7 @@ from infinium_codex.wiring import home_directory
 from infinium_codex.worktrees import linked_worktree, unread_worktrees
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InitOptions:
+class InitOptions(Struct, frozen=True, kw_only=True):
     """What the user said on the command line; None is asked for, or keeps what the project has."""
 
     agent_id: str | None = None

@@ -1,8 +1,7 @@
 """`infinium-codex pause` and `resume`: whether anything is recorded in this project."""
 
-from dataclasses import replace
-
 from infinium_config import find_project, read_project_file, write_project_file
+from msgspec.structs import replace
 
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory

@@ -1,7 +1,5 @@
 """`infinium-codex update-credentials`: another agent or another secret, and what waited for it is sent."""
 
-from dataclasses import dataclass, replace
-
 from infinium_config import (
     DEFAULT_BASE_URL,
     LOCAL,
@@ -19,14 +17,15 @@ from infinium_config import (
     write_project_file,
 )
 from infinium_transport import DeliveryReport
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.commands.asking import agree_on_address, ask_for, checked, given_secret
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewCredentials:
+class NewCredentials(Struct, frozen=True, kw_only=True):
     """What the user said on the command line."""
 
     agent_id: str | None = None

@@ -1,7 +1,5 @@
 """What `init` asks a person: everything in an empty project, what is to change in one that was set up."""
 
-from dataclasses import dataclass, replace
-
 from infinium_config import (
     DEFAULT_BASE_URL,
     LOCAL,
@@ -13,13 +11,14 @@ from infinium_config import (
     parse_agent_id,
     parse_base_url,
 )
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.commands.asking import ask_for, choose, yes
 from infinium_codex.result import CommandContext
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True, kw_only=True):
     """What is to be written, decided before anything is."""
 
     file: ProjectFile

@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+
+from msgspec import Struct
 
 from infinium_codex.codex_program import CodexProgram, find_codex
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, codex_config, demo_turn
@@ -26,8 +27,7 @@ WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DemoOptions:
+class DemoOptions(Struct, frozen=True, kw_only=True):
     """What the demo is asked to do."""
 
     codex: bool = False

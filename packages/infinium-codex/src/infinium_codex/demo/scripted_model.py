@@ -8,16 +8,16 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec import Struct, field
+
 _SHELL_TOOLS = {"exec_command": "cmd", "shell_command": "command"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """Tokens the server reports for one response, as the Responses API counts them."""
 
     input_tokens: int
@@ -35,36 +35,31 @@ class Usage:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """The model says something."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """The model runs a shell command."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """The model applies a patch in Codex's patch format."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An argument the model takes from the last tool output that matches: the pattern's first group."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """The model calls a function tool by name; an argument may be what a tool `Told`."""
 
     name: str
@@ -72,45 +67,39 @@ class Call:
     namespace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """The model calls a custom tool with free text, such as Code Mode's `exec` with a program."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """The model gives an output item of any other kind, such as a `web_search_call`."""
 
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """The server lets seconds pass before it streams the next move."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """The server answers with an HTTP error instead of a response."""
 
     status: int = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """The stream ends here, without the response's completion: nothing is reported."""
 
 
 Move = Say | Shell | Patch | Call | Program | Item | Pause | Fail | Break
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One response of the model: what it does, and the usage it reports."""
 
     moves: Sequence[Move]

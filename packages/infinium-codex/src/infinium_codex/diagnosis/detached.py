@@ -5,7 +5,8 @@ import select
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from infinium_codex.diagnosis.checks import Check, ok, problem
 from infinium_codex.diagnosis.situation import Situation
@@ -15,8 +16,7 @@ DEADLINE_SECONDS = 10.0
 """Its look-up of the secret ends by itself after 3 s."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What the detached process told."""
 
     failed: str = ""

@@ -1,10 +1,10 @@
 """The API, asked for nothing: is it there, and is its clock ours? Only where the user wants the network used."""
 
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from infinium_config import LOCAL
 from infinium_transport import Reached, Rejected, Retry
+from msgspec import Struct
 
 from infinium_codex.diagnosis.checks import Check, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
@@ -16,8 +16,7 @@ UNKNOWN_AGENT = "00000000-0000-4000-8000-000000000000"
 """Stands in the address that is asked where no agent is set."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """The request and its answer; None where none was made."""
 
     answer: Reached | Retry | Rejected | None = None

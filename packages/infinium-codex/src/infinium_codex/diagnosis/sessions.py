@@ -1,11 +1,11 @@
 """Sessions that Codex wrote down and we know nothing of: the proof that a hook did not run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from infinium_transport import InfiniumTransportError
+from msgspec import Struct
 
 from infinium_codex.checkpoint import SUFFIX as STATE
 from infinium_codex.commands.when import local_time
@@ -25,8 +25,7 @@ _ENDS = (b'"task_complete"', b'"turn_aborted"')
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """A session by its transcript."""
 
     session_id: str

@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinium_config import InfiniumConfigError, Settings, load
+from msgspec import Struct, field
 
 from infinium_codex.app_server import AppServer, AppServerError, HookList, HookState
 from infinium_codex.codex_program import CodexProgram, find_codex
@@ -16,8 +16,7 @@ from infinium_codex.wiring import home_directory
 from infinium_codex.worktrees import linked_worktree
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodexView:
+class CodexView(Struct, frozen=True, kw_only=True):
     """What Codex itself says of the project."""
 
     asked: bool = False
@@ -28,8 +27,7 @@ class CodexView:
     listed: HookList = field(default_factory=lambda: HookList(hooks=()))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """The world as it is while the doctor looks."""
 
     environ: Mapping[str, str]
