@@ -2,8 +2,8 @@
 
 The hook starts it, detached, when a turn begins or ends, through the launcher in its home: `python -I -S worker.py
 SPOOL_FILE EVENT`. At a prompt it only sees to it that a timer runs, so that a turn is traced though nothing more is
-heard of it; what costs time to import is imported when there is something to trace. One runs a session; a second one for the
-same session leaves at once, because the first looks again before it goes.
+heard of it; what costs time to import is imported when there is something to trace. One runs a session; a second one
+for the same session leaves at once, because the first looks again before it goes.
 """
 
 import os
