@@ -1,6 +1,5 @@
 """Take values out of JSON that nobody promised the shape of: the wrong type reads as absent."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -32,6 +31,8 @@ def parse_object(raw: bytes | str) -> dict[str, object] | None:
 
 def _parse_leniently(raw: bytes | str) -> object:
     """What the strict parser will not have: other bytes than UTF-8, half a surrogate pair, infinite numbers."""
+    import json
+
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     try:
         return _sendable(json.loads(text))

@@ -3,11 +3,13 @@
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import tempfile
 
 _ZST = ".zst"
 _MAX_BYTES = 4 << 30
@@ -26,6 +28,8 @@ def readable(path: Path, offset: int, scratch: Path) -> Iterator[Path | None]:
     if found is None or found.suffix != _ZST:
         yield found
         return
+    import tempfile
+
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".transcript.") as file:
         unpacked = _unpack(found, offset, file)
         file.flush()

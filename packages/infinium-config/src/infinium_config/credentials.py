@@ -1,6 +1,5 @@
 """The agent's secret: where it is looked up, where it is kept, and where it never goes."""
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -146,6 +145,8 @@ def _within(deadline: float, work: Callable[[], T], hide: Secret | None = None) 
 
     `hide` is taken out of what a back end says when it fails: some name what they could not store.
     """
+    import threading
+
     outcome: list[_Done[T] | KeyringUnavailable] = []
 
     def run() -> None:

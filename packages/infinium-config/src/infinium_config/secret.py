@@ -1,6 +1,5 @@
 """A secret that does not show itself."""
 
-import hmac
 from typing import NoReturn
 
 
@@ -22,6 +21,8 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
+        import hmac  # takes longer to load than all of this package
+
         return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> int:

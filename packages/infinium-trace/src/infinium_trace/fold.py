@@ -1,6 +1,7 @@
 """Events to a session: a pure fold; the same session whichever source, and in whichever order, told a fact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from infinium_trace._facts import RANK, Facts
 from infinium_trace._turns import TurnBuilder
@@ -34,9 +35,20 @@ _ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
 def fold(events: Iterable[Event]) -> Session:
     """The session these events tell of."""
     builder = _SessionBuilder()
-    for event in sorted(events, key=lambda event: (event.at_ms, _ORDER[type(event)], RANK[event.source], repr(event))):
+    for event in _in_order(events):
         builder.add(event)
     return builder.build()
+
+
+def _in_order(events: Iterable[Event]) -> Iterator[Event]:
+    """By time, kind and source; what is alike in all of them by what it says: the order of arrival decides nothing."""
+    for _, alike in groupby(sorted(events, key=_rank), key=_rank):
+        same = list(alike)
+        yield from same if len(same) == 1 else sorted(same, key=repr)
+
+
+def _rank(event: Event) -> tuple[int, int, int]:
+    return event.at_ms, _ORDER[type(event)], RANK[event.source]
 
 
 class _SessionBuilder:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from infinium_trace.session import ModelCall
@@ -41,8 +42,8 @@ class PriceTable(Struct, frozen=True, kw_only=True):
     as_of: str = ""
     prices: Mapping[tuple[str, str], Price] = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> "PriceTable":
         """A table from TOML: `as_of`, and under `[prices.PROVIDER.MODEL]` `prompt`, `cached` and `completion`.
 
         The provider `*` is any. Raises PricesError.
@@ -50,18 +51,9 @@ class PriceTable(Struct, frozen=True, kw_only=True):
         import tomllib
 
         try:
-            table = tomllib.loads(text)
-            as_of = table["as_of"]
-            prices = {
-                (provider, model): _price(entry, f"prices.{provider}.{model}")
-                for provider, models in table.get("prices", {}).items()
-                for model, entry in models.items()
-            }
+            return _table(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise PricesError(f"The table of prices is no TOML: {error}") from None
-        except (KeyError, AttributeError):
-            raise PricesError("A table of prices has `as_of`, a date, and tables [prices.PROVIDER.MODEL].") from None
-        return cls(as_of=str(as_of), prices=prices)
 
     def with_own(self, own: "PriceTable") -> "PriceTable":
         """The table with the user's own prices in it, which go before it where they name a model."""
@@ -85,7 +77,20 @@ class PriceTable(Struct, frozen=True, kw_only=True):
 
 def packaged_prices() -> PriceTable:
     """The table this version of the package came with: the one thing the package reads from a file."""
-    return PriceTable.parse(Path(__file__).with_name("prices.toml").read_text("utf-8"))
+    # JSON, as it takes a tenth of the time that TOML takes to load a parser and be parsed.
+    return _table(msgspec.json.decode(Path(__file__).with_name("prices.json").read_bytes()))
+
+
+def _table(table: Mapping[str, Any]) -> PriceTable:
+    try:
+        prices = {
+            (provider, model): _price(entry, f"prices.{provider}.{model}")
+            for provider, models in table.get("prices", {}).items()
+            for model, entry in models.items()
+        }
+        return PriceTable(as_of=str(table["as_of"]), prices=prices)
+    except (KeyError, AttributeError):
+        raise PricesError("A table of prices has `as_of`, a date, and tables [prices.PROVIDER.MODEL].") from None
 
 
 def _price(entry: Mapping[str, object], where: str) -> Price:

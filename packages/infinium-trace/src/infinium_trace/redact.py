@@ -1,7 +1,6 @@
 """Takes secrets out of texts and of parsed JSON before anything leaves, and counts what it took."""
 
 import base64
-import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +10,12 @@ from infinium_trace.redact_rules import KINDS
 from infinium_trace.redact_scan import Rank, Span, scan
 from infinium_trace.redact_values import is_placeholder, kind_of_name, name_is_secret
 
-_MARKER = re.compile(rf"\[redacted:(?:{'|'.join(map(re.escape, KINDS))})\]")
+_MARKER = re.compile(r"\[redacted:([a-z0-9-]+)\]")
+_KINDS = frozenset(KINDS)
 _ROUNDS = 5
 """How often a text is looked through again after something was found: what is left may read differently."""
 _MAX_DEPTH = 100
+_SHORT = 64
 _MIN_ENCODED = 6
 """Characters of an encoded form below which it would be found by chance."""
 
@@ -51,12 +52,18 @@ class Redactor:
         self._patterns = [_compile(pattern) for pattern in patterns]
         self._allow = [_compile(pattern) for pattern in allow]
         self._enabled = enabled
+        self._clean: set[str] = set()
+        """Short texts without a secret: a trace says the same words again and again."""
 
     def text(self, value: str) -> str:
         """The text without its secrets; one that has been through here comes back unchanged."""
+        if value in self._clean:
+            return value
         for _ in range(_ROUNDS):
             spans = self._spans(value)
             if not spans:
+                if len(value) <= _SHORT:
+                    self._clean.add(value)
                 break
             value = self._replaced(value, spans)
         return value
@@ -96,7 +103,7 @@ class Redactor:
 
     def _named(self, value: str, name: str) -> str:
         """A value under a secret's name: gone whole, unless it plainly is none."""
-        if not value or _MARKER.fullmatch(value):
+        if not value or _markers(value) == [(0, len(value))]:
             return value
         own = any(form in value for form in self._own)
         if not own and (is_placeholder(value) or self._allowed(value)):
@@ -111,8 +118,7 @@ class Redactor:
             found += [s for s in others if s.end > s.start and not self._allowed(text[s.start : s.end])]
         if not found:
             return []
-        markers = [m.span() for m in _MARKER.finditer(text)] if "[redacted:" in text else []
-        return _apart(found, markers)
+        return _apart(found, _markers(text))
 
     def _custom(self, text: str) -> Iterator[Span]:
         for pattern in self._patterns:
@@ -149,6 +155,8 @@ def _forms(secret: str) -> set[str]:
     """A secret as it stands in a text: plain, escaped, encoded."""
     if not secret.strip():
         return set()
+    import json
+
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     escaped |= {json.dumps(form)[1:-1] for form in escaped}  # JSON in JSON
     raw = secret.encode("utf-8", "surrogatepass")
@@ -163,6 +171,13 @@ def _forms(secret: str) -> set[str]:
         core = code[(0, 2, 3)[shift] : (len(raw) + shift) * 8 // 6]
         encoded |= {core, core.replace("+", "-").replace("/", "_")}
     return {secret} | escaped | urls | {form for form in encoded if len(form) >= _MIN_ENCODED}
+
+
+def _markers(text: str) -> list[tuple[int, int]]:
+    """Where the text has been redacted. What names no kind of ours is no marker: a secret could hide in it."""
+    if "[redacted:" not in text:
+        return []
+    return [match.span() for match in _MARKER.finditer(text) if match[1] in _KINDS]
 
 
 def _places(text: str, part: str) -> Iterator[int]:
