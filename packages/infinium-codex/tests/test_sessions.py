@@ -283,6 +283,25 @@ def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
     assert [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms] != []
 
 
+def test_a_turn_that_begins_in_the_transcript_before_its_hook_has_run_loses_nothing(machine: Machine) -> None:
+    """The worker of the turn before reads its first records, and cannot know yet that somebody wants them."""
+    transcript = machine.home / "transcript.jsonl"
+    lines = RESUME.transcript.read_bytes().splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if b'"task_started"' in line]
+    ends = [number for number, line in enumerate(lines) if b'"task_complete"' in line]
+    transcript.write_bytes(b"".join(lines[: ends[-1]]))
+    assert ends[0] < starts[-1] < ends[-1]
+    hooks = [payload for _, payload in RESUME.hook_events()]
+    second = next(i for i, payload in enumerate(hooks) if payload.get("turn_id") != hooks[1].get("turn_id") and i > 1)
+    for payload in hooks[:second]:
+        machine.hook(machine.placed(payload, transcript))
+    machine.wait_until_idle()
+    transcript.write_bytes(b"".join(lines))
+    for payload in hooks[second:]:
+        machine.hook(machine.placed(payload, transcript))
+    assert [trace["llm_usage"]["api_calls_count"] for trace in machine.traces()] == [1, 1]
+
+
 def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Machine) -> None:
     """It was killed before it could note that the next spool begins at nothing: that one is read from its start."""
     for turn in ("turn-1", "turn-2"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from infinium_codex.transcript import Position, Transcript
-from infinium_trace import Event, RecordSkipped, SessionStarted
+from infinium_trace import Event, ModelResponded, RecordSkipped, SessionStarted, ToolStarted, TurnEnded, TurnStarted
 from recorded import Recording, recordings
 
 NEWEST = recordings("turn")[-1]
@@ -43,6 +43,23 @@ def test_reading_in_pieces_tells_the_same(recording: Recording, tmp_path: Path, 
     count = recording.transcript.stat().st_size // size
     pieces = read_in_pieces(recording.transcript, tmp_path / "t.jsonl", [size] * count)
     assert pieces == whole
+
+
+@pytest.mark.parametrize("recording", [one for one in recordings() if one.transcript.exists()], ids=str)
+def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(recording: Recording) -> None:
+    """What it cost, how long it took and what ran in it, whatever came before and after."""
+    whole = list(Transcript(recording.transcript).read())
+    for turn in {event.turn_id for event in whole if isinstance(event, TurnStarted)}:
+        wanted = list(Transcript(recording.transcript, wanted=frozenset({str(turn)})).read())
+        assert [event for event in wanted if event.turn_id == turn] == [e for e in whole if e.turn_id == turn]
+
+
+def test_of_turns_nobody_wants_nothing_is_told() -> None:
+    one = recordings("resume")[-1]
+    last = [event.turn_id for event in Transcript(one.transcript).read() if isinstance(event, TurnStarted)][-1]
+    found = list(Transcript(one.transcript, wanted=frozenset({str(last)})).read())
+    told = {event.turn_id for event in found if isinstance(event, ToolStarted | ModelResponded | TurnEnded)}
+    assert told == {last}
 
 
 def test_a_half_written_last_line_waits(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Take values out of JSON that nobody promised the shape of: the wrong type reads as absent."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -88,6 +89,13 @@ def epoch_ms(value: object) -> int | None:
     if not isinstance(value, str):
         return None
     try:
+        if len(value) == 24 and value[19] == "." and value[23] == "Z":  # as Codex writes it
+            return _epoch_s(value[:19]) * 1000 + int(value[20:23])
         return round(datetime.fromisoformat(value).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=8)
+def _epoch_s(second: str) -> int:
+    return int(datetime.fromisoformat(second).replace(tzinfo=UTC).timestamp())

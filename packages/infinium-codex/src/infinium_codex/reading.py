@@ -79,8 +79,10 @@ class Reading(Struct, kw_only=True):
         """The latest mark that leaves nothing of these turns behind it, nor of turns the next slice tells of."""
         open_turns = set(turns)
         spool = [self.spool_starts[turn] for turn in open_turns if turn in self.spool_starts]
-        if self.more:
-            open_turns |= self.transcript_starts.keys() - self.hooked
+        # Codex may begin a turn in its transcript before the turn's hook has run: then its records are the next
+        # reading's. A slice leaves all of them, else it can only be the last turn.
+        begun = self.transcript_starts if self.more else [*self.transcript_starts][-1:]
+        open_turns |= set(begun) - self.hooked
         transcript = [self.transcript_starts[turn] for turn in open_turns if turn in self.transcript_starts]
         return Mark(
             spool=min(spool, default=self.spool_end),
@@ -210,7 +212,11 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
             path = opened.enter_context(readable(Path(reading.transcript_path), position.offset, scratch))
             if path is not None:
                 reading.transcript_head = head_checksum(path)
-                main = Transcript(path, position if reading.transcript_head == mark.transcript_head else None)
+                main = Transcript(
+                    path,
+                    position if reading.transcript_head == mark.transcript_head else None,
+                    wanted=frozenset(reading.hooked) - known.done,
+                )
                 followed.append(_Followed(main, missing=reading.ended - known.done, brief=reading.more))
         for agent_id, named in sorted(reading.agent_transcripts.items()):
             if known.wants_agent(agent_id):

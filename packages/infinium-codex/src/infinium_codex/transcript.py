@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from infinium_codex.codex_tools import patch_changes
 from infinium_codex.fields import content, epoch_ms, integer, mapping, parse_object, text
 from infinium_codex.transcript_calls import CALLS, OUTPUTS, call_finished, call_started, poll_finished, spawned
+from infinium_codex.transcript_head import SAYS_NOTHING, STRUCTURE, TOKENS, read_head, total_tokens
 from infinium_codex.transcript_items import IGNORED, item_completed, mcp_ended, patch_applied
 from infinium_codex.transcript_position import Position, session_facts, session_started
 from infinium_codex.transcript_tokens import count_tokens
@@ -37,12 +38,23 @@ MAX_LINE_BYTES = 32 << 20
 class Transcript:
     """Reads one transcript forward. After every event `position` is where a later reading can take up again."""
 
-    def __init__(self, path: Path, position: Position | None = None, *, agent_id: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        position: Position | None = None,
+        *,
+        agent_id: str | None = None,
+        wanted: frozenset[str] | None = None,
+    ) -> None:
+        """Read `path` from `position` on. Of turns that are not `wanted` nothing is told, and little is parsed."""
         self.path = path
         self.position = position.copy() if position else Position()
         self.turn_starts: dict[str, Position] = {}
         """For every turn that began in what was read, the position before its first record."""
         self._agent_id = agent_id
+        self._wanted = None if wanted is None else frozenset(turn.encode() for turn in wanted)
+        self._passed_tokens: dict[str, bytes] = {}
+        """The last records of tokens that were passed over: what the session had used when a wanted turn began."""
 
     def read(self) -> Iterator[Event]:
         """Events of the records since the last reading. A transcript that is not there has none.
@@ -56,27 +68,61 @@ class Transcript:
             if os.fstat(file.fileno()).st_size < self.position.offset:
                 self.position = Position()  # replaced by a shorter file: begin again, traces are known by their keys
             file.seek(self.position.offset)
-            while line := file.readline(MAX_LINE_BYTES):
-                size, whole = len(line), line.endswith(b"\n")
-                if not whole:
-                    if size < MAX_LINE_BYTES:
-                        return
-                    size += _skip_line(file)
-                yield from self._translate(line if whole else b"", size)
+            yield from self._read(file)
+        self._catch_up()
 
-    def _translate(self, line: bytes, size: int) -> Iterator[Event]:
-        start = self.position.offset
-        self.position.offset = start + size
+    def _read(self, file: BinaryIO) -> Iterator[Event]:
+        while line := file.readline(MAX_LINE_BYTES):
+            size, whole = len(line), line.endswith(b"\n")
+            if not whole:
+                if size < MAX_LINE_BYTES:
+                    return
+                size += _skip_line(file)
+            start = self.position.offset
+            self.position.offset = start + size
+            if not self._passes_over(line):
+                yield from self._translate(line if whole else b"", start)
+
+    def _passes_over(self, line: bytes) -> bool:
+        """Whether all there is to know of a record stands in its head."""
+        head = read_head(line)
+        if head is None:
+            return False
+        if head.name in SAYS_NOTHING:
+            if not self.position.copying:
+                self.position.note_time(head.name, None, epoch_ms(head.timestamp) or 0)
+            return True
+        if head.name == "token_count" and total_tokens(line) == self.position.total.total:
+            return True
+        if self._wanted is None or not self._is_of_no_use(head.name, line):
+            self._catch_up()
+            return False
+        if head.name in TOKENS:
+            self._passed_tokens[head.name] = line
+        return True
+
+    def _is_of_no_use(self, name: str, line: bytes) -> bool:
+        """Whether a record belongs to a turn nobody wants. A command that runs on may be told of in any later turn."""
+        position, wanted = self.position, self._wanted or frozenset()
+        if name in STRUCTURE or position.turn_id is None or position.running:
+            return False
+        return position.turn_id.encode() not in wanted and not any(turn in line for turn in wanted)
+
+    def _catch_up(self) -> None:
+        """Take in what the session had used before the next record."""
+        passed, self._passed_tokens = self._passed_tokens, {}
+        for line in passed.values():
+            self._translate(line, self.position.offset)  # what it tells is of a turn nobody wants
+
+    def _translate(self, line: bytes, start: int) -> Iterable[Event]:
         record = parse_object(line)
         if record is None:
-            yield RecordSkipped(at_ms=0, source=EventSource.TRANSCRIPT, what="transcript:unreadable")
-            return
+            return (RecordSkipped(at_ms=0, source=EventSource.TRANSCRIPT, what="transcript:unreadable"),)
         at_ms = epoch_ms(record.get("timestamp")) or 0
         kind, payload = text(record, "type") or "unnamed", mapping(record, "payload")
         name = text(payload, "type") or kind if kind in ("event_msg", "response_item") else kind
         if name == "session_meta":
-            yield from self._session(payload, at_ms)
-            return
+            return tuple(self._session(payload, at_ms))
         turn_id = text(payload, "turn_id")
         if name in ("task_started", "turn_context") and turn_id:
             if turn_id not in self.turn_starts:
@@ -91,9 +137,9 @@ class Transcript:
         if self.position.copying:
             if name == "token_count":
                 count_tokens(self.position, at, name, payload)
-            return  # the history of the session this one was forked from: its own trace tells it
+            return ()  # the history of the session this one was forked from: its own trace tells it
         self.position.note_time(name, text(payload, "role"), at_ms)
-        yield from self._events(at, name, payload)
+        return tuple(self._events(at, name, payload))
 
     def _session(self, payload: Mapping[str, object], at_ms: int) -> Iterator[Event]:
         """A transcript's first `session_meta` is its own; another one heads the history it was forked with."""

@@ -28,8 +28,6 @@ class Position(Struct, kw_only=True):
     model: str | None = None
     copying: bool = False
     """In the history of another session, which this one was forked with."""
-    responses: int = 0
-    """Responses counted from running totals, to name them apart."""
     total: TokenUsage = field(default_factory=TokenUsage)
     """The thread's tokens so far: a repeated `token_count` adds nothing to it."""
     asked_ms: int = 0

@@ -37,13 +37,12 @@ def count_tokens(position: Position, at: Where, name: str, payload: Mapping[str,
     if total.total <= known.total:
         return ()
     latency = max(position.answered_ms - position.asked_ms, 0) if position.answered_ms else position.latency_ms
-    position.total, position.latency_ms = total, 0
-    position.responses += 1
+    position.total, position.latency_ms, position.answered_ms = total, 0, 0  # an answer is counted once
     if usage.total == 0:
         return ()
     responded = ModelResponded(
         **at,
-        response_id=response_id or f"response-{position.responses}",
+        response_id=response_id or f"response-{total.total}",  # the total stands still for a repeated record
         usage=usage,
         model=position.model,
         latency_ms=latency or None,
