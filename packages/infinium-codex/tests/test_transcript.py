@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from infinium_codex import transcript_passing
 from infinium_codex.transcript import Position, Transcript
 from infinium_trace import Event, ModelResponded, RecordSkipped, SessionStarted, ToolStarted, TurnEnded, TurnStarted
 from recorded import Recording, recordings
@@ -45,9 +46,13 @@ def test_reading_in_pieces_tells_the_same(recording: Recording, tmp_path: Path, 
     assert pieces == whole
 
 
+@pytest.mark.parametrize("block", [5_000, 1 << 20])
 @pytest.mark.parametrize("recording", [one for one in recordings() if one.transcript.exists()], ids=str)
-def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(recording: Recording) -> None:
+def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(
+    recording: Recording, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it cost, how long it took and what ran in it, whatever came before and after."""
+    monkeypatch.setattr(transcript_passing, "_BLOCK", block)
     whole = list(Transcript(recording.transcript).read())
     for turn in {event.turn_id for event in whole if isinstance(event, TurnStarted)}:
         wanted = list(Transcript(recording.transcript, wanted=frozenset({str(turn)})).read())

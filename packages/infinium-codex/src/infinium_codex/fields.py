@@ -8,6 +8,8 @@ import msgspec
 
 _TOO_LARGE = 1 << 63
 _LONGEST_SECONDS = 1e9
+_OPENS = frozenset({"{", " ", "\t", "\r", "\n", b"{", b" ", b"\t", b"\r", b"\n"})
+"""How an object may begin."""
 
 
 def milliseconds(seconds: object) -> float | None:
@@ -23,6 +25,8 @@ def milliseconds(seconds: object) -> float | None:
 
 def parse_object(raw: bytes | str) -> dict[str, object] | None:
     """The JSON object in `raw`, or None when it is not one. Bytes that are no UTF-8 are replaced, not refused."""
+    if raw[:1] not in _OPENS:
+        return None
     try:
         value = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
@@ -62,7 +66,7 @@ def text(record: Mapping[str, object], key: str) -> str | None:
 def integer(record: Mapping[str, object], key: str) -> int | None:
     """The whole number under `key`; one that needs more than 64 bits is none of anybody's measures."""
     value = record.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE else None
+    return value if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE else None
 
 
 def texts(record: Mapping[str, object], key: str) -> list[str]:

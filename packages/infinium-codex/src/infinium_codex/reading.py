@@ -215,7 +215,8 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
                 main = Transcript(
                     path,
                     position if reading.transcript_head == mark.transcript_head else None,
-                    wanted=frozenset(reading.hooked) - known.done,
+                    # A slice does not know yet which of the turns behind its own are wanted.
+                    wanted=None if reading.more else frozenset(reading.hooked) - known.done,
                 )
                 followed.append(_Followed(main, missing=reading.ended - known.done, brief=reading.more))
         for agent_id, named in sorted(reading.agent_transcripts.items()):

@@ -23,8 +23,9 @@ from msgspec.structs import replace
 from infinium_codex.codex_tools import patch_changes
 from infinium_codex.fields import content, epoch_ms, integer, mapping, parse_object, text
 from infinium_codex.transcript_calls import CALLS, OUTPUTS, call_finished, call_started, poll_finished, spawned
-from infinium_codex.transcript_head import SAYS_NOTHING, STRUCTURE, TOKENS, read_head, total_tokens
+from infinium_codex.transcript_head import SAYS_NOTHING, read_head, total_tokens
 from infinium_codex.transcript_items import IGNORED, item_completed, mcp_ended, patch_applied
+from infinium_codex.transcript_passing import pass_over
 from infinium_codex.transcript_position import Position, session_facts, session_started
 from infinium_codex.transcript_tokens import count_tokens
 from infinium_codex.where import Where
@@ -52,9 +53,7 @@ class Transcript:
         self.turn_starts: dict[str, Position] = {}
         """For every turn that began in what was read, the position before its first record."""
         self._agent_id = agent_id
-        self._wanted = None if wanted is None else frozenset(turn.encode() for turn in wanted)
-        self._passed_tokens: dict[str, bytes] = {}
-        """The last records of tokens that were passed over: what the session had used when a wanted turn began."""
+        self._wanted = wanted
 
     def read(self) -> Iterator[Event]:
         """Events of the records since the last reading. A transcript that is not there has none.
@@ -69,10 +68,12 @@ class Transcript:
                 self.position = Position()  # replaced by a shorter file: begin again, traces are known by their keys
             file.seek(self.position.offset)
             yield from self._read(file)
-        self._catch_up()
 
     def _read(self, file: BinaryIO) -> Iterator[Event]:
-        while line := file.readline(MAX_LINE_BYTES):
+        while True:
+            if self._wanted is not None and self._is_in_unwanted_turn(self._wanted):
+                self._pass_over_turns(file, self._wanted)
+            line = file.readline(MAX_LINE_BYTES)
             size, whole = len(line), line.endswith(b"\n")
             if not whole:
                 if size < MAX_LINE_BYTES:
@@ -88,31 +89,26 @@ class Transcript:
         head = read_head(line)
         if head is None:
             return False
-        if head.name in SAYS_NOTHING:
+        name, timestamp = head
+        if name in SAYS_NOTHING:
             if not self.position.copying:
-                self.position.note_time(head.name, None, epoch_ms(head.timestamp) or 0)
+                self.position.note_time(name, None, epoch_ms(timestamp.decode("ascii", "replace")) or 0)
             return True
-        if head.name == "token_count" and total_tokens(line) == self.position.total.total:
-            return True
-        if self._wanted is None or not self._is_of_no_use(head.name, line):
-            self._catch_up()
-            return False
-        if head.name in TOKENS:
-            self._passed_tokens[head.name] = line
-        return True
+        return name == "token_count" and total_tokens(line) == self.position.total.total
 
-    def _is_of_no_use(self, name: str, line: bytes) -> bool:
-        """Whether a record belongs to a turn nobody wants. A command that runs on may be told of in any later turn."""
-        position, wanted = self.position, self._wanted or frozenset()
-        if name in STRUCTURE or position.turn_id is None or position.running:
-            return False
-        return position.turn_id.encode() not in wanted and not any(turn in line for turn in wanted)
+    def _is_in_unwanted_turn(self, wanted: frozenset[str]) -> bool:
+        """Whether the next records are of turns nobody wants. A command that runs on may be told of in any of them."""
+        turn = self.position.turn_id
+        return turn is not None and not self.position.running and turn not in wanted
 
-    def _catch_up(self) -> None:
-        """Take in what the session had used before the next record."""
-        passed, self._passed_tokens = self._passed_tokens, {}
-        for line in passed.values():
-            self._translate(line, self.position.offset)  # what it tells is of a turn nobody wants
+    def _pass_over_turns(self, file: BinaryIO, wanted: frozenset[str]) -> None:
+        """Move on to the next record that may matter, knowing how things stood there."""
+        start = self.position.offset
+        size, state = pass_over(file, map(str.encode, wanted))
+        for at, line in state:
+            self.position.offset = start + at + len(line)
+            self._translate(line, start + at)  # what it tells is of a turn nobody wants
+        self.position.offset = start + size
 
     def _translate(self, line: bytes, start: int) -> Iterable[Event]:
         record = parse_object(line)
@@ -215,7 +211,7 @@ class Transcript:
     def _nested(self, event: ToolFinished) -> ToolFinished:
         """The event with the program of Code Mode that made the call, if one did."""
         self.position.take_patch(event.call_id)
-        return replace(event, parent_call_id=self.position.program if event.call_id.startswith("exec-") else None)
+        return replace(event, parent_call_id=self.position.program) if event.call_id.startswith("exec-") else event
 
     def _turn_started(self, at: Where, payload: Mapping[str, object]) -> Iterator[Event]:
         yield TurnStarted(
@@ -255,7 +251,7 @@ class Transcript:
         if self.position.program == call_id:
             self.position.program = None
         applied = finished.exit_code in (0, None) and not finished.failed
-        yield replace(finished, changes=patch_changes(patch) if applied else ())
+        yield replace(finished, changes=patch_changes(patch)) if patch and applied else finished
         yield from spawned(at, finished)
 
     def _polled(self, at: Where, finished: ToolFinished, process: str) -> Iterator[Event]:

@@ -1,13 +1,9 @@
 """What a transcript's line is, by its beginning: most lines are passed over and need no parsing for it."""
 
 import re
-from typing import NamedTuple
 
 from infinium_codex.transcript_items import IGNORED
 
-STRUCTURE = frozenset({"session_meta", "task_started", "turn_context"})
-"""Records that say where in the session the next ones are."""
-TOKENS = frozenset({"token_count", "token_usage_record"})
 SAYS_NOTHING = IGNORED - {"message", "user_message"}
 """Records whose kind is all there is to know of them."""
 
@@ -19,22 +15,15 @@ _TOTAL = re.compile(rb'"total_token_usage": ?\{([^{}]{1,400})\}')
 _INPUT, _OUTPUT = re.compile(rb'"input_tokens": ?(\d{1,18})\b'), re.compile(rb'"output_tokens": ?(\d{1,18})\b')
 
 
-class Head(NamedTuple):
-    """A record's time, as it is written, and its name."""
-
-    timestamp: str
-    name: str
-
-
-def read_head(line: bytes) -> Head | None:
-    """The head of a line that begins as Codex writes it; None for any other, which has to be parsed."""
+def read_head(line: bytes) -> tuple[str, bytes] | None:
+    """The name of the record a line holds, and its time as it is written; None where only parsing tells."""
     match = _HEAD.match(line)
     if match is None:
         return None
     timestamp, kind, name = match.groups()
-    if kind in (b"event_msg", b"response_item"):
+    if kind == b"event_msg" or kind == b"response_item":
         kind = name
-    return None if kind is None else Head(timestamp.decode("ascii", "replace"), kind.decode())
+    return None if kind is None else (kind.decode(), timestamp)
 
 
 def total_tokens(line: bytes) -> int | None:

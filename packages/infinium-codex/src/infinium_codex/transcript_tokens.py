@@ -8,13 +8,6 @@ from infinium_codex.fields import integer, mapping, text
 from infinium_codex.transcript_position import Position
 from infinium_codex.where import Where
 
-_FIELDS = {
-    "prompt": "input_tokens",
-    "completion": "output_tokens",
-    "cached": "cached_input_tokens",
-    "reasoning": "reasoning_output_tokens",
-}
-
 
 def count_tokens(position: Position, at: Where, name: str, payload: Mapping[str, object]) -> tuple[Event, ...]:
     """Take in a `token_usage_record` or a `token_count`. Both carry the thread's running total: it tells what is new.
@@ -58,11 +51,21 @@ def count_tokens(position: Position, at: Where, name: str, payload: Mapping[str,
 
 
 def _grown(total: TokenUsage, known: TokenUsage) -> TokenUsage:
-    return TokenUsage(**{part: max(getattr(total, part) - getattr(known, part), 0) for part in _FIELDS})
+    return TokenUsage(
+        prompt=max(total.prompt - known.prompt, 0),
+        completion=max(total.completion - known.completion, 0),
+        cached=max(total.cached - known.cached, 0),
+        reasoning=max(total.reasoning - known.reasoning, 0),
+    )
 
 
 def _usage(record: Mapping[str, object]) -> TokenUsage:
-    return TokenUsage(**{part: max(integer(record, name) or 0, 0) for part, name in _FIELDS.items()})
+    return TokenUsage(
+        prompt=max(integer(record, "input_tokens") or 0, 0),
+        completion=max(integer(record, "output_tokens") or 0, 0),
+        cached=max(integer(record, "cached_input_tokens") or 0, 0),
+        reasoning=max(integer(record, "reasoning_output_tokens") or 0, 0),
+    )
 
 
 def _says(usage: TokenUsage) -> str:
