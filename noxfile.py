@@ -31,7 +31,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "nox", "orjson", *TEST_TOOLS, "./packages/infinium-codex")
+    session.install("mypy>=1.18", "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
@@ -93,7 +93,7 @@ def help_text(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
-    session.install("pipx", "pyperf", "orjson", "matplotlib", "./packages/infinium-codex")
+    session.install("pipx", "pyperf", "matplotlib", "./packages/infinium-codex")
     session.run("python", str(ROOT / "packages" / "infinium-codex" / "bench" / "bench.py"), *session.posargs)
 
 

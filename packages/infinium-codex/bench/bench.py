@@ -15,8 +15,9 @@ from connectors import Installation, install_ours, install_public
 from delivery import thousand_traces
 from processes import Sample, cpu, wall
 from reading import transcript_speed
-from scaling import draw
+from scaling import draw, public_costs
 from sessions import SESSION
+from sleeping import end_timers, sleeping_timer
 from table import Row, print_table
 from turns import hundred_tool_calls
 from worker import TURNS, Sessions
@@ -31,7 +32,12 @@ def main(wanted: list[str]) -> None:
         ours, public = install_ours(root / "ours"), install_public(root / "public")
         if public is None:
             print("The public connector 1.1.0 is not on the registry here: its column stays empty.")
-        rows = [row for name, group in GROUPS.items() if not wanted or name in wanted for row in group(ours, public)]
+        try:
+            rows = [
+                row for name, group in GROUPS.items() if not wanted or name in wanted for row in group(ours, public)
+            ]
+        finally:
+            end_timers(ours)
     print_table(rows)
 
 
@@ -52,7 +58,8 @@ def hook(ours: Installation, public: Installation | None) -> Iterator[Row]:
         found = wall(cases, cwd=ours.project, environ=ours.environ)
     for path in ours.spool.iterdir():
         path.unlink()
-    yield Row.ratio("hook, tool event / bare interpreter", found["tool"], found["bare"], 1.15, found.get("public"))
+    theirs = found["public"].median / found["bare"].median if public is not None else None
+    yield Row.ratio("hook, tool event / bare interpreter", found["tool"], found["bare"], 1.15, theirs)
     yield Row.ratio("hook, Stop / bare interpreter", found["stop"], found["bare"], 1.4)
 
 
@@ -67,13 +74,17 @@ def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
     python = os.path.realpath(ours.data / "python")
     bare = cpu([python, "-I", "-S", "-c", "pass"], cwd=ours.project, environ=ours.environ)
     ten = Sample(values=tuple(sessions.turn(tools=10) for _ in range(11)))
-    yield Row.ratio("worker CPU, a turn of 10 tools / bare interpreter", ten, bare, 10.0)
-    grown = dict(sessions.growing([1, 300, 1_000, TURNS], repeat=7))
+    lengths = [1, 300, 1_000, TURNS]
+    theirs = public_costs(public, lengths) if public is not None else {}
+    short = theirs[1] / bare.median if theirs else None
+    yield Row.ratio("worker CPU, a turn of 10 tools (1.1.0: of 4) / bare interpreter", ten, bare, 10.0, short)
+    grown = dict(sessions.growing(lengths, repeat=7))
     first, last = Sample(values=tuple(grown[1])), Sample(values=tuple(grown[TURNS]))
-    yield Row.ratio(f"worker CPU, turn {TURNS:,} / turn 1 of one session (300 MiB)", last, first, 1.15)
+    long = theirs[TURNS] / theirs[1] if TURNS in theirs else None
+    yield Row.ratio(f"worker CPU, turn {TURNS:,} / turn 1 of one session (300 MiB)", last, first, 1.15, long)
     peak = sessions.long_transcript(500 << 20)
     yield Row.figure("worker's peak memory, 500 MiB transcript read from its start", peak, 60.0, "MiB")
-    draw({length: Sample(values=tuple(spent)).median for length, spent in grown.items()}, public)
+    draw({length: Sample(values=tuple(spent)).median for length, spent in grown.items()}, theirs)
 
 
 def reading(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
@@ -84,6 +95,11 @@ def reading(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
 def delivery(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
     """From the outbox to a receiver."""
     yield from thousand_traces()
+
+
+def timer(ours: Installation, _public: Installation | None) -> Iterator[Row]:
+    """The process that sleeps until something is due."""
+    yield from sleeping_timer(ours)
 
 
 def cli(ours: Installation, _public: Installation | None) -> Iterator[Row]:
@@ -107,6 +123,7 @@ GROUPS: dict[str, Group] = {
     "worker": worker,
     "reading": reading,
     "delivery": delivery,
+    "timer": timer,
     "cli": cli,
 }
 

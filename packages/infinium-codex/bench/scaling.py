@@ -1,4 +1,4 @@
-"""The plot of what a turn costs as its session grows, ours and the public connector's."""
+"""What a turn costs as its session grows: the public connector's worker, and the plot of it and ours."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ PLOT = WORKSPACE / "docs" / "turn-cost.png"
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 
-def draw(ours: Mapping[int, float], public: Installation | None) -> None:
+def draw(ours: Mapping[int, float], theirs: Mapping[int, float]) -> None:
     """Draw CPU seconds of one turn against the number of turns before it."""
     import matplotlib as mpl
 
@@ -25,18 +25,17 @@ def draw(ours: Mapping[int, float], public: Installation | None) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.plot(list(ours), list(ours.values()), "o-", label="infinium-codex 2.0")
-    theirs = _public_costs(public, list(ours)) if public else {}
     if theirs:
         axes.plot(list(theirs), list(theirs.values()), "s--", label="public connector 1.1.0")
     axes.set(xlabel="turns in the session", ylabel="worker CPU for one turn (s)", xscale="log", ylim=(0, None))
     axes.legend()
     PLOT.parent.mkdir(exist_ok=True)
     figure.savefig(PLOT, dpi=120)
-    print(f"Drawn: {PLOT.relative_to(WORKSPACE)}; 1.1.0: {', '.join(f'{n:,}: {s:.2f} s' for n, s in theirs.items())}\n")
+    print(f"Drawn: {PLOT.relative_to(WORKSPACE)}\n")
 
 
-def _public_costs(public: Installation, lengths: list[int]) -> dict[int, float]:
-    """Its worker on a session file as its hook writes it; empty where it does not run."""
+def public_costs(public: Installation, lengths: list[int]) -> dict[int, float]:
+    """CPU seconds of its worker on a session file as its hook writes it; empty where it does not run."""
     directory = Path(public.environ["TMPDIR"]) / "infinium-codex-sessions"
     directory.mkdir(exist_ok=True)
     command = [str(public.program), "-m", "infinium_codex_connector.flush_worker", "--session-id", SESSION]

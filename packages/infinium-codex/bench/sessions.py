@@ -38,14 +38,15 @@ def frame(payload: dict[str, Any]) -> bytes:
     return head.encode() + body + b"\n"
 
 
-def _turn(number: int) -> str:
+def turn_id(number: int) -> str:
+    """The id of a turn by its number."""
     return f"01a2088e-0000-7000-8000-{number:012d}"
 
 
 def _hook_payloads(session: Session, number: int, tools: int, filler: int) -> Iterator[dict[str, Any]]:
     common = {
         "session_id": SESSION,
-        "turn_id": _turn(number),
+        "turn_id": turn_id(number),
         "transcript_path": str(session.transcript),
         "cwd": str(session.project),
         "model": "gpt-5.5",
@@ -98,7 +99,7 @@ def _counts(record: dict[str, Any]) -> bool:
 def _renumbered(record: dict[str, Any], number: int, call: int, filler: int) -> dict[str, Any]:
     payload = dict(record["payload"])
     if "turn_id" in payload:
-        payload["turn_id"] = _turn(number)
+        payload["turn_id"] = turn_id(number)
     if payload.get("call_id") == SHELL:
         payload["call_id"] = f"call_{number}_{call}"
     if "output" in payload:

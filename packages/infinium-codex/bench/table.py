@@ -25,12 +25,12 @@ class Row:
         ours: Sample,
         base: Sample,
         goal: float,
-        public: Sample | None = None,
+        public: float | None = None,
         *,
         least: bool = False,
         unit: str = "s",
     ) -> Self:
-        """Medians of two samples as a ratio; with `least` the goal is a lower bound."""
+        """Medians of two samples as a ratio; with `least` the goal is a lower bound. `public` is 1.1.0's ratio."""
         value = ours.median / base.median
         spread = ours.spread + base.spread
         return cls(
@@ -38,7 +38,7 @@ class Row:
             measured=f"{value:.2f} ±{value * spread:.2f}  ({_told(ours.median, unit)} / {_told(base.median, unit)})",
             goal=f"{'≥' if least else '≤'} {goal:g}",
             met=value >= goal if least else value <= goal,
-            public=f"{public.median / base.median:.1f}" if public else "",
+            public=f"{public:.2f}" if public is not None else "",
         )
 
     @classmethod

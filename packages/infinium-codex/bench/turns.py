@@ -38,20 +38,19 @@ def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
     except CodexUnavailableError as error:
         print(f"The turn of {CALLS} tool calls was not measured: {error}.")
         return
+    environ = {**ours.environ, "PATH": f"{codex}:{ours.environ['PATH']}"}
+    # A project of its own, set up with this Codex at hand: hooks follow its version.
+    traced = Installation(home=ours.home, project=ours.home / "traced", environ=environ, program=ours.program)
     plain = ours.home / "plain"
-    (plain / ".git").mkdir(parents=True)
+    for project in (traced.project, plain):
+        (project / ".git").mkdir(parents=True)
     with _Counting([_CALL, _LAST]) as model:
         home = ours.home / ".codex"
         home.mkdir(exist_ok=True)
-        text = codex_config(model.base_url, str(ours.project), NEWEST)
+        text = codex_config(model.base_url, str(traced.project), NEWEST)
         (home / "config.toml").write_text(f'{text}\n[projects."{plain}"]\ntrust_level = "trusted"\n', "utf-8")
-        environ = {**ours.environ, "PATH": f"{codex}:{ours.environ['PATH']}"}
-        _with_path(ours, environ).run("init", "--local", "--no-interactive", "--trust")
+        traced.run("init", "--local", "--no-interactive", "--trust")
         execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
-        cases = {"hooks": f"cd '{ours.project}' && {execute}", "none": f"cd '{plain}' && {execute}"}
+        cases = {"hooks": f"cd '{traced.project}' && {execute}", "none": f"cd '{plain}' && {execute}"}
         found = wall(cases, cwd=Path("/"), environ=environ, rounds=5, values=1)
     yield Row.ratio(f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST})", found["hooks"], found["none"], 1.03)
-
-
-def _with_path(ours: Installation, environ: dict[str, str]) -> Installation:
-    return Installation(home=ours.home, project=ours.project, environ=environ, program=ours.program)
