@@ -1,14 +1,15 @@
 """The HTTP client of the trace endpoint: one request, one outcome."""
 
-import json
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct, field
 
 from infinium_transport.address import BadAddress, Endpoint, endpoint, proxy_for
 from infinium_transport.model import Envelope, Outcome, Reached, Rejected, Retry
@@ -24,8 +25,7 @@ _CONNECT_SECONDS: Final = 10.0
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
-@dataclass(slots=True)
-class _Exchange:
+class _Exchange(Struct):
     """One request and as much of its answer as has come; another thread fills it in."""
 
     status: int | None = None
@@ -212,7 +212,7 @@ def _header(response: "Response", name: str) -> str | None:
 
 def _parsed(body: bytes) -> Mapping[str, object]:
     try:
-        value = json.loads(body)
+        value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

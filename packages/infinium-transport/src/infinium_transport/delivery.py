@@ -1,8 +1,9 @@
 """Send what waits in an outbox: oldest first, one sender at a time, every outcome recorded before it takes effect."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from infinium_transport.errors import CorruptTraceError, MissingTraceError, StorageError
 from infinium_transport.ledger import Ledger
@@ -64,8 +65,7 @@ def deliver(
         run.close()
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     outbox: Outbox
     ledger: Ledger
     local: LocalStore

@@ -1,12 +1,14 @@
 """The ledger: what was sent, what was given up or dropped, and what went wrong; it answers offline."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec.json import decode as decode_json
+
 from infinium_transport import _files
+from infinium_transport._json import encode_json
 from infinium_transport._trace_directory import TraceDirectory
 from infinium_transport.errors import UnreadableTraceError
 from infinium_transport.model import Entry, EntryKind, Envelope, OutboxLimits, Queued
@@ -133,8 +135,7 @@ class Ledger:
             return _files.remove([*traces, *sorted(old)], dry_run=dry_run)
 
     def _write(self, entry: Entry, *, durable: bool = False) -> None:
-        line = {name: value for name in Entry.__slots__ if (value := getattr(entry, name)) not in (None, "", 0, {})}
-        data = json.dumps(line | {"labels": dict(entry.labels)}, ensure_ascii=True, separators=(",", ":")).encode()
+        data = encode_json(entry)
         with _files.storing("write to the ledger in", self.directory):
             _files.make_private_directory(self.directory)
             _files.append_line(self._log, data)
@@ -157,19 +158,6 @@ class Ledger:
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        record = json.loads(line)
-        status, trace_id, labels = record.get("status"), record.get("trace_id"), record.get("labels", {})
-        return Entry(
-            kind=EntryKind(record["kind"]),
-            when=float(record["when"]),
-            key=str(record.get("key", "")),
-            agent_id=str(record.get("agent_id", "")),
-            trace_id=trace_id if isinstance(trace_id, str) else None,
-            where=str(record.get("where", "")),
-            message=str(record.get("message", "")),
-            status=status if isinstance(status, int) else None,
-            size=int(record.get("size", 0)),
-            labels={str(name): str(value) for name, value in labels.items()},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return decode_json(line, type=Entry)
+    except (ValueError, RecursionError):
         return None  # torn by a crash, or of another version: it costs itself

@@ -1,7 +1,6 @@
 """The queue on disk: one file a trace, and the directory is the index."""
 
 import errno
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from infinium_transport import _files
+from infinium_transport._json import encode_json, read_json
 from infinium_transport._trace_directory import SUFFIX, TraceDirectory
 from infinium_transport.dead_letters import WHY, DeadLetters
 from infinium_transport.model import (
@@ -122,23 +122,12 @@ class Outbox:
 
     def postpone(self, key: str, delay: Delay) -> None:
         """Note that a trace rests. Losing the note costs an early attempt, nothing else."""
-        note = {field: getattr(delay, field) for field in Delay.__slots__}
         with _files.storing("note a delay in", self.directory):
-            _files.replace(self._delay_file(check_key(key)), json.dumps(note).encode())
+            _files.replace(self._delay_file(check_key(key)), encode_json(delay))
 
     def delay(self, key: str) -> Delay | None:
         """How a trace has fared and when it is due again; None for one that has not been tried."""
-        note = _files.read_json(self._delay_file(check_key(key)))
-        try:
-            return Delay(
-                attempts=int(str(note["attempts"])),
-                conflicts=int(str(note["conflicts"])),
-                since=float(str(note["since"])),
-                due=float(str(note["due"])),
-                reason=str(note["reason"]),
-            )
-        except (KeyError, ValueError):
-            return None
+        return read_json(self._delay_file(check_key(key)), Delay)
 
     def clear_delays(self) -> int:
         """Make every waiting trace due now; return how many rested."""
