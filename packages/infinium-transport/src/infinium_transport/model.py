@@ -46,6 +46,8 @@ class Queued(Struct, frozen=True, kw_only=True):
     """Seconds since the epoch."""
     size: int
     """Bytes on disk."""
+    tried: bool = True
+    """False where no note on an earlier attempt lies beside it."""
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
