@@ -1,6 +1,7 @@
 """Delivers Infinium traces: a client, an outbox with one file a trace, retries, dead letters, and a ledger."""
 
-from infinium_transport.client import Client
+from typing import TYPE_CHECKING
+
 from infinium_transport.delivery import FindSecret, Sender, deliver
 from infinium_transport.errors import (
     CorruptTraceError,
@@ -36,6 +37,9 @@ from infinium_transport.model import (
 )
 from infinium_transport.outbox import Outbox
 from infinium_transport.policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from infinium_transport.client import Client
 
 __all__ = [
     "LOCAL",
@@ -74,3 +78,12 @@ __all__ = [
     "UnreadableTraceError",
     "deliver",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The client is imported when somebody asks for it: traces that stay on this machine need nothing of HTTP."""
+    if name == "Client":
+        from infinium_transport.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

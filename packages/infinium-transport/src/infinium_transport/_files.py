@@ -1,9 +1,7 @@
 """Files only their owner can read, written so that a crash leaves the old state or the new one."""
 
 import fcntl
-import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,7 +32,7 @@ def make_private_directory(directory: Path) -> None:
 
 def write_aside(path: Path, data: bytes, *, durable: bool) -> Path:
     """Write data next to where it belongs, under a name of its own; the caller links or renames it into place."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}")
     try:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         try:
@@ -91,11 +89,16 @@ def read_regular(path: Path) -> bytes:
     Raises OSError; for anything that is not a regular file with errno 0.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAFileError(0, "not a regular file", str(path))
+        parts = [os.read(descriptor, status.st_size + 1)]  # one more than there is: then its end is seen at once
+        while parts[-1] and len(parts[-1]) != status.st_size:
+            parts.append(os.read(descriptor, 1 << 20))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
         os.close(descriptor)
-        raise NotAFileError(0, "not a regular file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read()
 
 
 class NotAFileError(OSError):
@@ -151,15 +154,6 @@ def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
     for path in () if dry_run else paths:
         path.unlink(missing_ok=True)
     return paths
-
-
-def read_json(path: Path) -> dict[str, object]:
-    """A small JSON object from a file; empty when there is none or it is damaged."""
-    try:
-        value = json.loads(read_regular(path))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 @contextmanager

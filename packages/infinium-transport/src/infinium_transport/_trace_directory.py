@@ -11,6 +11,8 @@ from infinium_transport.model import Dropped, Envelope, OutboxLimits, Queued
 from infinium_transport.trace_file import DamagedError, decode, is_key
 
 SUFFIX: Final = ".trace"
+DELAY: Final = ".delay"
+"""Beside a trace: how it has fared."""
 
 
 class TraceDirectory:
@@ -26,9 +28,10 @@ class TraceDirectory:
 
     def scan(self) -> Iterator[Queued]:
         """The traces, oldest first."""
-        found = []
+        found, names = [], set()
         with _files.storing("list", self.directory):
             for entry in _files.entries(self.directory):
+                names.add(entry.name)
                 if not entry.name.endswith(SUFFIX):
                     continue
                 key = entry.name.removesuffix(SUFFIX)
@@ -39,7 +42,7 @@ class TraceDirectory:
                     else:
                         self._set_aside(Path(entry.path))
         for when, key, path, size in sorted(found):
-            yield Queued(key=key, path=Path(path), created=when / 1e9, size=size)
+            yield Queued(key=key, path=Path(path), created=when / 1e9, size=size, tried=key + DELAY in names)
 
     def read(self, queued: Queued) -> Envelope:
         """Open a trace; raises CorruptTraceError (the file is set aside then) or MissingTraceError."""

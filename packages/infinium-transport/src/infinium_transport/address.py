@@ -2,12 +2,12 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+
+class Endpoint(Struct, frozen=True, kw_only=True):
     """The address one trace is posted to."""
 
     url: str
@@ -16,8 +16,7 @@ class Endpoint:
     secure: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadAddress:
+class BadAddress(Struct, frozen=True, kw_only=True):
     """A base URL nothing is sent to, with the reason."""
 
     reason: str

@@ -1,44 +1,14 @@
 """The HTTP client of the trace endpoint: one request, one outcome."""
 
-import json
 import os
-import re
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
 
-from infinium_transport.address import BadAddress, Endpoint, endpoint, proxy_for
+from infinium_transport import _answer
+from infinium_transport._talker import Exchange, Route, Talker
+from infinium_transport.address import BadAddress, endpoint, proxy_for
 from infinium_transport.model import Envelope, Outcome, Reached, Rejected, Retry
 from infinium_transport.policy import classify, parse_retry_after
-
-if TYPE_CHECKING:
-    from niquests import Response, Session
-
-MAX_REPLY_BYTES: Final = 64 * 1024
-"""More of an answer is not read: it holds an id or a sentence."""
-MAX_WORDS: Final = 300
-_CONNECT_SECONDS: Final = 10.0
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One request and as much of its answer as has come; another thread fills it in."""
-
-    status: int | None = None
-    """Set last of the head: with it, the headers are known too."""
-    retry_after: str | None = None
-    date: str | None = None
-    body: bytes = b""
-    error: Exception | None = None
-    in_time: bool = True
-    """Whether all of it came within the time-out."""
-    done: threading.Event = field(default_factory=threading.Event)
-    given_up: bool = False
-    """Nobody waits any more: whoever comes last closes the session."""
 
 
 class Client:
@@ -47,9 +17,8 @@ class Client:
     No redirect is followed and no `.netrc` read: both would hand the secret to somebody else. Proxies come from
     `environ` alone. Certificates are checked against the operating system's trust store.
 
-    A request takes no longer than `timeout` seconds, name look-up and answer included, however slowly its bytes come.
-    A socket's own time-outs only bound the wait for the next byte, so each request has a thread, which is left behind
-    when its time is over (it ends with its connection or with the process).
+    A request takes no longer than `timeout` seconds, name look-up and answer included, however slowly its bytes come:
+    another thread makes it, and is left behind when its time is over.
     """
 
     def __init__(
@@ -68,50 +37,46 @@ class Client:
         self._allow_http = allow_http
         self._environ = environ
         self._clock = clock
-        self._session: Session | None = None
+        self._talker: Talker | None = None
+        self._routes: dict[tuple[str, str, str], Route | BadAddress] = {}
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         """Post one trace. Never raises: what went wrong comes back as the outcome."""
-        target = endpoint(envelope.base_url, envelope.agent_id, allow_http=self._allow_http)
-        if isinstance(target, BadAddress):
-            return Rejected(status=None, words=target.reason)
-        if not secret.isascii() or not secret.isprintable():
-            return Rejected(status=None, words="the agent's secret holds characters that no HTTP header can carry")
-        headers = {
-            "x-agent-id": envelope.agent_id,
-            "x-agent-key": secret,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": self._user_agent,
-            "Idempotency-Key": envelope.key,
-        }
-        exchange = self._ask("POST", target, headers, envelope.body)
+        place = envelope.base_url, envelope.agent_id, secret
+        route = self._routes.get(place)
+        if route is None:
+            route = self._routes[place] = self._post(*place)
+        if isinstance(route, BadAddress):
+            return Rejected(status=None, words=route.reason)
+        exchange = Exchange(route=route, key=envelope.key, body=envelope.body)
+        self._ask(exchange)
         if exchange.status is None:
             return Retry(reason=self._why_not(exchange, secret))
         # The status is the server's word. What happened to the rest of the answer does not take it back.
-        body = exchange.body
+        trace_id = _answer.trace_id(exchange.answer)
         return classify(
             exchange.status,
-            words=_sentence(_words(body), secret),
-            trace_id=_sentence(trace_id, secret) if (trace_id := _trace_id(body)) else None,
+            words=_answer.sentence(_answer.words(exchange.answer), secret),
+            trace_id=_answer.sentence(trace_id, secret) if trace_id else None,
             retry_after=parse_retry_after(exchange.retry_after, now=self._clock()),
         )
 
     def reach(self, base_url: str, agent_id: str) -> Reached | Retry | Rejected:
         """Ask an agent's trace address for nothing: a GET without a secret, to which any answer shows it is there."""
-        target = endpoint(base_url, agent_id, allow_http=self._allow_http)
-        if isinstance(target, BadAddress):
-            return Rejected(status=None, words=target.reason)
-        exchange = self._ask("GET", target, {"Accept": "application/json", "User-Agent": self._user_agent}, None)
+        route = self._route("GET", base_url, agent_id, {})
+        if isinstance(route, BadAddress):
+            return Rejected(status=None, words=route.reason)
+        exchange = Exchange(route=route)
+        self._ask(exchange)
         if exchange.status is None:
             return Retry(reason=self._why_not(exchange, ""))
-        return Reached(url=target.url, status=exchange.status, date=exchange.date)
+        return Reached(url=route.url, status=exchange.status, date=exchange.date)
 
     def close(self) -> None:
         """Let the connections go."""
-        session, self._session = self._session, None
-        if session is not None:
-            _close(session)
+        talker, self._talker = self._talker, None
+        if talker is not None:
+            talker.close()
 
     def __enter__(self) -> "Client":
         return self
@@ -119,73 +84,47 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, method: str, target: Endpoint, headers: dict[str, str], body: bytes | None) -> _Exchange:
-        """One request, and as much of its answer as comes in time."""
-        proxy = proxy_for(target, self._environ)
-        proxies = {"https" if target.secure else "http": proxy} if proxy else {}
-        if self._session is None:
-            self._session = self._new_session()
-        session, exchange = self._session, _Exchange()
-        arguments = (session, method, target.url, headers, body, proxies, exchange)
-        threading.Thread(target=self._talk, args=arguments, daemon=True).start()
-        exchange.in_time = exchange.done.wait(self._timeout)
-        if not exchange.in_time:
-            self._session = None  # closing it now could wait for the very bytes that do not come
-            exchange.given_up = True
-            if exchange.done.is_set():
-                _close(session)
-        elif exchange.error is not None:
-            self.close()  # whatever state the connection is in, the next attempt starts anew
-        return exchange
+    def _post(self, base_url: str, agent_id: str, secret: str) -> Route | BadAddress:
+        if not secret.isascii() or not secret.isprintable():
+            return BadAddress(reason="the agent's secret holds characters that no HTTP header can carry")
+        headers = {"x-agent-id": agent_id, "x-agent-key": secret, "Content-Type": "application/json"}
+        return self._route("POST", base_url, agent_id, headers)
 
-    def _why_not(self, exchange: _Exchange, secret: str) -> str:
+    def _route(self, method: str, base_url: str, agent_id: str, headers: dict[str, str]) -> Route | BadAddress:
+        target = endpoint(base_url, agent_id, allow_http=self._allow_http)
+        if isinstance(target, BadAddress):
+            return target
+        proxy = proxy_for(target, self._environ)
+        return Route(
+            method=method,
+            url=target.url,
+            headers={**headers, "Accept": "application/json", "User-Agent": self._user_agent},
+            proxies={"https" if target.secure else "http": proxy} if proxy else {},
+        )
+
+    def _ask(self, exchange: Exchange) -> None:
+        """One request, and as much of its answer as comes in time."""
+        talker = self._talker or self._new_talker()
+        self._talker = None
+        answered = False
+        try:
+            answered = talker.ask(exchange)
+        finally:
+            if answered:
+                self._talker = talker
+            else:  # whatever state the connection is in, the next attempt starts anew
+                talker.leave()
+
+    def _why_not(self, exchange: Exchange, secret: str) -> str:
         """Why there is no answer."""
         if not exchange.in_time:
             return f"no answer within {self._timeout:g} s"
         error = exchange.error
-        return _sentence(f"{type(error).__name__}: {error}", secret) if error else "the answer ended before it began"
+        if error is None:
+            return "the answer ended before it began"
+        return _answer.sentence(f"{type(error).__name__}: {error}", secret)
 
-    def _talk(
-        self,
-        session: "Session",
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        body: bytes | None,
-        proxies: dict[str, str],
-        exchange: _Exchange,
-    ) -> None:
-        """Fill in the exchange, as far as it gets."""
-        try:
-            response = session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
-                allow_redirects=False,
-                proxies=proxies,
-                stream=True,
-                verify=self._verify_ssl,
-            )
-            try:
-                exchange.retry_after = _header(response, "Retry-After")
-                exchange.date = _header(response, "Date")
-                exchange.status = response.status_code
-                for chunk in response.iter_content(4096):
-                    exchange.body = (exchange.body + chunk)[:MAX_REPLY_BYTES]
-                    if len(exchange.body) == MAX_REPLY_BYTES:
-                        break
-            finally:
-                response.close()
-        except Exception as error:  # niquests lets through what urllib3, TLS and the socket raise
-            exchange.error = error
-        finally:
-            exchange.done.set()
-            if exchange.given_up:
-                _close(session)
-
-    def _new_session(self) -> "Session":
+    def _new_talker(self) -> Talker:
         import niquests
 
         # HTTP/3 goes over UDP, past any proxy; revocation look-ups would tell third parties when we send.
@@ -197,46 +136,4 @@ class Client:
             import urllib3
 
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the caller warns, once
-        return session
-
-
-def _close(session: "Session") -> None:
-    with suppress(Exception):  # a broken connection may object to being closed
-        session.close()
-
-
-def _header(response: "Response", name: str) -> str | None:
-    value = response.headers.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _parsed(body: bytes) -> Mapping[str, object]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _trace_id(body: bytes) -> str | None:
-    answer = _parsed(body)
-    found = answer.get("traceId") or answer.get("id")
-    return found if isinstance(found, str) else None
-
-
-def _words(body: bytes) -> str:
-    """What the server said, for a person: its message, else the beginning of its text."""
-    answer = _parsed(body)
-    for name in ("message", "detail", "error", "title"):
-        value = answer.get(name)
-        if isinstance(value, dict):
-            value = value.get("message")
-        if isinstance(value, str) and value.strip():
-            return value
-    return body.decode("utf-8", "replace")
-
-
-def _sentence(text: str, secret: str) -> str:
-    """One printable line without the secret, which goes first: a half of it, at the cut, would not be recognized."""
-    line = _UNPRINTABLE.sub(" ", text.replace(secret, "***") if secret else text).strip()
-    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+        return Talker(session, timeout=self._timeout, verify=self._verify_ssl)

@@ -1,15 +1,26 @@
 """Traces the server will not accept as they are, each with the reason beside it."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from infinium_transport import _files
+from infinium_transport._json import encode_json, read_json
 from infinium_transport._trace_directory import TraceDirectory
 from infinium_transport.model import DeadLetter, Queued
 
 WHY: Final = ".why"
+
+
+class _Why(Struct, frozen=True, kw_only=True):
+    """What lies beside a dead letter."""
+
+    reason: str
+    status: int | None
+    words: str
+    since: float
 
 
 class DeadLetters:
@@ -24,11 +35,11 @@ class DeadLetters:
 
     def add(self, queued: Queued, *, reason: str, status: int | None, words: str, now: float) -> None:
         """Take a trace over from the queue."""
-        why = {"reason": reason, "status": status, "words": words, "since": now}
+        why = _Why(reason=reason, status=status, words=words, since=now)
         directory = self.traces.directory
         _files.make_private_directory(directory)
         # The reason first: the trace itself moves in one step, and a reason without a trace is nothing.
-        _files.replace(self._why(queued.key), json.dumps(why).encode(), durable=True)
+        _files.replace(self._why(queued.key), encode_json(why), durable=True)
         with suppress(FileNotFoundError):
             queued.path.rename(self.traces.file(queued.key))
         _files.sync_directory(directory)
@@ -38,16 +49,17 @@ class DeadLetters:
         """The dead letters, oldest trace first."""
         letters = []
         for queued in self.traces.scan():
-            why = _files.read_json(self._why(queued.key))
-            status, since = why.get("status"), why.get("since")
+            why = read_json(self._why(queued.key), _Why) or _Why(
+                reason="unknown", status=None, words="", since=queued.created
+            )
             letters.append(
                 DeadLetter(
                     key=queued.key,
                     path=queued.path,
-                    reason=str(why.get("reason", "unknown")),
-                    status=status if isinstance(status, int) else None,
-                    words=str(why.get("words", "")),
-                    since=float(since) if isinstance(since, int | float) else queued.created,
+                    reason=why.reason,
+                    status=why.status,
+                    words=why.words,
+                    since=why.since,
                 )
             )
         return letters

@@ -1,10 +1,11 @@
 """Send what waits in an outbox: oldest first, one sender at a time, every outcome recorded before it takes effect."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from infinium_transport.errors import CorruptTraceError, MissingTraceError, StorageError
+from msgspec import Struct, field
+
+from infinium_transport.errors import CorruptTraceError, MissingTraceError
 from infinium_transport.ledger import Ledger
 from infinium_transport.local_store import LocalStore
 from infinium_transport.model import (
@@ -14,6 +15,7 @@ from infinium_transport.model import (
     DeliveryReport,
     Envelope,
     Outcome,
+    Parked,
     ParkReason,
     Queued,
     Refusal,
@@ -24,6 +26,7 @@ from infinium_transport.model import (
 from infinium_transport.outbox import Outbox
 from infinium_transport.parking import is_mark_of, mark_of
 from infinium_transport.policy import RetryPolicy, backoff, is_conflict, remaining_rest
+from infinium_transport.settlement import Settlement
 
 FindSecret = Callable[[str, str], str | Refusal]
 """The secret of an agent for a base URL, or why there is none to be had."""
@@ -50,24 +53,26 @@ def deliver(
     random: Callable[[], float],
 ) -> DeliveryReport:
     """Send every trace that is due. `client` is called when the first request is made, and never for local traces."""
-    run = _Run(outbox, ledger, local, client, secret, policy, clock, sleep, random)
+    settlement = Settlement(outbox, ledger, clock)
+    run = _Run(outbox, ledger, settlement, local, client, secret, policy, clock, sleep, random)
     try:
         while True:
             with outbox.sender_lock() as held:
                 if not held:
-                    return run.report(busy=True)
+                    return run.report(queued=sum(1 for _ in outbox.pending()), busy=True)
                 run.work()
             # Whoever queued a trace while we held the lock was turned away: it counts on us.
-            if all(queued.key in run.seen for queued in outbox.pending()):
-                return run.report(busy=False)
+            waiting = list(outbox.pending())
+            if all(queued.key in run.seen for queued in waiting):
+                return run.report(queued=len(waiting))
     finally:
         run.close()
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     outbox: Outbox
     ledger: Ledger
+    settlement: Settlement
     local: LocalStore
     make_client: Callable[[], Sender]
     find_secret: FindSecret
@@ -78,6 +83,8 @@ class _Run:
     seen: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
     """Base URLs that do not answer in this run: their other traces wait without an attempt of their own."""
+    secrets: dict[tuple[str, str], str | Refusal | Parked] = field(default_factory=dict)
+    """For each agent and base URL: what to send with, or why not to. Only we park while we hold the lock."""
     resting: list[float] = field(default_factory=list)
     client: Sender | None = None
     sent: int = 0
@@ -94,10 +101,18 @@ class _Run:
             self.ledger.record_drop(excess.key, excess.reason, size=excess.size, when=now)
             self.outbox.drop(excess)
             self.dropped += 1
-        while waiting := [queued for queued in self.outbox.pending() if queued.key not in self.seen]:
-            for queued in waiting:
-                self.seen.add(queued.key)
-                self._one(queued)
+        try:
+            while waiting := [queued for queued in self.outbox.pending() if queued.key not in self.seen]:
+                # Asked once for all: an entry of another sender's can not be added while we hold the lock.
+                sent = self.ledger.sent_among({queued.key for queued in waiting})
+                for queued in waiting:
+                    self.seen.add(queued.key)
+                    if queued.key in sent:
+                        self.settlement.known(queued)  # by a run that was ended before it was removed
+                    else:
+                        self._one(queued)
+        finally:
+            self.settlement.settle()
         self.outbox.sweep(now=now)
         self.ledger.prune(now=now)
 
@@ -105,10 +120,10 @@ class _Run:
         if self.client is not None:
             self.client.close()
 
-    def report(self, *, busy: bool) -> DeliveryReport:
+    def report(self, *, queued: int, busy: bool = False) -> DeliveryReport:
         return DeliveryReport(
             sent=self.sent,
-            queued=sum(1 for _ in self.outbox.pending()),
+            queued=queued,
             dead=self.dead,
             parked=self.parked,
             refused=self.refused,
@@ -127,36 +142,45 @@ class _Run:
             return
         except MissingTraceError:
             return
-        if self.ledger.was_sent(envelope.key):
-            self.outbox.remove(queued)  # sent by a run that was ended between its entry and its removal
-        elif envelope.base_url == LOCAL:
+        if envelope.base_url == LOCAL:
             self._accepted(queued, envelope, self.local.store(envelope))
         elif (secret := self._secret(envelope)) is not None:
             self._try(queued, envelope, secret)
 
     def _secret(self, envelope: Envelope) -> str | None:
         """The secret to send with, unless there is none or the server has refused just this one."""
-        agent, base_url = envelope.agent_id, envelope.base_url
+        place = envelope.agent_id, envelope.base_url
+        found = self.secrets.get(place)
+        if found is None:
+            found = self.secrets[place] = self._look_up(*place)
+        match found:
+            case Refusal():
+                self.refused += 1
+            case Parked():
+                self.parked += 1
+            case str():
+                return found
+        return None
+
+    def _look_up(self, agent: str, base_url: str) -> str | Refusal | Parked:
         found = self.find_secret(agent, base_url)
         parked = self.outbox.parked_at(agent, base_url)
         if isinstance(found, Refusal):
-            self.refused += 1
             text = f"{found.reason}. {found.hint}".strip()
             if (parked is None or parked.kind is ParkReason.refused) and self.outbox.note_refusal(
                 agent, text, base_url=base_url
             ):
                 self.ledger.record_error("secret", f"Traces of agent {agent} wait: {text}", when=self.clock())
-            return None
+            return found
         if parked is not None and parked.kind is ParkReason.unauthorized and is_mark_of(parked.credentials_mark, found):
-            self.parked += 1
-            return None
+            return parked
         if parked is not None:
             self.outbox.unpark(agent, base_url=base_url)
         return found
 
     def _try(self, queued: Queued, envelope: Envelope, secret: str) -> None:
         """One trace's attempts of this run."""
-        delay = self.outbox.delay(queued.key)
+        delay = self.outbox.delay(queued.key) if queued.tried else None
         now = self.clock()
         if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
             self.resting.append(now + rest)
@@ -186,6 +210,7 @@ class _Run:
                         attempts, outcome.after, random=self.random, base=self.policy.base, cap=self.policy.cap
                     )
                     if retries_left and wait <= self.policy.patience:
+                        self.settlement.settle()
                         self.sleep(wait)
                         continue
                     self._postpone(queued, envelope, outcome, attempts, conflicts, wait)
@@ -197,12 +222,7 @@ class _Run:
         return self.client.send(envelope, secret)
 
     def _accepted(self, queued: Queued, envelope: Envelope, outcome: Accepted) -> None:
-        try:
-            self.ledger.record_sent(envelope, outcome.trace_id, when=self.clock())
-        except StorageError:
-            self.ledger.take_over(queued)
-            raise
-        self.outbox.remove(queued, into=self.ledger.sent)
+        self.settlement.accepted(queued, envelope, outcome.trace_id)
         self.sent += 1
 
     def _bury(self, queued: Queued, envelope: Envelope, reason: str, status: int | None, words: str) -> None:
@@ -215,6 +235,7 @@ class _Run:
         self.outbox.park(envelope.agent_id, reason, mark_of(secret), base_url=envelope.base_url)
         message = f"Traces of agent {envelope.agent_id} wait: {envelope.base_url} refused its credentials ({reason})"
         self.ledger.record_error("api", message, when=self.clock())
+        del self.secrets[envelope.agent_id, envelope.base_url]
         self.parked += 1
 
     def _postpone(

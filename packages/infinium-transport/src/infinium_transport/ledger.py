@@ -1,12 +1,14 @@
 """The ledger: what was sent, what was given up or dropped, and what went wrong; it answers offline."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec.json import decode as decode_json
+
 from infinium_transport import _files
+from infinium_transport._json import encode_json
 from infinium_transport._trace_directory import TraceDirectory
 from infinium_transport.errors import UnreadableTraceError
 from infinium_transport.model import Entry, EntryKind, Envelope, OutboxLimits, Queued
@@ -14,6 +16,7 @@ from infinium_transport.trace_file import check_key
 
 MAX_LOG_BYTES: Final = 8 * 1024 * 1024
 """A log that has grown to this becomes the old one, and the old one before it goes."""
+_FEW: Final = 8
 KEPT_PAYLOADS: Final = OutboxLimits(count=2_000, size=128 * 1024 * 1024, age=30 * 86_400.0)
 """How many sent traces are kept for `show`."""
 
@@ -33,7 +36,7 @@ class Ledger:
         self._payloads = TraceDirectory(self.sent, corrupt=directory / "corrupt")
 
     def record_sent(self, envelope: Envelope, trace_id: str | None, *, when: float) -> None:
-        """Note that a destination has the trace. On disk when this returns: the trace is then removed."""
+        """Note that a destination has the trace. A power cut can take the note back until `sync` was called."""
         self._write(
             Entry(
                 kind=EntryKind.sent,
@@ -44,10 +47,14 @@ class Ledger:
                 where=envelope.base_url,
                 message=envelope.name,
                 size=len(envelope.body),
-                labels=envelope.labels,
-            ),
-            durable=True,
+                labels=dict(envelope.labels),
+            )
         )
+
+    def sync(self) -> None:
+        """Have every entry on disk."""
+        with _files.storing("write to the ledger in", self.directory):
+            _files.sync(self._log)
 
     def take_over(self, queued: Queued) -> None:
         """Know a trace as sent by its file alone: on a full disk no line can be written, and a move needs no room."""
@@ -66,27 +73,35 @@ class Ledger:
                 message=reason,
                 status=status,
                 size=len(envelope.body),
-                labels=envelope.labels,
+                labels=dict(envelope.labels),
             )
         )
 
     def record_drop(self, key: str, reason: str, *, size: int, when: float) -> None:
         """Note that a trace was dropped for the outbox's limits."""
-        self._write(Entry(kind=EntryKind.dropped, when=when, key=key, message=reason, size=size), durable=True)
+        self._write(Entry(kind=EntryKind.dropped, when=when, key=key, message=reason, size=size))
+        self.sync()
 
     def record_error(self, where: str, message: str, *, when: float, labels: Mapping[str, str] | None = None) -> None:
         """Note that something went wrong in a part of the program."""
-        self._write(Entry(kind=EntryKind.error, when=when, where=where, message=message, labels=labels or {}))
+        self._write(Entry(kind=EntryKind.error, when=when, where=where, message=message, labels=dict(labels or {})))
 
     def was_sent(self, key: str) -> bool:
         """Whether the trace of this key was delivered, as far back as the ledger goes."""
-        if (self.sent / f"{check_key(key)}.trace").exists():
-            return True
-        return any(entry.kind is EntryKind.sent and entry.key == key for entry in self._entries(containing=key))
+        return bool(self.sent_among({check_key(key)}))
+
+    def sent_among(self, keys: Set[str]) -> set[str]:
+        """Those of the keys whose trace was delivered. The log is read once for all of them."""
+        found = {key for key in keys if self._payloads.file(key).exists()}
+        for log in self._logs() if found != keys else ():
+            # The usual few are not in it at all, which shows without a look at its lines.
+            if len(keys) > _FEW or any(key.encode() in log for key in keys):
+                found |= {entry.key for entry in _entries(log) if entry.kind is EntryKind.sent and entry.key in keys}
+        return found
 
     def entries(self, *kinds: EntryKind, newest: int | None = None) -> list[Entry]:
         """The entries of these kinds (all of them when none is named), newest first."""
-        found = [entry for entry in self._entries() if not kinds or entry.kind in kinds]
+        found = [entry for log in self._logs() for entry in _entries(log) if not kinds or entry.kind in kinds]
         found.reverse()
         return found if newest is None else found[:newest]
 
@@ -132,44 +147,23 @@ class Ledger:
             old = [path for path in kept if path.is_file() and path.lstat().st_mtime < before]
             return _files.remove([*traces, *sorted(old)], dry_run=dry_run)
 
-    def _write(self, entry: Entry, *, durable: bool = False) -> None:
-        line = {name: value for name in Entry.__slots__ if (value := getattr(entry, name)) not in (None, "", 0, {})}
-        data = json.dumps(line | {"labels": dict(entry.labels)}, ensure_ascii=True, separators=(",", ":")).encode()
+    def _write(self, entry: Entry) -> None:
+        line = encode_json(entry)
         with _files.storing("write to the ledger in", self.directory):
-            _files.make_private_directory(self.directory)
-            _files.append_line(self._log, data)
-            if durable:
-                _files.sync(self._log)
-
-    def _entries(self, *, containing: str = "") -> Iterator[Entry]:
-        needle = containing.encode()
-        for path in (self._old, self._log):
             try:
-                data = _files.read_regular(path)
-            except OSError:
-                continue
-            if needle not in data:
-                continue
-            for line in data.split(b"\n"):
-                if needle in line and (entry := _entry(line)) is not None:
-                    yield entry
+                _files.append_line(self._log, line)
+            except FileNotFoundError:
+                _files.make_private_directory(self.directory)
+                _files.append_line(self._log, line)
+
+    def _logs(self) -> Iterator[bytes]:
+        for path in (self._old, self._log):
+            with suppress(OSError):
+                yield _files.read_regular(path)
 
 
-def _entry(line: bytes) -> Entry | None:
-    try:
-        record = json.loads(line)
-        status, trace_id, labels = record.get("status"), record.get("trace_id"), record.get("labels", {})
-        return Entry(
-            kind=EntryKind(record["kind"]),
-            when=float(record["when"]),
-            key=str(record.get("key", "")),
-            agent_id=str(record.get("agent_id", "")),
-            trace_id=trace_id if isinstance(trace_id, str) else None,
-            where=str(record.get("where", "")),
-            message=str(record.get("message", "")),
-            status=status if isinstance(status, int) else None,
-            size=int(record.get("size", 0)),
-            labels={str(name): str(value) for name, value in labels.items()},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # torn by a crash, or of another version: it costs itself
+def _entries(log: bytes) -> Iterator[Entry]:
+    for line in log.split(b"\n"):
+        # A line torn by a crash, or of another version, costs itself.
+        with suppress(ValueError, RecursionError):
+            yield decode_json(line, type=Entry)

@@ -1,8 +1,9 @@
 """The destination `local`: traces are kept on this machine, as plain JSON files."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from infinium_transport import _files
 from infinium_transport.model import Accepted, Envelope
@@ -11,8 +12,7 @@ from infinium_transport.trace_file import check_key, is_key
 _SUFFIX: Final = ".json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredTrace:
+class StoredTrace(Struct, frozen=True, kw_only=True):
     """A trace in the local store."""
 
     key: str

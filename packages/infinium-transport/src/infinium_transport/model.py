@@ -1,17 +1,17 @@
 """The values that pass between caller, outbox, client and ledger."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 LOCAL: Final = "local"
 """The base URL that means: keep the trace on this machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True):
     """One trace, addressed. The body is frozen from here on: every resend carries identical bytes."""
 
     key: str
@@ -37,8 +37,7 @@ class Put(StrEnum):
     already_dead = "already a dead letter"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
+class Queued(Struct, frozen=True, kw_only=True):
     """A trace file in the outbox, not opened yet."""
 
     key: str
@@ -47,10 +46,11 @@ class Queued:
     """Seconds since the epoch."""
     size: int
     """Bytes on disk."""
+    tried: bool = True
+    """False where no note on an earlier attempt lies beside it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """A trace the server will not accept as it is, with the reason."""
 
     key: str
@@ -71,8 +71,7 @@ class ParkReason(StrEnum):
     refused = "there is no secret to send with"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
+class Parked(Struct, frozen=True, kw_only=True):
     """An agent whose traces wait for its user."""
 
     agent_id: str
@@ -85,8 +84,7 @@ class Parked:
     """Seconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
+class Delay(Struct, frozen=True, kw_only=True):
     """How a trace has fared so far, and when it is due again."""
 
     attempts: int
@@ -99,8 +97,7 @@ class Delay:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxLimits:
+class OutboxLimits(Struct, frozen=True, kw_only=True):
     """How much may wait (queue and dead letters each). The oldest goes first, and every drop is counted."""
 
     count: int = 5_000
@@ -110,8 +107,7 @@ class OutboxLimits:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
+class Dropped(Struct, frozen=True, kw_only=True):
     """A trace that is dropped because the outbox is full or the trace too old."""
 
     key: str
@@ -121,15 +117,13 @@ class Dropped:
     """Bytes on disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """The destination has the trace."""
 
     trace_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """Not now: a passing fault."""
 
     reason: str
@@ -139,8 +133,7 @@ class Retry:
     """HTTP status; None when there was no answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     """Never, as it is: a dead letter."""
 
     status: int | None
@@ -149,16 +142,14 @@ class Rejected:
     """What the server said, cleaned and cut."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unauthorized:
+class Unauthorized(Struct, frozen=True, kw_only=True):
     """The server does not know these credentials: the agent's queue is parked."""
 
     status: int | None
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(Struct, frozen=True, kw_only=True):
     """Something answered at an agent's trace address."""
 
     url: str
@@ -171,8 +162,7 @@ class Reached:
 Outcome = Accepted | Retry | Rejected | Unauthorized
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """The caller gives no secret for this agent at this base URL (none stored, origin not approved, …)."""
 
     reason: str
@@ -189,8 +179,7 @@ class EntryKind(StrEnum):
     error = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the ledger."""
 
     kind: EntryKind
@@ -208,8 +197,7 @@ class Entry:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReport:
+class DeliveryReport(Struct, frozen=True, kw_only=True):
     """What one run of `deliver` did."""
 
     sent: int = 0

@@ -1,7 +1,6 @@
 """The queue on disk: one file a trace, and the directory is the index."""
 
 import errno
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from infinium_transport import _files
-from infinium_transport._trace_directory import SUFFIX, TraceDirectory
+from infinium_transport._json import encode_json, read_json
+from infinium_transport._trace_directory import DELAY, SUFFIX, TraceDirectory
 from infinium_transport.dead_letters import WHY, DeadLetters
 from infinium_transport.model import (
     DeadLetter,
@@ -26,7 +26,6 @@ from infinium_transport.model import (
 from infinium_transport.parking import Parking
 from infinium_transport.trace_file import check_key, encode
 
-_DELAY: Final = ".delay"
 _STALE: Final = 3600.0
 """Seconds after which a file written aside belongs to nobody any more."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
@@ -107,12 +106,10 @@ class Outbox:
     def remove(self, queued: Queued, *, into: Path | None = None) -> None:
         """Take a delivered trace out of the queue; with `into`, keep its file in that (existing) directory."""
         with _files.storing("take a delivered trace out of", self.directory):
-            with suppress(FileNotFoundError):
-                if into is not None:
-                    with suppress(OSError):  # another file system, no such directory: the copy is a convenience
-                        queued.path.rename(into / queued.path.name)
-                queued.path.unlink()
-            self._delay_file(queued.key).unlink(missing_ok=True)
+            if into is None or not _moved(queued.path, into):
+                queued.path.unlink(missing_ok=True)
+            if queued.tried:
+                self._delay_file(queued.key).unlink(missing_ok=True)
 
     def bury(self, queued: Queued, reason: str, status: int | None, words: str) -> None:
         """Make a trace a dead letter."""
@@ -122,28 +119,17 @@ class Outbox:
 
     def postpone(self, key: str, delay: Delay) -> None:
         """Note that a trace rests. Losing the note costs an early attempt, nothing else."""
-        note = {field: getattr(delay, field) for field in Delay.__slots__}
         with _files.storing("note a delay in", self.directory):
-            _files.replace(self._delay_file(check_key(key)), json.dumps(note).encode())
+            _files.replace(self._delay_file(check_key(key)), encode_json(delay))
 
     def delay(self, key: str) -> Delay | None:
         """How a trace has fared and when it is due again; None for one that has not been tried."""
-        note = _files.read_json(self._delay_file(check_key(key)))
-        try:
-            return Delay(
-                attempts=int(str(note["attempts"])),
-                conflicts=int(str(note["conflicts"])),
-                since=float(str(note["since"])),
-                due=float(str(note["due"])),
-                reason=str(note["reason"]),
-            )
-        except (KeyError, ValueError):
-            return None
+        return read_json(self._delay_file(check_key(key)), Delay)
 
     def clear_delays(self) -> int:
         """Make every waiting trace due now; return how many rested."""
         with _files.storing("clear delays in", self.directory):
-            resting = [entry.path for entry in _files.entries(self.directory) if entry.name.endswith(_DELAY)]
+            resting = [entry.path for entry in _files.entries(self.directory) if entry.name.endswith(DELAY)]
             for path in resting:
                 Path(path).unlink(missing_ok=True)
         return len(resting)
@@ -220,7 +206,7 @@ class Outbox:
             for directory in (self.directory, self._dead.traces.directory):
                 for entry in _files.entries(directory):
                     path = Path(entry.path)
-                    if path.suffix not in (_DELAY, WHY, _files.TEMPORARY) or path.with_suffix(SUFFIX).exists():
+                    if path.suffix not in (DELAY, WHY, _files.TEMPORARY) or path.with_suffix(SUFFIX).exists():
                         continue
                     with suppress(FileNotFoundError):
                         # ctime, since no writer sets it: an old one means that nobody is behind it any more.
@@ -249,4 +235,12 @@ class Outbox:
             )
 
     def _delay_file(self, key: str) -> Path:
-        return self.directory / (key + _DELAY)
+        return self.directory / (key + DELAY)
+
+
+def _moved(path: Path, into: Path) -> bool:
+    try:
+        path.rename(into / path.name)
+    except OSError:  # another file system, no such directory: the copy is a convenience
+        return False
+    return True

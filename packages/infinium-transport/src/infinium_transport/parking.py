@@ -1,26 +1,28 @@
 """Notes about agents whose traces wait for their user."""
 
-import hashlib
-import hmac
-import json
-import secrets
+import os
 from pathlib import Path
 
 from infinium_transport import _files
-from infinium_transport.model import Parked, ParkReason
+from infinium_transport._json import encode_json, read_json
+from infinium_transport.model import Parked
 
 _ROUNDS = 100_000
 
 
 def mark_of(secret: str, *, salt: str | None = None) -> str:
     """A mark by which the same credentials are recognized, and which is no use for finding them: salted and slow."""
-    salt = salt or secrets.token_hex(16)
+    import hashlib
+
+    salt = salt or os.urandom(16).hex()
     digest = hashlib.pbkdf2_hmac("sha256", secret.encode("utf-8", "surrogatepass"), salt.encode(), _ROUNDS)
     return f"{salt}${digest.hex()}"
 
 
 def is_mark_of(mark: str, secret: str) -> bool:
     """Whether a mark was made from this secret."""
+    import hmac
+
     salt, found, _ = mark.partition("$")
     return bool(found) and hmac.compare_digest(mark, mark_of(secret, salt=salt))
 
@@ -34,16 +36,16 @@ class Parking:
     def put(self, parked: Parked) -> None:
         """Write a note, in place of an older one."""
         _files.make_private_directory(self._directory)
-        note = {field: getattr(parked, field) for field in Parked.__slots__}
-        _files.replace(self._file(parked.agent_id, parked.base_url), json.dumps(note).encode(), durable=True)
+        _files.replace(self._file(parked.agent_id, parked.base_url), encode_json(parked), durable=True)
 
     def get(self, agent_id: str, base_url: str) -> Parked | None:
         """The note on an agent at a base URL."""
-        return _read(self._file(agent_id, base_url))
+        return read_json(self._file(agent_id, base_url), Parked)  # damaged: the next attempt finds out again
 
     def all(self) -> list[Parked]:
         """Every note, oldest first."""
-        notes = [_read(Path(entry.path)) for entry in _files.entries(self._directory) if entry.name.endswith(".json")]
+        found = [Path(entry.path) for entry in _files.entries(self._directory) if entry.name.endswith(".json")]
+        notes = [read_json(path, Parked) for path in found]
         return sorted((note for note in notes if note is not None), key=lambda note: (note.since, note.agent_id))
 
     def remove(self, agent_id: str, base_url: str | None) -> None:
@@ -53,21 +55,8 @@ class Parking:
                 self._file(note.agent_id, note.base_url).unlink(missing_ok=True)
 
     def _file(self, agent_id: str, base_url: str) -> Path:
+        import hashlib
+
         # Hashed: neither an agent id nor a URL can be trusted to be a file name.
         name = hashlib.sha256(f"{agent_id}\n{base_url}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return self._directory / f"{name}.json"
-
-
-def _read(path: Path) -> Parked | None:
-    note = _files.read_json(path)
-    try:
-        return Parked(
-            agent_id=str(note["agent_id"]),
-            base_url=str(note["base_url"]),
-            kind=ParkReason(str(note["kind"])),
-            reason=str(note["reason"]),
-            credentials_mark=str(note["credentials_mark"]),
-            since=float(str(note["since"])),
-        )
-    except (KeyError, ValueError):
-        return None  # damaged: the next attempt finds out again

@@ -1,8 +1,9 @@
 """Which answer means what, and how long to wait. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from infinium_transport.model import Accepted, Delay, Outcome, Rejected, Retry, Unauthorized
 
@@ -13,8 +14,7 @@ _PASSING = frozenset({408, 425, 429})
 _CONFLICT: Final = 409
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How hard one run tries, and how long a trace rests between runs."""
 
     max_retries: int = 3

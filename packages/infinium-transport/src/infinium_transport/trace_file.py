@@ -1,27 +1,32 @@
 """How one trace is written to a file: a JSON header line with a checksum over all of it, then the body. Pure."""
 
-import hashlib
-import json
 import re
-from typing import Final, TypedDict
+from hashlib import sha256
+from math import isfinite
+from typing import Final
 
+from msgspec import Struct, field
+from msgspec.json import decode as decode_json
+
+from infinium_transport._json import encode_json
 from infinium_transport.errors import InvalidEnvelopeError
 from infinium_transport.model import Envelope
 
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _VERSION: Final = 1
+_CHECKSUM: Final = b',"sha256":"'
 
 
-class Header(TypedDict):
-    """The first line, without its checksum."""
+class _Header(Struct, frozen=True, kw_only=True):
+    """The first line, without its checksum. Only the version has to be there, so that another one can be told."""
 
     version: int
-    key: str
-    agent_id: str
-    base_url: str
-    created: float
-    name: str
-    labels: dict[str, str]
+    key: str = ""
+    agent_id: str = ""
+    base_url: str = ""
+    created: float = 0.0
+    name: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class DamagedError(ValueError):
@@ -44,17 +49,17 @@ def check_key(text: str) -> str:
 
 def encode(envelope: Envelope) -> bytes:
     """The file's bytes."""
-    header: Header = {
-        "version": _VERSION,
-        "key": check_key(envelope.key),
-        "agent_id": envelope.agent_id,
-        "base_url": envelope.base_url,
-        "created": envelope.created,
-        "name": envelope.name,
-        "labels": dict(envelope.labels),
-    }
-    line = {**header, "sha256": _checksum(_text(header), envelope.body)}
-    return _text(line) + b"\n" + envelope.body
+    header = _Header(
+        version=_VERSION,
+        key=check_key(envelope.key),
+        agent_id=envelope.agent_id,
+        base_url=envelope.base_url,
+        created=envelope.created if isfinite(envelope.created) else 0.0,
+        name=envelope.name,
+        labels=dict(envelope.labels),
+    )
+    text = encode_json(header)
+    return b"".join((text[:-1], _CHECKSUM, _checksum(text, envelope.body), b'"}\n', envelope.body))
 
 
 def decode(data: bytes, *, key: str) -> Envelope:
@@ -62,25 +67,33 @@ def decode(data: bytes, *, key: str) -> Envelope:
     line, newline, body = data.partition(b"\n")
     if not newline:
         raise DamagedError("the file ends inside its header" if line else "the file is empty")
-    try:
-        header = json.loads(line)
-        checksum = header.pop("sha256")
-        text = _text(header)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise DamagedError("the header is not the JSON that was written") from error
-    if checksum != _checksum(text, body):
+    start, mark, checksum = line.rpartition(_CHECKSUM)
+    text = start + b"}"
+    if not mark:
+        raise DamagedError("the header is not the JSON that was written")
+    if checksum != _checksum(text, body) + b'"}':
         raise DamagedError("the checksum does not fit the content")
-    if header.get("version") != _VERSION:
-        raise DamagedError(f"written in version {header.get('version')} of the format; this program reads {_VERSION}")
-    if header["key"] != key:
-        raise DamagedError(f"the file holds the trace {header['key']}, its name says otherwise")
-    del header["version"]
-    return Envelope(body=body, **header)
+    try:
+        header = decode_json(text, type=_Header)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError("the header is not the JSON that was written") from error
+    if header.version != _VERSION:
+        raise DamagedError(f"written in version {header.version} of the format; this program reads {_VERSION}")
+    if header.key != key:
+        raise DamagedError(f"the file holds the trace {header.key}, its name says otherwise")
+    return Envelope(
+        key=key,
+        agent_id=header.agent_id,
+        base_url=header.base_url,
+        body=body,
+        created=header.created,
+        name=header.name,
+        labels=header.labels,
+    )
 
 
-def _text(header: object) -> bytes:
-    return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-
-
-def _checksum(header: bytes, body: bytes) -> str:
-    return hashlib.sha256(header + b"\n" + body).hexdigest()
+def _checksum(header: bytes, body: bytes) -> bytes:
+    digest = sha256(header)
+    digest.update(b"\n")
+    digest.update(body)
+    return digest.hexdigest().encode()

@@ -2,6 +2,7 @@
 
 from infinium_config import load
 from infinium_transport import DeliveryReport, Outbox
+from msgspec.structs import asdict
 
 from infinium_codex.commands.when import local_time
 from infinium_codex.result import CommandContext, Result
@@ -19,7 +20,7 @@ def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
     outbox.clear_delays()
     report = deliver_queued(ctx.places, ctx.environ, settings)
     lines = _told(report)
-    data: dict[str, object] = {name: getattr(report, name) for name in DeliveryReport.__slots__}
+    data = asdict(report)
     if report.queued or report.dead:
         hint = "'infinium-codex errors' says why, 'infinium-codex status' what to do."
         return Result(ok=False, exit_code=1, lines=(*lines, hint), data=data)
