@@ -242,17 +242,34 @@ def tests_and_commit() -> list[Reply]:
 SECOND_TASK = "Count them again."
 
 
-def subagent_again() -> list[Reply]:
+def subagent_again(namespace: str | None) -> list[Reply]:
     """A subagent that the next turn gives more to do."""
-    wait = Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, V1)
+    wait = Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, namespace)
     return [
-        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, namespace)], usage(1)),
         Reply([wait], usage(2)),
         Reply([Say("Counted once.")], usage(3)),
-        Reply([Call("send_input", {"target": AGENT, "message": SECOND_TASK}, V1)], usage(4)),
+        Reply([Call("send_input", {"target": AGENT, "message": SECOND_TASK}, namespace)], usage(4)),
         Reply([wait], usage(5)),
         Reply([Say("Counted twice.")], usage(6)),
         Reply([Say("Six.")], usage(8), to=SECOND_TASK),
+        Reply([Say("Five.")], usage(7), to=TASK),
+        *TITLES,
+    ]
+
+
+def subagent_again_outliving() -> list[Reply]:
+    """A subagent that the next turn gives more to do, and that is still at it when that turn and another one end."""
+    waits = "touch at-work; while test ! -e go-on; do sleep 0.1; done; echo 6"
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, V1)], usage(2)),
+        Reply([Say("Counted once.")], usage(3)),
+        Reply([Call("send_input", {"target": AGENT, "message": SECOND_TASK}, V1)], usage(4)),
+        Reply([Say("The agent is on it.")], usage(5)),
+        Reply([Say("Hello to you.")], usage(6)),
+        Reply([Shell(waits)], usage(8), to=SECOND_TASK),
+        Reply([Say("Six.")], usage(9), to=SECOND_TASK),
         Reply([Say("Five.")], usage(7), to=TASK),
         *TITLES,
     ]
@@ -402,6 +419,21 @@ def _subagent_again(sandbox: Sandbox) -> None:
         codex.leave()
 
 
+def _subagent_again_outliving(sandbox: Sandbox) -> None:
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say("Count.")
+        codex.wait_for("Counted once.")
+        codex.say("And again.")
+        codex.wait_for("The agent is on it.")
+        wait_for((sandbox.project / "at-work").exists, "the subagent's command")
+        codex.say("Hello.")
+        codex.wait_for("Hello to you.")
+        (sandbox.project / "go-on").touch()
+        events = sandbox.root / "events.jsonl"
+        wait_for(lambda: events.read_text("utf-8").count('"SubagentStop"') == 2, "the subagent to end again")
+        codex.leave()
+
+
 def _queued(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
@@ -459,7 +491,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "compact": Scenario(compacts_by_hand, _compacted_by_hand),
     "tests-commit": Scenario(tests_and_commit, _committed),
     "subagent-outlives": Scenario(outliving_subagent, _outlived),
-    "subagent-again": Scenario(subagent_again, _subagent_again),
+    "subagent-again": Scenario(lambda: subagent_again(V1), _subagent_again),
+    "subagent-again-plain": Scenario(lambda: subagent_again(None), _subagent_again),
+    "subagent-again-outlives": Scenario(subagent_again_outliving, _subagent_again_outliving),
     "slow-model": Scenario(slow_model, _exec("Take your time.")),
     "queued": Scenario(queued, _queued),
     "clear": Scenario(compacts_by_hand, _cleared),

@@ -1,9 +1,12 @@
 """Subagents, from the hooks' calls to the stored traces: never a turn of the user's, never counted twice."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from infinium_codex.fields import epoch_ms
 from machine import Machine
 from recorded import Recording, recording, recordings
 
@@ -46,3 +49,82 @@ def test_a_subagent_that_outlives_its_turn_is_told_with_it(machine: Machine) -> 
     play(machine, recording("0.169.0", "subagent-outlives"))
     found = {trace["input_summary"]: trace["llm_usage"]["prompt_tokens"] for trace in machine.traces()}
     assert found == {"Send an agent.": 12_028, "Hello.": 3_007}
+
+
+# A subagent that a later turn gives more to do
+
+
+def play_turn_by_turn(machine: Machine, one: Recording) -> None:
+    """Play a recording as it was: transcripts grow, and each turn's trace is made before the next prompt."""
+    hooks = one.hook_events()
+    day = machine.home / ".codex" / "sessions" / "2026" / "11" / "23"
+    day.mkdir(parents=True)
+    for number, (_, payload) in enumerate(hooks):
+        until = hooks[number + 1][0] if number + 1 < len(hooks) else None
+        for source in [one.transcript, *one.path.glob("thread-*.jsonl")]:
+            grow(source, day / f"rollout-{source.stem}.jsonl", until)
+        name = Path(payload["transcript_path"]).stem[-36:]
+        placed = machine.placed(payload, day / f"rollout-{one.transcript_of(name).stem}.jsonl")
+        if "agent_transcript_path" in payload:
+            thread = Path(payload["agent_transcript_path"]).stem[-36:]
+            placed["agent_transcript_path"] = str(day / f"rollout-thread-{thread}.jsonl")
+        machine.hook(placed)
+        if payload["hook_event_name"] == "Stop":
+            machine.wait_until_idle()
+
+
+def grow(source: Path, target: Path, until_ms: int | None) -> None:
+    lines = source.read_text("utf-8").splitlines(keepends=True)
+    target.write_text("".join(line for line in lines if until_ms is None or written_ms(line) <= until_ms), "utf-8")
+
+
+def written_ms(line: str) -> int:
+    return epoch_ms(json.loads(line)["timestamp"]) or 0
+
+
+def agents(trace: dict[str, Any]) -> list[tuple[str, str, int]]:
+    return [
+        (step.get("input_preview"), step.get("output_preview"), step["metadata"].get("prompt_tokens"))
+        for step in trace.get("steps", [])
+        if step["action"] == "subagent"
+    ]
+
+
+def told(machine: Machine, kind: str) -> list[tuple[Any, ...]]:
+    return [
+        (trace["input_summary"], trace["llm_usage"].get("prompt_tokens"), agents(trace))
+        for trace in machine.traces()
+        if trace["environment"]["custom_tags"]["kind"] == kind
+    ]
+
+
+AGAIN = [
+    ("Count.", 1_007 + 2_007 + 3_007 + 7_007, [("Count the files for me.", "Five.", 7_007)]),
+    ("And again.", 4_007 + 5_007 + 6_007 + 8_007, [("Count them again.", "Six.", 8_007)]),
+]
+OUTLIVES = [
+    AGAIN[0],
+    ("Hello.", 6_007, []),
+    ("And again.", 4_007 + 5_007 + 8_007 + 9_007, [("Count them again.", "Six.", 8_007 + 9_007)]),
+]
+
+
+@pytest.mark.parametrize("one", recordings("subagent-again*"), ids=str)
+def test_a_subagents_later_work_belongs_to_the_turn_that_gave_it(machine: Machine, one: Recording) -> None:
+    play_turn_by_turn(machine, one)
+    assert told(machine, "turn") == (OUTLIVES if one.path.name.endswith("-outlives") else AGAIN)
+    assert machine.errors() == []
+
+
+@pytest.mark.parametrize("one", recordings("subagent-again*"), ids=str)
+def test_the_summary_tells_each_of_a_subagents_tasks_once(machine: Machine, one: Recording) -> None:
+    told_at_the_end = {"flush_on_stop": False, "flush_on_session_end": True}
+    machine.config.write_text(json.dumps(json.loads(machine.config.read_text("utf-8")) | told_at_the_end), "utf-8")
+    play_turn_by_turn(machine, one)
+    if one.hook_events()[-1][1]["hook_event_name"] != "SessionEnd":  # Codex did not have it yet
+        machine.hook(machine.placed({**one.hook_events()[-1][1], "hook_event_name": "SessionEnd"}, None))
+    [(_, tokens, agents)] = told(machine, "session")
+    assert (tokens, agents) == (
+        sum(each["input_tokens"] for each in one.about["reported"]),
+        [each for _, _, found in (OUTLIVES if one.path.name.endswith("-outlives") else AGAIN) for each in found],
+    )

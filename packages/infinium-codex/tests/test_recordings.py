@@ -223,8 +223,9 @@ def test_a_subagent_that_outlives_its_turn_counts_there_all_the_same() -> None:
     assert other["llm_usage"]["prompt_tokens"] == 3_007
 
 
-def test_a_subagent_that_is_given_more_works_for_the_turn_that_gave_it() -> None:
-    first, second = traces(recording("0.169.0", "subagent-again"))
+@pytest.mark.parametrize("one", [*recordings("subagent-again"), *recordings("subagent-again-plain")], ids=str)
+def test_a_subagent_that_is_given_more_works_for_the_turn_that_gave_it(one: Recording) -> None:
+    first, second = traces(one)
     for trace, task, answer, tokens in (
         (first, "Count the files for me.", "Five.", 7_007),
         (second, "Count them again.", "Six.", 8_007),

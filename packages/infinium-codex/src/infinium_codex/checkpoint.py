@@ -43,7 +43,7 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()
     """Turns already traced, newest last: a late event of theirs (an async hook) opens nothing."""
     done_agents: tuple[str, ...] = ()
-    """Subagents of those turns, for the same reason."""
+    """Subagents of those turns, and the turns of their own in which they worked for them, for the same reason."""
     told: tuple[str, ...] = ()
     """What was done when the last summary was made: no turn of it is in the next."""
 

@@ -19,8 +19,16 @@ from infinium_trace.events import (
     TurnStatus,
 )
 
-from infinium_codex.codex_tools import SHELL, patch_changes, read_output, tool_arguments, tool_name
-from infinium_codex.fields import mapping, text
+from infinium_codex.codex_tools import (
+    SHELL,
+    given_more,
+    output_text,
+    patch_changes,
+    read_output,
+    tool_arguments,
+    tool_name,
+)
+from infinium_codex.fields import mapping, parse_object, text
 from infinium_codex.where import Where
 
 
@@ -52,6 +60,7 @@ def translate_hook(payload: Mapping[str, object], at_ms: int) -> Iterator[Event]
             )
         case "PostToolUse":
             yield _tool_finished(where, payload)
+            yield from _given_more(where, payload)
         case "PermissionRequest":
             tool = text(payload, "tool_name") or "unknown"
             yield PermissionAsked(
@@ -85,6 +94,16 @@ def translate_hook(payload: Mapping[str, object], at_ms: int) -> Iterator[Event]
 
 def _call_id(payload: Mapping[str, object]) -> str:
     return text(payload, "tool_use_id") or f"unidentified-{text(payload, 'turn_id')}"
+
+
+def _given_more(where: Where, payload: Mapping[str, object]) -> Iterator[Event]:
+    tool = tool_name(text(payload, "tool_name") or "")
+    agent_id = given_more(tool, tool_arguments(tool, payload.get("tool_input")))
+    if agent_id is not None and where["agent_id"] is None:
+        said = parse_object(output_text(payload.get("tool_response"))) or {}
+        if own_turn := text(said, "submission_id"):
+            of_agent = Where(**{**where, "turn_id": own_turn, "agent_id": agent_id})
+            yield SubagentStarted(**of_agent, parent_turn_id=where["turn_id"], call_id=_call_id(payload))
 
 
 def _tool_finished(where: Where, payload: Mapping[str, object]) -> ToolFinished:

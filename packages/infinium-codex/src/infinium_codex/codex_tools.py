@@ -73,6 +73,13 @@ def tool_arguments(name: str, raw: object) -> Mapping[str, object] | str | None:
     return arguments
 
 
+def given_more(tool: str, arguments: Mapping[str, object] | str | None) -> str | None:
+    """The subagent a call gives more to do; the call's output names the agent's own turn, its `submission_id`."""
+    if tool != "send_input" or not isinstance(arguments, Mapping):
+        return None
+    return text(arguments, "target") or text(arguments, "id")
+
+
 def read_output(raw: object, *, bare: bool = False) -> ToolResult:
     """Read a `*_output` record's text, or a hook's `tool_response`; `bare` output has no head to read."""
     output = output_text(raw)

@@ -109,7 +109,7 @@ def _fold(reading: Reading, *, ended: str | None) -> _Folded:
     cut_short = running if ended is not None else running & reading.superseded
     if cut_short:
         session = fold([*reading.events, *_ends(reading.events, cut_short, ended or SUPERSEDED)])
-    working = {agent for agent, over in reading.agents.items() if not over}
+    working = {turn for turns in reading.agent_turns.values() for turn, over in turns.items() if not over}
     open_turns: set[str] = set()
     if ended is None:
         open_turns = running - cut_short
@@ -126,7 +126,9 @@ def _hooked(session: Session, reading: Reading) -> list[Turn]:
 
 
 def _agents(turns: Iterable[Turn]) -> list[str]:
-    return [step.agent_id for turn in turns for step in turn.steps if isinstance(step, Subagent)]
+    """The subagents of these turns, and their own turns."""
+    found = [step for turn in turns for step in turn.steps if isinstance(step, Subagent)]
+    return [name for agent in found for name in (agent.agent_id, *sorted(agent.turns))]
 
 
 def _ends(events: list[Event], turns: set[str], reason: str) -> list[Event]:

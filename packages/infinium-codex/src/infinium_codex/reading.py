@@ -46,14 +46,12 @@ class Reading(Struct, kw_only=True):
     """Turns of the user's that a hook saw end."""
     superseded: set[str] = field(default_factory=set)
     """Turns of the user's behind which a hook saw another prompt, and no end before it."""
-    agents: dict[str, bool] = field(default_factory=dict)
-    """Subagents, and whether a hook saw them end."""
+    agent_turns: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """Each subagent's own turns that hooks told of, and whether one saw the turn's end."""
     session_ended: bool = False
     cwd: str | None = None
     transcript_path: str | None = None
     agent_transcripts: dict[str, str] = field(default_factory=dict)
-    agent_turns: dict[str, set[str]] = field(default_factory=dict)
-    """The turns of each subagent's own, as hooks told them: its transcript may begin with a copy of its parent's."""
     spool_end: int = 0
     spool_size: int = 0
     """How long the spool was. What is torn at its end lies between."""
@@ -124,13 +122,18 @@ class _Known(Struct, frozen=True):
     def wants(self, event: Event) -> bool:
         """Whether an event belongs to what is traced now: to a turn a hook saw, which is not done."""
         if event.agent_id is not None:
-            own = self.reading.agent_turns.get(event.agent_id)  # None before 0.140, where hooks do not name agents
-            told = own is None or event.turn_id is None or event.turn_id in own
-            return told and event.agent_id not in self.done_agents
+            # None before 0.140, where hooks do not name agents. Else only what hooks told of is its own: its transcript
+            # may begin with a copy of its parent's.
+            own = self.reading.agent_turns.get(event.agent_id)
+            if event.turn_id is None:
+                return self.wants_agent(event.agent_id)
+            return event.turn_id not in self.done_agents and (own is None or event.turn_id in own)
         return event.turn_id is None or (event.turn_id in self.reading.hooked and event.turn_id not in self.done)
 
     def wants_agent(self, agent_id: str) -> bool:
-        return agent_id not in self.done_agents
+        """Whether an agent is new, or was given more to do."""
+        own = self.reading.agent_turns.get(agent_id, {})
+        return agent_id not in self.done_agents or not own.keys() <= self.done_agents
 
 
 def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) -> None:
@@ -169,7 +172,8 @@ def _read_record(record: Record, reading: Reading) -> None:
         return
     for event in translate_hook(payload, record.at_ms):
         reading.events.append(event)
-        _note_turn(reading, event, record.start)
+        if event.agent_id == text(payload, "agent_id"):  # else told of the agent, not by it
+            _note_turn(reading, event, record.start)
     reading.cwd = text(payload, "cwd") or reading.cwd
     agent_id, path = text(payload, "agent_id"), text(payload, "transcript_path")
     if agent_id is None:
@@ -183,12 +187,11 @@ def _read_record(record: Record, reading: Reading) -> None:
 def _note_turn(reading: Reading, event: Event, start: int) -> None:
     # Whatever comes after an end is a session taken up again.
     reading.session_ended = isinstance(event, SessionEnded)
-    if isinstance(event, SubagentStarted | SubagentEnded) and event.agent_id is not None:
-        reading.agents[event.agent_id] = isinstance(event, SubagentEnded)
     if event.turn_id is None:
         return
     if event.agent_id is not None:
-        reading.agent_turns.setdefault(event.agent_id, set()).add(event.turn_id)
+        turns = reading.agent_turns.setdefault(event.agent_id, {})
+        turns[event.turn_id] = isinstance(event, SubagentEnded) or turns.get(event.turn_id, False)
         return
     reading.hooked.add(event.turn_id)
     reading.spool_starts.setdefault(event.turn_id, start)
@@ -223,12 +226,12 @@ def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known
             if known.wants_agent(agent_id):
                 path = opened.enter_context(readable(Path(named), 0, scratch))
                 if path is not None:
-                    missing = {agent_id} if reading.agents.get(agent_id) else set[str]()
+                    turns = reading.agent_turns.get(agent_id, {})
+                    missing = {turn for turn, over in turns.items() if over and turn not in known.done_agents}
                     followed.append(_Followed(Transcript(path, agent_id=agent_id), missing=missing))
         _follow(followed, reading, known, wait)
         for agent_id, path in _unhooked_agents(reading):
-            if known.wants_agent(agent_id):
-                _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
+            _Followed(Transcript(path, agent_id=agent_id), missing=set()).read(reading, known)
         if main is not None:
             reading.transcript_end = main.position.copy()
             reading.transcript_starts = main.turn_starts
@@ -265,7 +268,7 @@ class _Followed:
             if known.wants(event):
                 reading.events.append(event)
                 if isinstance(event, TurnEnded):
-                    self.missing -= {event.turn_id, event.agent_id}
+                    self.missing.discard(event.turn_id or "")
             if self.brief and waited and not self.missing:
                 break
         return grown

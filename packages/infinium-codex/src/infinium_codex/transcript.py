@@ -20,7 +20,7 @@ from infinium_trace.events import (
 )
 from msgspec.structs import replace
 
-from infinium_codex.codex_tools import patch_changes
+from infinium_codex.codex_tools import given_more, patch_changes
 from infinium_codex.fields import content, epoch_ms, integer, mapping, parse_object, text
 from infinium_codex.transcript_calls import CALLS, OUTPUTS, call_finished, call_started, poll_finished, spawned
 from infinium_codex.transcript_head import SAYS_NOTHING, read_head, total_tokens
@@ -234,6 +234,8 @@ class Transcript:
             position.polls = {**position.polls, started.call_id: process}
         elif started.tool == "exec":
             position.program = started.call_id
+        elif agent_id := given_more(started.tool, started.arguments):
+            position.given = {**position.given, started.call_id: agent_id}
         yield started
         if text(payload, "type") == "web_search_call":  # it has no output: the model's side ran it
             yield ToolFinished(**at, call_id=started.call_id, failed=text(payload, "status") == "failed" or None)
@@ -252,7 +254,8 @@ class Transcript:
             self.position.program = None
         applied = finished.exit_code in (0, None) and not finished.failed
         yield replace(finished, changes=patch_changes(patch)) if patch and applied else finished
-        yield from spawned(at, finished)
+        yield from spawned(at, finished, self.position.given.get(call_id))
+        self.position.given = {call: agent for call, agent in self.position.given.items() if call != call_id}
 
     def _polled(self, at: Where, finished: ToolFinished, process: str) -> Iterator[Event]:
         """What a look at a command in the background tells is told of that command."""

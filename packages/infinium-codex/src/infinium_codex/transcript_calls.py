@@ -65,14 +65,18 @@ def poll_finished(at: Where, poll: ToolFinished, origin: tuple[str, str] | None)
     )
 
 
-def spawned(at: Where, finished: ToolFinished) -> Iterator[Event]:
-    """Subagents an output names: one that was spawned, or the ones that were waited for."""
+def spawned(at: Where, finished: ToolFinished, target: str | None) -> Iterator[Event]:
+    """Subagents an output tells of: one that was spawned, `target` that was given more, or the ones waited for."""
     said = parse_object(finished.output or "") if at["agent_id"] is None else None
     if said is None:
         return
     agent_id = text(said, "agent_id")
     if agent_id is not None and "nickname" in said:
         of_agent = Where(**{**at, "turn_id": None, "agent_id": agent_id})
+        yield SubagentStarted(**of_agent, parent_turn_id=at["turn_id"], call_id=finished.call_id)
+    own_turn = text(said, "submission_id")
+    if target is not None and own_turn is not None:
+        of_agent = Where(**{**at, "turn_id": own_turn, "agent_id": target})
         yield SubagentStarted(**of_agent, parent_turn_id=at["turn_id"], call_id=finished.call_id)
     for agent_id, state in mapping(said, "status").items():
         message = text(state, "completed") if isinstance(state, dict) else None

@@ -19,7 +19,8 @@ IGNORED = frozenset({
     "world_state", "thread_settings_applied", "thread_goal_updated", "user_message", "agent_message", "agent_reasoning",
     "reasoning", "message", "AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "context_compacted",
     "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured", "thread_name_updated", "ImageView",
-    "web_search_end", "view_image_tool_call",
+    "web_search_end", "view_image_tool_call", "collab_agent_spawn_end", "collab_agent_interaction_end",
+    "collab_waiting_end", "collab_close_end", "collab_resume_end",
 })  # fmt: skip
 """Records that say nothing a trace wants, or say again what another record says."""
 

@@ -46,6 +46,8 @@ class Position(Struct, kw_only=True):
     """Calls that look at a command in the background, and Codex's number for that command."""
     running: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Commands in the background by Codex's number: their turn and call."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Calls that give a subagent more to do, and the agent's id."""
     program: str | None = None
     """The call of Code Mode whose nested calls come next."""
 

@@ -22,9 +22,12 @@ class SubagentBuilder(WorkBuilder):
     def __init__(self, agent_id: str, started_at_ms: int) -> None:
         super().__init__(started_at_ms)
         self.agent_id = agent_id
+        self._turns: set[str] = set()
 
     def add(self, event: Event) -> None:
         """Take in one event of the subagent's."""
+        if event.turn_id is not None:
+            self._turns.add(event.turn_id)
         match event:
             case SubagentStarted():
                 self.facts.tell(event, agent_type=event.agent_type)
@@ -49,6 +52,7 @@ class SubagentBuilder(WorkBuilder):
             started_at_ms=self.started_at_ms,
             ended_at_ms=self.ended_at_ms,
             agent_type=self.facts.get("agent_type", str),
+            turns=frozenset(self._turns),
             prompt=self.facts.get("prompt", str),
             status=self.facts.get("status", TurnStatus) or TurnStatus.RUNNING,
             reason=self.facts.get("reason", str),

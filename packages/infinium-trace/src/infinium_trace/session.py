@@ -83,6 +83,8 @@ class Subagent(Struct, frozen=True, kw_only=True):
     started_at_ms: int
     ended_at_ms: int | None = None
     agent_type: str | None = None
+    turns: frozenset[str] = frozenset()
+    """Turns of its own in which it worked for this one."""
     prompt: str | None = None
     """What it was asked to do."""
     status: TurnStatus = TurnStatus.RUNNING
