@@ -1,6 +1,7 @@
 """From the hook's call to a stored trace: the real hook, the real worker, the local destination."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,20 @@ def test_a_session_directory_nobody_made_yet_loses_no_event(machine: Machine) ->
         machine.hook(machine.placed(payload, None), environ)
     assert [trace["input_summary"] for trace in machine.traces()] == ["kept"]
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: Machine) -> None:
+    """Every turn pays for it. None of these is needed to trace one whose destination asks for no secret."""
+    machine.commands = {name: text.replace(f" {name} ", " Quiet ") for name, text in machine.commands.items()}
+    for _, payload in TURN.hook_events():
+        machine.hook(machine.placed(payload, TURN.transcript))
+    [spool] = machine.spools
+    program = (
+        "import os, sys; before = set(sys.modules); os._exit = lambda code: None;"
+        "from infinium_codex.worker import main; main(sys.argv); print(*(set(sys.modules) - before))"
+    )
+    command = [machine.python, "-I", "-c", program, str(spool)]
+    done = subprocess.run(command, env=machine.environ, check=True, capture_output=True, text=True)
+    assert len(machine.traces()) == 1
+    unwanted = {"dataclasses", "email", "http", "keyring", "logging", "niquests", "structlog", "subprocess", "tomllib"}
+    assert {name.partition(".")[0] for name in done.stdout.split()} & unwanted == set()
