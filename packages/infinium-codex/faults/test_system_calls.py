@@ -46,8 +46,8 @@ def test_hook_whose_system_calls_fail(
 ) -> None:
     """Codex notices nothing, whichever call it is that fails."""
     names = "open,openat,read,write,mkdir,lstat,fstat,close,getcwd,vfork,clone,getdents64,fcntl,ioctl"
-    before = lab.commands["Stop"]
     with lab.idle_hooks():
+        before = lab.commands["Stop"]
         lab.turn("s-1", "t-0")
         counted = count_calls(lab, strace, names, tmp_path, lab.command("Stop"))
         calls = chosen(counted, times(8, 10_000))
