@@ -82,12 +82,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def help_text(session: nox.Session) -> None:
-    """Write the text of `infinium-codex --help` anew, after a command was added or changed."""
-    session.install("./packages/infinium-codex")
-    program = "from infinium_codex.cli import build_app; build_app()(['--help'])"
-    text = session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"}, silent=True)
-    path = ROOT / "packages" / "infinium-codex" / "src" / "infinium_codex" / "help.txt"
-    path.write_text(str(text), "utf-8")
+    """Write the texts of `infinium-codex --help` and its commands' anew, after one was added or changed."""
+    session.install("-e", "./packages/infinium-codex")
+    program = "from infinium_codex.cli import HELP, write_help_texts; write_help_texts(HELP)"
+    session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"})
 
 
 @nox.session

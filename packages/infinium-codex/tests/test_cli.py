@@ -41,13 +41,20 @@ def test_help(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAs
     assert done.stdout == snapshot
 
 
-def test_the_help_that_is_shown_at_once_is_the_applications_own() -> None:
-    """`infinium-codex --help` prints a file: `nox -s help_text` writes it anew after a command was changed."""
-    code = "from infinium_codex.cli import build_app; build_app()(['--help'])"
+def test_the_help_that_is_shown_at_once_is_the_applications_own(tmp_path: Path) -> None:
+    """`infinium-codex --help` prints a file: `nox -s help_text` writes them anew after a command was changed."""
+    program = "import sys, pathlib; from infinium_codex.cli import write_help_texts as write"
+    code = f"{program}; write(pathlib.Path(sys.argv[1]))"
     environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    path = Path(infinium_codex.cli.__file__).with_name("help.txt")
-    assert path.read_text("utf-8") == done.stdout
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environ, check=True)
+    kept = {path.name: path.read_text("utf-8") for path in infinium_codex.cli.HELP.iterdir()}
+    assert kept == {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+
+
+def test_help_of_a_command_comes_without_the_application(machine: Machine) -> None:
+    shown = machine.run("init", "--help").stdout
+    assert shown == (infinium_codex.cli.HELP / "init.txt").read_text("utf-8")
+    assert "Unknown command" in machine.run("nonsense", "--help").stderr
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from infinium_codex.result import CommandContext, Result
 
 
+HELP = Path(__file__).parent / "help"
+"""What `--help` says of the application and of each command, so that nobody waits for it."""
 HELP_COLUMNS = 100
 
 
@@ -31,9 +33,8 @@ def main() -> None:
 
 def _at_once(arguments: list[str]) -> bool:
     """Answer what is asked most often without building the application, which takes longer than the answer."""
-    if arguments in ([], ["--help"], ["-h"]) and _fits(HELP_COLUMNS):
-        # Written by `nox -s help_text`; a test compares it with what the application says.
-        text = (Path(__file__).parent / "help.txt").read_text("utf-8")
+    text = _help_text(arguments)
+    if text is not None and _fits(HELP_COLUMNS):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # what Python starts with is a TextIOWrapper
         sys.stdout.write(text)
         return True
@@ -42,6 +43,33 @@ def _at_once(arguments: list[str]) -> bool:
 
         _finish(run, json=arguments[1:] == ["--json"])
     return False
+
+
+def _help_text(arguments: list[str]) -> str | None:
+    """The help that is asked for, as `nox -s help_text` wrote it; a test compares it with what the application says."""
+    match arguments:
+        case [] | ["--help" | "-h"]:
+            name = "infinium-codex"
+        case [command, "--help" | "-h"] if command.replace("-", "").isalpha():
+            name = command
+        case _:
+            return None
+    try:
+        return (HELP / f"{name}.txt").read_text("utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def write_help_texts(directory: Path) -> None:
+    """Write what the application says of itself and of each command, for the next who asks."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    app = build_app()
+    for name in ("infinium-codex", *(name for name in app if not name.startswith("-"))):
+        with redirect_stdout(StringIO()) as said:
+            app(["--help"] if name == "infinium-codex" else [name, "--help"])
+        (directory / f"{name}.txt").write_text(said.getvalue(), "utf-8")
 
 
 def _fits(columns: int) -> bool:
