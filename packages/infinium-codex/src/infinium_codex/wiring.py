@@ -1,6 +1,7 @@
 """Puts the three libraries together: which outbox, which client, which secret."""
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,6 +137,10 @@ def find_secret(
     source = settings.base_url.source if settings.base_url.value == base_url else Source.PROJECT_FILE
     if settings.agent_id.value not in (None, agent_id):
         environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
+    if sys.flags.no_site and not environ.get(SECRET_VARIABLE):  # the worker; a keyring's back end may be anywhere
+        import site
+
+        site.main()
     origins = ApprovedOrigins(places.origins)
     return get_secret(agent_id, base_url, environ, origins=origins, base_url_source=source)
 
