@@ -84,6 +84,8 @@ def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
     yield Row.ratio(f"worker CPU, turn {TURNS:,} / turn 1 of one session (300 MiB)", last, first, 1.15, long)
     peak = sessions.long_transcript(500 << 20)
     yield Row.figure("worker's peak memory, 500 MiB transcript read from its start", peak, 60.0, "MiB")
+    peak = sessions.summary(TURNS)
+    yield Row.figure(f"worker's peak memory, summary of {TURNS:,} turns", peak, 60.0, "MiB")
     draw({length: Sample(values=tuple(spent)).median for length, spent in grown.items()}, theirs)
 
 

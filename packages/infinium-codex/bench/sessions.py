@@ -30,6 +30,12 @@ class Session:
             for record in _records(number, tools, filler):
                 transcript.write(json.dumps(record) + "\n")
 
+    def end(self) -> None:
+        """Have Codex tell that the session is over."""
+        ended = {"session_id": SESSION, "transcript_path": str(self.transcript), "cwd": str(self.project)}
+        with self.spool.open("ab") as spool:
+            spool.write(frame({**ended, "hook_event_name": "SessionEnd", "reason": "other"}))
+
 
 def frame(payload: dict[str, Any]) -> bytes:
     """One spool record, as the hook writes it."""

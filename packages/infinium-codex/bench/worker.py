@@ -72,6 +72,16 @@ class Sessions:
         self.remove(session)
         return peak
 
+    def summary(self, turns: int) -> float:
+        """Peak MiB when a session of so many turns, none of them worked off, is summed up."""
+        session = self.new()
+        for turn in range(turns):
+            session.append_turn(turn, tools=4, filler=3_000)
+        session.end()
+        peak = self.work(session, CONNECTOR_FLUSH_ON_STOP="false", CONNECTOR_FLUSH_ON_SESSION_END="true").peak
+        self.remove(session)
+        return peak
+
     def remove(self, session: Session) -> None:
         """Leave nothing of a session, nor of its traces."""
         for path in (session.transcript, *session.spool.parent.glob(f"{session.spool.stem}*")):

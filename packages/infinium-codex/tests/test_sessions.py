@@ -11,10 +11,13 @@ import pytest
 from backports import zstd
 from infinium_codex import reading
 from infinium_codex.checkpoint import Checkpoint, Mark
+from infinium_codex.drain import drain
+from infinium_codex.paths import Places
 from infinium_codex.reading import read_session
 from infinium_codex.transcript import Position
 from infinium_codex.transcript_file import readable
 from infinium_trace import ToolFinished, TurnEnded
+from infinium_transport import Outbox
 from machine import Machine
 from msgspec.structs import replace
 from recorded import recordings
@@ -281,6 +284,34 @@ def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
     assert first.transcript_end.offset == transcript.stat().st_size
     second = read_session(spool, first.mark_before([]), Checkpoint(done=tuple(first.ended)), patience=0.0)
     assert [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms] != []
+
+
+def test_a_summary_is_the_same_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for name, slice_bytes in (("whole", reading.SLICE_BYTES), ("sliced", 1)):
+        machine = Machine(tmp_path / name)
+        machine.set_up("--granularity", "session")
+        transcript = tmp_path / "transcript.jsonl"
+        shutil.copy(RESUME.transcript, transcript)
+        machine.commands = {event: text.replace(f" {event} ", " Quiet ") for event, text in machine.commands.items()}
+        for _, payload in RESUME.hook_events():
+            machine.hook(machine.placed(payload, transcript))
+        [spool] = machine.spools
+        monkeypatch.setattr(reading, "SLICE_BYTES", slice_bytes)
+        state = machine.home / ".local" / "state" / "infinium-codex"
+        places = Places(data=machine.home, state=state, spool=spool.parent)
+        readings = 0
+        while (drained := drain(spool, places, machine.environ)) is not None and drained.waits:
+            readings += 1
+        assert readings == (2 if name == "sliced" else 0)
+        outbox = Outbox(state / "outbox")
+        [waiting] = outbox.pending()
+        found.append(json.loads(outbox.read(waiting).body))
+    whole, sliced = found
+    assert (tags(whole)["turns"], whole["llm_usage"]["api_calls_count"]) == ("2", 2)
+    for trace in found:
+        del tags(trace)["cwd"]
+    assert sliced == whole
 
 
 def test_a_turn_that_begins_in_the_transcript_before_its_hook_has_run_loses_nothing(machine: Machine) -> None:

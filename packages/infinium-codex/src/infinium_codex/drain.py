@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infinium_config import Settings
-from infinium_trace import Session, Subagent, Turn, TurnStatus, fold
+from infinium_trace import Session, SessionSummary, Subagent, Turn, TurnStatus, fold
 from infinium_trace.events import Event, EventSource, TurnEnded
 from msgspec import Struct
 from msgspec.structs import replace
@@ -80,6 +80,9 @@ def drain(
     if not settings.flush_on_session_end.value:
         checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done)
     checkpoint.save(state)
+    waits = reading.more or bool(found.open)
+    reading.events.clear()  # a summary is to have the memory they take
+    del found
     if checkpoint.summary_end is not None:  # a worker was killed while it summed up: first what it had begun
         checkpoint = _summarise(spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
     if ended is not None and checkpoint.summary != mark:
@@ -87,7 +90,7 @@ def drain(
         checkpoint.save(state)
         checkpoint = _summarise(spool, checkpoint, mark, tracer, ended)
         checkpoint.save(state)
-    waits = reading.more or bool(found.open) or checkpoint.summary.spool < reading.spool_end
+    waits = waits or checkpoint.summary.spool < reading.spool_end
     if not waits and remove_spool(spool, reading.spool_end, reading.spool_size):
         restarted = replace(checkpoint.next, spool=0, head=0)
         replace(checkpoint, next=restarted, summary=restarted).save(state)
@@ -148,26 +151,35 @@ def _lives(reading: Reading) -> bool:
 def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, reason: str) -> Checkpoint:
     """Queue the summary of the turns up to `end`; the next part, if the user comes back, begins behind it."""
     told = replace(checkpoint, done=checkpoint.told, done_agents=())
-    mark = checkpoint.summary
-    turns: list[Turn] = []
-    while True:
-        reading = read_session(spool, mark, told, until=end.spool, patience=0.0)
-        found = _fold(reading, ended=None if reading.more else reason)
-        turns += found.closed
-        told = replace(
-            told,
-            done=(*told.done, *(turn.id for turn in found.closed)),
-            done_agents=(*told.done_agents, *_agents(found.closed)),
-        )
-        if not reading.more:
-            break
-        mark = reading.mark_before(found.open)
+    mark: Mark | None = checkpoint.summary
+    summary = tracer.summary()
+    while mark is not None:
+        told, mark = _sum_up(spool, mark, end, told, summary, reason)
     part = checkpoint.part
-    if turns and found.session.spawned_by is None:
-        tracer.queue_summary(found.session, tuple(turns), part)
+    if summary.first_turn is not None:
+        tracer.queue_summary(summary, part)
         part += 1
-    told_now = remember(checkpoint.told, (turn.id for turn in turns))
+    told_now = remember(checkpoint.told, told.done[len(checkpoint.told) :])
     return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now)
+
+
+def _sum_up(
+    spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SessionSummary, reason: str
+) -> tuple[Checkpoint, Mark | None]:
+    """Add one slice to the summary; gives what has been told by then, and where the next slice begins.
+
+    A slice is a function's: nothing of it is left when the next one is read.
+    """
+    reading = read_session(spool, mark, told, until=end.spool, patience=0.0)
+    found = _fold(reading, ended=None if reading.more else reason)
+    if found.session.spawned_by is None:
+        summary.add(found.session, found.closed)
+    told = replace(
+        told,
+        done=(*told.done, *(turn.id for turn in found.closed)),
+        done_agents=(*told.done_agents, *_agents(found.closed)),
+    )
+    return told, reading.mark_before(found.open) if reading.more else None
 
 
 def _keep_foreign(spool: Path, reading: Reading, places: Places) -> None:

@@ -32,7 +32,7 @@ from infinium_codex.transcript_file import readable
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 10.0
 """Stop runs before Codex writes the turn's last records: how long a transcript may stand still before we go on."""
-SLICE_BYTES = 4 << 20
+SLICE_BYTES = 1 << 20
 """Behind the first turn that ended after so much of the spool, a reading stops; the next one goes on from there."""
 
 

@@ -13,11 +13,11 @@ from infinium_trace import (
     PriceTable,
     Redactor,
     Session,
+    SessionSummary,
     TraceContext,
     Turn,
     encode,
     packaged_prices,
-    session_payload,
     trace_key,
     turn_payload,
 )
@@ -97,12 +97,16 @@ class Tracer(Struct, frozen=True, kw_only=True):
         payload = turn_payload(session, turn, self.context, self.limits, self._redactor())
         self._queue(key, payload, {"kind": "turn", "turn": turn.id})
 
-    def queue_summary(self, session: Session, turns: tuple[Turn, ...], part: int) -> None:
-        """Put the summary of these turns, the session's `part`, into the outbox, once."""
+    def summary(self) -> SessionSummary:
+        """A summary without any turns yet."""
+        return SessionSummary(self.context, self.limits, self._redactor())
+
+    def queue_summary(self, summary: SessionSummary, part: int) -> None:
+        """Put the summary, the session's `part`, into the outbox, once."""
         # By its first turn, not its number: a session whose checkpoint was removed counts its parts anew.
-        key = trace_key(self.session_id, None, turns[0].id, "session")
-        payload = session_payload(session, turns, self.context, self.limits, self._redactor(), part=part)
-        self._queue(key, payload, {"kind": "session", "part": str(part)})
+        key = trace_key(self.session_id, None, summary.first_turn or str(part), "session")
+        labels = {"kind": "session", "part": str(part)}
+        self._queue(key, summary.payload(part=part), labels, summary.left_out)
 
     def _redactor(self) -> Redactor:
         return Redactor(
@@ -112,14 +116,16 @@ class Tracer(Struct, frozen=True, kw_only=True):
             enabled=self.context.redaction != "off",
         )
 
-    def _queue(self, key: str, payload: dict[str, object], labels: dict[str, str]) -> None:
+    def _queue(
+        self, key: str, payload: dict[str, object], labels: dict[str, str], left_out: Mapping[str, int] | None = None
+    ) -> None:
         labels |= {"session": self.session_id, "project": self.context.project_name or ""}
         self.outbox.put(
             Envelope(
                 key=key,
                 agent_id=self.agent_id,
                 base_url=self.base_url,
-                body=encode(payload),
+                body=encode(payload, left_out=left_out),
                 created=time.time(),
                 name=str(payload.get("name", "")),
                 labels=labels,

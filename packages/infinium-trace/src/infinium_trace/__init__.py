@@ -27,7 +27,7 @@ from infinium_trace.events import (
 from infinium_trace.fit import MAX_BODY_BYTES, encode
 from infinium_trace.fold import fold
 from infinium_trace.identity import trace_key
-from infinium_trace.payload import session_payload, turn_payload
+from infinium_trace.payload import SessionSummary, session_payload, turn_payload
 from infinium_trace.preview import clean, preview
 from infinium_trace.prices import Price, PricesError, PriceTable, packaged_prices
 from infinium_trace.redact import RedactionPatternError, Redactor
@@ -72,6 +72,7 @@ __all__ = [
     "Session",
     "SessionEnded",
     "SessionStarted",
+    "SessionSummary",
     "SourcesDisagreed",
     "Step",
     "Subagent",

@@ -13,8 +13,6 @@ from infinium_trace.redact import Redactor
 Payload = dict[str, object]
 Arguments = Mapping[str, object] | str | None
 
-_MARK = 40
-"""Room for a preview's mark."""
 _LAST_MS = 253_402_300_799_000
 """The last second of the year 9999."""
 
@@ -29,15 +27,32 @@ class Shown:
         self._redactor = redactor
         self._texts: dict[str, str] = {}
         """Texts as they may be shown: each is gone through once, so that what was taken out is counted once."""
+        self._counted: set[int] = set()
+        """Hashes of the texts something was taken out of."""
 
     def text(self, value: str | None) -> str:
         """All of the text; nothing of it where only metadata is sent."""
         if value is None or self.metadata_only:
             return ""
         if value not in self._texts:
+            counts = dict(self._redactor.counts)
             # Cleaned first: a secret with terminal escapes in it would not be known for one.
             self._texts[value] = self._redactor.text(clean(value))
+            if counts != self._redactor.counts:
+                if hash(value) in self._counted:
+                    self._redactor.counts = counts
+                self._counted.add(hash(value))
         return self._texts[value]
+
+    def forget(self) -> None:
+        """Keep no texts: the next turns have others. What was counted stays counted once."""
+        self._texts.clear()
+
+    def redacted(self, payload: Payload) -> Payload:
+        """A part of a payload with what a path, a branch or a name may hold taken out too."""
+        found = self._redactor.value(payload)
+        assert isinstance(found, dict)
+        return found
 
     def first_line(self, value: str | None, limit: int) -> str:
         """The first line that is not empty."""
@@ -98,11 +113,6 @@ def milliseconds(duration: float | None) -> float | int | None:
         return None
     rounded = round(duration, 3)
     return int(rounded) if rounded.is_integer() else rounded
-
-
-def within(text: str, limit: int) -> str:
-    """The text, or its beginning with a mark, in `limit` characters."""
-    return text if len(text) <= limit else preview(text, limit - _MARK)
 
 
 def iso(epoch_ms: int) -> str:

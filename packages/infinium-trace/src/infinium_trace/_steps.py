@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from infinium_trace._kept import KeptErrors, KeptSteps
 from infinium_trace._shown import Arguments, Payload, Shown, argument_text, changed, milliseconds, present, relative
 from infinium_trace.context import Limits
 from infinium_trace.events import TokenUsage, TurnStatus
@@ -17,15 +18,15 @@ _MCP = "mcp__"
 class StepWriter:
     """Writes the steps of one payload, and gathers their errors."""
 
-    def __init__(self, shown: Shown, limits: Limits) -> None:
-        self.errors: list[Payload] = []
+    def __init__(self, shown: Shown, limits: Limits, *, bounded: bool) -> None:
+        self.steps, self.errors = KeptSteps(bounded=bounded), KeptErrors(bounded=bounded)
         self._shown, self._limits = shown, limits
-        self._steps: list[Payload] = []
+        self._count = 0
         self._cwd: str | None = None
         """The directory of the turn being written: paths below it are told without it."""
 
-    def write(self, turns: Iterable[Turn], cwd: str | None) -> list[Payload]:
-        """The steps of these turns, numbered through, each subagent's behind its own; `cwd` is the session's."""
+    def write(self, turns: Iterable[Turn], cwd: str | None) -> None:
+        """Add the steps of these turns, numbered through, each subagent's behind its own; `cwd` is the session's."""
         for turn in turns:
             self._cwd = turn.cwd or cwd
             for step in turn.steps:
@@ -33,7 +34,6 @@ class StepWriter:
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
                 kind = "TurnFailed" if turn.status is TurnStatus.FAILED else "TurnInterrupted"
                 self._note_error(kind, self._shown.text(turn.reason) or turn.status.value)
-        return self._steps
 
     def _write(self, step: Step, agent_id: str | None) -> None:
         match step:
@@ -61,9 +61,9 @@ class StepWriter:
         **fields: object,
     ) -> None:
         about = {**(metadata or {}), **present(agent_id=agent_id)}
-        self._steps.append(
-            present(step_number=len(self._steps) + 1, action=action, description=description, **fields, metadata=about)
-        )
+        self._count += 1
+        step = present(step_number=self._count, action=action, description=description, **fields, metadata=about)
+        self.steps.add(self._shown.redacted(step))
 
     def _permission(self, asked: PermissionRequest, agent_id: str | None) -> None:
         answer = asked.answer.value if asked.answer else "no answer seen"
@@ -154,7 +154,7 @@ class StepWriter:
     def _note_error(self, kind: str, message: str, code: str | None = None) -> Payload:
         shown = message if code else preview(message, _ERROR_LINE)
         error = present(error_type=kind, message=shown, recoverable=True, error_code=code)
-        self.errors.append(error)
+        self.errors.add(self._shown.redacted(error))
         return error
 
 

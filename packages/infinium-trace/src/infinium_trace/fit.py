@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 MAX_BODY_BYTES = 1_048_576
 _HEAVY = ("input_preview", "output_preview", "tool_call", "metadata")
@@ -12,17 +13,20 @@ _SHORTEST_TEXT = 200
 _FEWEST_FIELDS = 64
 
 
-def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES) -> bytes:
+def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES, left_out: Mapping[str, int] | None = None) -> bytes:
     """Compact UTF-8 JSON of at most `limit` bytes; the same payload gives the same bytes.
 
     Steps lose their previews, then single model calls go, then steps, from the middle outwards and those with an error
     last; the first and the last step, the errors and the totals stay. If that is not enough, lists and texts are
     shortened wherever they are. Raises ValueError only for a limit too small for the shortest of that.
+    `left_out` is what the payload never had for that reason (`SessionSummary.left_out`).
     """
     body = _dump(payload)
-    if len(body) <= limit:
+    if len(body) <= limit and not left_out:
         return body
-    payload, left_out = _without_middle(payload, len(body) - limit + _NOTE)
+    payload, now = _without_middle(payload, len(body) - limit + _NOTE)
+    before = left_out or {}
+    left_out = {name: now.get(name, 0) + before.get(name, 0) for name in (*now, *before)}
     body = _dump(_noted(payload, left_out))
     for most in _ROUNDS:
         if len(body) <= limit:
@@ -34,6 +38,16 @@ def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES) -> bytes:
     return body
 
 
+def size_of(value: object) -> int:
+    """Bytes of a value in a body."""
+    return len(_dump(value))
+
+
+def without_previews(step: dict[str, object]) -> dict[str, object]:
+    """The step without what takes room in it."""
+    return {name: value for name, value in step.items() if name not in _HEAVY}
+
+
 def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, object], dict[str, int]]:
     """The payload about `excess` bytes smaller, as far as steps and model calls yield that, and what was left out."""
     steps = [dict(step) for step in _list(payload.get("steps"))]
@@ -42,9 +56,9 @@ def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, 
     for index in order:
         if excess <= 0:
             break
-        before = len(_dump(steps[index]))
-        steps[index] = {name: value for name, value in steps[index].items() if name not in _HEAVY}
-        excess -= before - len(_dump(steps[index]))
+        before = size_of(steps[index])
+        steps[index] = without_previews(steps[index])
+        excess -= before - size_of(steps[index])
         thinned.add(index)
     usage = _dict(payload.get("llm_usage"))
     calls = _list(usage.get("calls")) if excess > 0 else []
@@ -83,6 +97,8 @@ def _noted(payload: dict[str, object], left_out: dict[str, int]) -> dict[str, ob
         f"To fit the size limit, {left_out['steps_left_out']:,} steps and {left_out['calls_left_out']:,} model calls"
         f" were left out and {left_out['steps_thinned']:,} steps lost their previews."
     )
+    if errors := left_out.get("errors_left_out"):
+        what += f" Of the errors {errors:,} are in no list."
     if most := left_out.get("shortened_to"):
         what += f" Lists were shortened to {most:,} entries, texts to {max(most, _SHORTEST_TEXT):,} characters."
     sections = dict(_dict(payload.get("sections")))

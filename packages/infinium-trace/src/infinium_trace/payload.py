@@ -1,51 +1,91 @@
 """A turn, or a session, as the Infinium API's trace payload. Absent values are left out, never null."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from infinium_trace._shown import Payload, Shown, count, iso, present, relative, within
+from infinium_trace._kept import KeptText
+from infinium_trace._shown import Payload, Shown, count, iso, present
 from infinium_trace._steps import StepWriter
+from infinium_trace._totals import Totals
 from infinium_trace.context import Limits, TraceContext
-from infinium_trace.events import EventSource, TokenUsage
 from infinium_trace.identity import trace_key
 from infinium_trace.languages import languages_of
 from infinium_trace.redact import Redactor
-from infinium_trace.runner_output import last_runs
-from infinium_trace.session import Compaction, ModelCall, Session, Turn
+from infinium_trace.session import Compaction, Session, Turn
 
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
 MAX_DURATION_SECONDS = 86_400.0
 _NAME = 80
+_MARK = 40
+"""Room for a preview's mark."""
 
 
 def turn_payload(session: Session, turn: Turn, context: TraceContext, limits: Limits, redactor: Redactor) -> Payload:
     """The trace of one turn."""
-    writer = _Writer(session, context, limits, redactor)
+    writer = _Writer(context, limits, redactor, bounded=False)
+    writer.add(session, (turn,))
     key = trace_key(context.session_id, None, turn.id, "turn")
-    tags = {"turn": turn.id, "trace_key": key, "kind": "turn"}
-    return writer.payload((turn,), writer.title(turn), _says(turn), tags)
+    return writer.payload(writer.title(turn), {"turn": turn.id, "trace_key": key, "kind": "turn"})
 
 
 def session_payload(
     session: Session, turns: Sequence[Turn], context: TraceContext, limits: Limits, redactor: Redactor, *, part: int
 ) -> Payload:
     """The summary of `turns`, the session's `part`: 1, or more where the user came back after a summary."""
-    writer = _Writer(session, context, limits, redactor)
-    key = trace_key(context.session_id, None, turns[0].id if turns else str(part), "session")
-    tags = {"trace_key": key, "kind": "session", "part": str(part), "turns": str(len(turns))}
-    title = f"Session of {count(len(turns), 'turn')}" + (f", part {part}" if part > 1 else "")
-    if turns:
-        title += f": {writer.title(turns[0])}"
-    return writer.payload(tuple(turns), title, "; ".join(map(_says, turns)), tags)
+    summary = SessionSummary(context, limits, redactor)
+    summary.add(session, turns)
+    return summary.payload(part=part)
+
+
+class SessionSummary:
+    """The summary of a session's turns, taken in a few at a time; it holds no more than a payload can say of them."""
+
+    def __init__(self, context: TraceContext, limits: Limits, redactor: Redactor) -> None:
+        self.first_turn: str | None = None
+        """The id of the first of the turns; None while there is none."""
+        self._context = context
+        self._title = ""
+        self._writer = _Writer(context, limits, redactor, bounded=True)
+
+    def add(self, session: Session, turns: Sequence[Turn]) -> None:
+        """Take in more turns, with the session as it was read with them."""
+        if turns and self.first_turn is None:
+            self.first_turn = turns[0].id
+            self._title = self._writer.title(turns[0])
+        self._writer.add(session, turns)
+
+    def payload(self, *, part: int) -> Payload:
+        """The trace of these turns, the session's `part`."""
+        turns = self._writer.totals.turns
+        title = f"Session of {count(turns, 'turn')}" + (f", part {part}" if part > 1 else "")
+        if self._title:
+            title += f": {self._title}"
+        key = trace_key(self._context.session_id, None, self.first_turn or str(part), "session")
+        tags = {"trace_key": key, "kind": "session", "part": str(part), "turns": str(turns)}
+        return self._writer.payload(title, tags)
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What was not kept, as there is no room for it in a body: for `encode` to tell of."""
+        writer = self._writer
+        found = {
+            "steps_left_out": writer.steps.steps.left_out,
+            "errors_left_out": writer.steps.errors.left_out,
+            "calls_left_out": writer.totals.tokens.left_out,
+        }
+        return {what: number for what, number in found.items() if number}
 
 
 class _Writer:
     """Writes one payload."""
 
-    def __init__(self, session: Session, context: TraceContext, limits: Limits, redactor: Redactor) -> None:
-        self.session, self.context, self.limits, self.redactor = session, context, limits, redactor
+    def __init__(self, context: TraceContext, limits: Limits, redactor: Redactor, *, bounded: bool) -> None:
+        self.context, self.redactor = context, redactor
+        self.session = Session()
         self.shown = Shown(context, redactor)
+        self.steps = StepWriter(self.shown, limits, bounded=bounded)
+        self.totals = Totals(context, limits, self.shown)
+        self._description = KeptText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
         line = self.shown.first_line(turn.prompt, _NAME)
@@ -53,135 +93,96 @@ class _Writer:
             return "Compacted the conversation"
         return line or f"Turn {turn.id}"
 
-    def payload(self, turns: tuple[Turn, ...], title: str, description: str, tags: Mapping[str, str]) -> Payload:
-        steps = StepWriter(self.shown, self.limits)
-        started = min((turn.started_at_ms for turn in turns), default=0)
-        ended = max((turn.ended_at_ms or turn.started_at_ms for turn in turns), default=started)
-        prompts = [turn.prompt for turn in turns if turn.prompt]
-        prompt = self.shown.short("\n\n".join(prompts), self.limits.input_summary) if prompts else None
-        words = [turn.last_message for turn in turns if turn.last_message]
-        body: Payload = present(
-            name=title[:MAX_NAME],
-            description=within(description, MAX_DESCRIPTION),
-            current_datetime=iso(ended),
-            duration=min(max(sum(turn.duration_ms or 0.0 for turn in turns) / 1000, 0.0), MAX_DURATION_SECONDS),
-            input_summary=prompt,
-            output_summary=self.shown.short("\n\n".join(words), self.limits.output_summary) if words else None,
-            expected_outcome={"task_objective": prompt} if prompt else None,
-            steps=steps.write(turns, self.session.cwd),
-            errors=steps.errors,
-            llm_usage=self._usage(turns),
-            sections=self._sections(turns, started, ended),
+    def add(self, session: Session, turns: Sequence[Turn]) -> None:
+        self.session = session
+        for turn in turns:
+            self._description.add(_says(turn))
+        self.totals.add(session, turns)
+        self.steps.write(turns, session.cwd)
+        self.shown.forget()
+
+    def payload(self, title: str, tags: Mapping[str, str]) -> Payload:
+        totals = self.totals
+        ended = max(totals.ended_at_ms, totals.started_at_ms or 0)
+        prompt, words = self._short(totals.prompts), self._short(totals.words)
+        head = self.shown.redacted(
+            present(
+                name=title[:MAX_NAME],
+                description=self._description.shown(MAX_DESCRIPTION - _MARK),
+                current_datetime=iso(ended),
+                duration=min(max(totals.duration_ms / 1000, 0.0), MAX_DURATION_SECONDS),
+                input_summary=prompt,
+                output_summary=words,
+                expected_outcome={"task_objective": prompt} if prompt else None,
+            )
         )
-        return self._finished(body | {"environment": self._environment(turns, tags)})
-
-    def _finished(self, body: Payload) -> Payload:
-        """The payload with what a path, a branch or a name may hold taken out too, and with what was taken out told."""
-        found = self.redactor.value(body)
-        assert isinstance(found, dict)
-        if self.redactor.counts:
-            told = ", ".join(f"{kind}: {number}" for kind, number in sorted(self.redactor.counts.items()))
-            found["environment"]["custom_tags"]["redacted"] = told
-        return found
-
-    def _usage(self, turns: tuple[Turn, ...]) -> Payload | None:
-        calls = [call for turn in turns for call in turn.calls]
-        models = _models(turns)
-        if not calls and not models:
-            return None
-        usage = sum((call.usage for call in calls), TokenUsage())
-        latencies = [call.latency_ms for call in calls if call.latency_ms is not None]
-        return present(
-            model=models[0] if models else None,
-            provider=self.session.provider,
-            prompt_tokens=usage.prompt if calls else None,
-            completion_tokens=usage.completion if calls else None,
-            total_tokens=usage.total if calls else None,
-            estimated_cost_usd=self._cost(turns),
-            api_calls_count=len(calls) if calls else None,
-            total_latency_ms=sum(latencies) if latencies else None,
-            calls=[self._model_call(call) for call in calls],
+        work = present(steps=self.steps.steps.steps(), errors=self.steps.errors.errors())
+        about = self.shown.redacted(
+            present(
+                llm_usage=totals.tokens.payload(totals.models, self.session.provider),
+                sections=self._sections(totals.started_at_ms or 0, ended),
+            )
         )
+        return {**head, **work, **about, "environment": self._environment(tags)}
 
-    def _model_call(self, call: ModelCall) -> Payload:
-        return present(
-            model=call.model,
-            provider=self.session.provider,
-            prompt_tokens=call.usage.prompt,
-            completion_tokens=call.usage.completion,
-            latency_ms=call.latency_ms,
-            purpose=f"subagent {call.agent_id}" if call.agent_id else None,
-        )
+    def _short(self, text: KeptText) -> str | None:
+        self.shown.cut += text.is_cut
+        return text.shown() or None
 
-    def _cost(self, turns: tuple[Turn, ...]) -> float | None:
-        calls = [call for turn in turns for call in turn.calls]
-        return self.context.prices.estimate(calls, self.session.provider) if calls else None
-
-    def _cost_source(self, turns: tuple[Turn, ...]) -> str | None:
-        return None if self._cost(turns) is None else f"list prices of {self.context.prices.as_of}"
-
-    def _sections(self, turns: tuple[Turn, ...], started: int, ended: int) -> Payload:
-        files = _files(turns, self.session.cwd)
-        languages = languages_of(files)
-        runs = last_runs(
-            (str(call.arguments), call.output)
-            for turn in turns
-            for call in turn.tool_calls
-            if call.output and call.exit_code is not None
-        )
-        tools = Counter(call.tool for turn in turns for call in turn.tool_calls)
-        warnings = [f"The sources disagree on {what}." for turn in turns for what in turn.disagreements]
-        warnings += [
-            f"{count(number, 'record')} not understood: {kind}" for kind, number in self.session.skipped.items()
-        ]
-        if EventSource.TRANSCRIPT not in self.session.sources:
-            warnings.append("No transcript: tokens, exit codes and exact durations are not known.")
+    def _sections(self, started: int, ended: int) -> Payload:
+        totals = self.totals
+        files = totals.files
+        runs = totals.tests.values()
         return present(
             development=present(
-                programming_language=", ".join(languages) or None,
+                programming_language=", ".join(languages_of(files)) or None,
                 files_modified=files,
                 tests_run=sum(run.run for run in runs) if runs else None,
                 tests_passed=sum(run.passed for run in runs) if runs else None,
             ),
-            general=present(tools_used=sorted(tools), warnings=warnings, tags=["codex"]),
+            general=present(tools_used=sorted(totals.tools), warnings=totals.warnings, tags=["codex"]),
             time_tracking=present(start_time=iso(started), end_time=iso(ended)),
             project=present(project_name=self.context.project_name),
         )
 
-    def _environment(self, turns: tuple[Turn, ...], tags: Mapping[str, str]) -> Payload:
-        session, context = self.session, self.context
-        usage = sum((turn.usage for turn in turns), TokenUsage())
-        told = any(turn.calls for turn in turns)
-        continuations = sum(turn.continuations for turn in turns)
-        last = turns[-1] if turns else None
+    def _environment(self, tags: Mapping[str, str]) -> Payload:
+        session, context, totals = self.session, self.context, self.totals
+        last, usage = totals.last, totals.tokens.usage
+        told = totals.tokens.count > 0
         custom = present(
             session=context.session_id,
-            status=", ".join(dict.fromkeys(turn.status.value for turn in turns)),
+            status=", ".join(totals.statuses),
             cwd=(last.cwd if last else None) or session.cwd,
             git_branch=session.git_branch or context.git_branch,
             git_commit=context.git_commit or session.git_commit,
             git_commit_before=session.git_commit if context.git_commit not in (None, session.git_commit) else None,
             permission_mode=(last.permission_mode if last else None) or session.permission_mode,
-            models=", ".join(_models(turns)),
+            models=", ".join(totals.models),
             originator=session.originator,
-            stop_hook_continuations=str(continuations) if continuations else None,
-            cost_estimated_by=self._cost_source(turns),
+            stop_hook_continuations=str(totals.continuations) if totals.continuations else None,
+            cost_estimated_by=None if totals.tokens.cost is None else f"list prices of {context.prices.as_of}",
             cached_tokens=str(usage.cached) if told else None,
             reasoning_tokens=str(usage.reasoning) if told else None,
             first_token_ms=str(last.first_token_ms) if last and last.first_token_ms is not None else None,
-            sources=", ".join(sorted(session.sources)),
+            sources=", ".join(sorted(totals.sources)),
             os=context.os,
             redaction=context.redaction,
             previews_cut=str(self.shown.cut) if self.shown.cut else None,
         )
-        return present(
-            framework=context.agent_program,
-            framework_version=session.client_version,
-            sdk_version=context.connector_version,
-            python_version=context.runtime.rpartition(" ")[2] if context.runtime else None,
-            runtime=context.runtime,
-            custom_tags={**custom, **tags, **context.extra_tags},
+        found = self.shown.redacted(
+            present(
+                framework=context.agent_program,
+                framework_version=session.client_version,
+                sdk_version=context.connector_version,
+                python_version=context.runtime.rpartition(" ")[2] if context.runtime else None,
+                runtime=context.runtime,
+            )
         )
+        custom = self.shown.redacted({**custom, **tags, **context.extra_tags})
+        if self.redactor.counts:
+            counts = sorted(self.redactor.counts.items())
+            custom["redacted"] = ", ".join(f"{kind}: {number}" for kind, number in counts)
+        return {**found, "custom_tags": custom}
 
 
 def _says(turn: Turn) -> str:
@@ -203,16 +204,3 @@ def _says(turn: Turn) -> str:
             f" ({usage.reasoning:,} reasoning) tokens in {count(len(turn.calls), 'model call')}"
         )
     return ", ".join(parts)
-
-
-def _files(turns: tuple[Turn, ...], cwd: str | None) -> list[str]:
-    """Paths of the changed files, below their turn's directory (or the session's `cwd`) without it."""
-    found: dict[str, None] = {}
-    for turn in turns:
-        for change in turn.changes:
-            found.setdefault(relative(change.moved_to or change.path, turn.cwd or cwd))
-    return sorted(found)
-
-
-def _models(turns: tuple[Turn, ...]) -> list[str]:
-    return list(dict.fromkeys(model for turn in turns for model in turn.models))

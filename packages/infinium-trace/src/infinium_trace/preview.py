@@ -20,14 +20,18 @@ def clean(text: str) -> str:
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
 
 
-def preview(text: str, limit: int) -> str:
-    """At most `limit` characters of the cleaned text and, when something is missing, how many characters that is."""
+def preview(text: str, limit: int, *, length: int | None = None) -> str:
+    """At most `limit` characters of the cleaned text and, when something is missing, how many characters that is.
+
+    `length` is how long a text is whose beginning alone is at hand, `limit` characters and one more at least.
+    """
     text = clean(text)
-    if len(text) <= limit:
+    length = len(text) if length is None else length
+    if length <= limit:
         return text
     end = max(limit, 0)
     while end > 0 and (
         unicodedata.category(text[end]).startswith("M") or text[end] == _JOINER or text[end - 1] == _JOINER
     ):
         end -= 1  # a letter stays with its accents, a joined sign whole
-    return f"{text[:end]}… [+{len(text) - end:,} characters]"
+    return f"{text[:end]}… [+{length - end:,} characters]"

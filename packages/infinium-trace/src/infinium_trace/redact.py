@@ -16,6 +16,7 @@ _ROUNDS = 5
 """How often a text is looked through again after something was found: what is left may read differently."""
 _MAX_DEPTH = 100
 _SHORT = 64
+_MOST_CLEAN = 2_000
 _MIN_ENCODED = 6
 """Characters of an encoded form below which it would be found by chance."""
 
@@ -63,6 +64,8 @@ class Redactor:
             spans = self._spans(value)
             if not spans:
                 if len(value) <= _SHORT:
+                    if len(self._clean) >= _MOST_CLEAN:
+                        self._clean.clear()
                     self._clean.add(value)
                 break
             value = self._replaced(value, spans)

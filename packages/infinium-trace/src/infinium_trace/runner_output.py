@@ -1,7 +1,7 @@
 """How many tests a command ran and passed, where the runner's own last words say so."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -64,10 +64,8 @@ def _counted(runner: str, summary: str) -> RunOfTests | None:
     return RunOfTests(runner=runner, passed=passed, failed=failed, skipped=skipped)
 
 
-def last_runs(commands: Iterable[tuple[str, str]]) -> list[RunOfTests]:
-    """The test runs among commands and their outputs, in order; of a command run again only the last run counts."""
-    found: dict[str, RunOfTests] = {}
+def test_runs(commands: Iterable[tuple[str, str]]) -> Iterator[tuple[str, RunOfTests]]:
+    """The commands that ran tests, and what their outputs tell of them."""
     for command, output in commands:
         if (run := read_test_run(output)) is not None:
-            found[command] = run
-    return list(found.values())
+            yield command, run

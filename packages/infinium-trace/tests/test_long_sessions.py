@@ -1,0 +1,119 @@
+"""The summary of a session of any length: taken in a few turns at a time, it says the same and stays small."""
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from infinium_trace import (
+    MAX_BODY_BYTES,
+    Event,
+    Limits,
+    ModelResponded,
+    Redactor,
+    Session,
+    SessionSummary,
+    TokenUsage,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnStarted,
+    TurnStatus,
+    _kept,
+    _totals,
+    encode,
+    fold,
+    session_payload,
+)
+from story import CONTEXT, CWD, MODEL, hook, transcript
+
+SECRET = "ghp_" + "x8Kq2LmZ7Rt4Vw9Yb3Nc6Hd1Jf5Ps0Ga2TeU"
+WIDE = Limits(input_preview=2_000, output_preview=2_000)
+
+
+def one_turn(number: int, *, output: str = "no output", exit_code: int = 0, calls: int = 1) -> Session:
+    """A session as one reading sees it: with this turn alone."""
+    turn, ms = f"turn-{number}", number * 1_000
+    events: list[Event] = [TurnStarted(**hook(ms, turn), prompt=f"Question {number}.", cwd=CWD, model=MODEL)]
+    for call in range(calls):
+        name = f"{turn}-{call}"
+        usage = TokenUsage(prompt=1_000, completion=10, cached=100, reasoning=1)
+        command = {"command": f"step {number}"}
+        events += [
+            ModelResponded(**transcript(ms + 1, turn), response_id=name, usage=usage, model=MODEL, latency_ms=5),
+            ToolStarted(**transcript(ms + 2, turn), call_id=name, tool="shell", arguments=command),
+            ToolFinished(**transcript(ms + 3, turn), call_id=name, output=output, exit_code=exit_code),
+        ]
+    events.append(TurnEnded(**transcript(ms + 9, turn), status=TurnStatus.COMPLETED, last_message=f"Answer {number}."))
+    return fold(events)
+
+
+def summary_of(sessions: list[Session], limits: Limits | None = None) -> SessionSummary:
+    summary = SessionSummary(CONTEXT, limits or Limits(), Redactor())
+    for session in sessions:
+        summary.add(session, session.turns)
+    return summary
+
+
+def sent(summary: SessionSummary) -> dict[str, Any]:
+    body = encode(summary.payload(part=1), left_out=summary.left_out)
+    assert len(body) <= MAX_BODY_BYTES
+    found = json.loads(body)
+    assert isinstance(found, dict)
+    return found
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_it_says_the_same_however_many_turns_are_taken_in_at_a_time(sizes: list[int]) -> None:
+    found = [one_turn(number, output=f"the key is {SECRET}", exit_code=number % 2) for number in range(sum(sizes))]
+    turns = [turn for session in found for turn in session.turns]
+    whole = session_payload(found[-1], turns, CONTEXT, Limits(), Redactor(), part=1)
+    summary = SessionSummary(CONTEXT, Limits(), Redactor())
+    for size in sizes:
+        summary.add(found[0], turns[:size])
+        turns = turns[size:]
+    assert summary.payload(part=1) == whole
+    assert summary.left_out == {}
+
+
+def test_what_was_taken_out_of_a_text_is_counted_once_though_it_comes_again() -> None:
+    summary = summary_of([one_turn(number, output=f"the key is {SECRET}") for number in range(3)])
+    assert sent(summary)["environment"]["custom_tags"]["redacted"] == "github-token: 1"
+
+
+def test_a_long_one_keeps_both_ends_and_every_total_and_counts_what_is_missing() -> None:
+    trace = sent(summary_of([one_turn(number, output="x" * 5_000, exit_code=7) for number in range(4_000)], WIDE))
+    steps, tags = trace["steps"], trace["environment"]["custom_tags"]
+    assert (steps[0]["step_number"], steps[-1]["step_number"]) == (1, 4_000)
+    assert [steps[0]["description"], steps[-1]["description"]] == ["step 0", "step 3999"]
+    assert [step["step_number"] for step in steps] == sorted({step["step_number"] for step in steps})
+    assert len(steps) + int(tags["steps_left_out"]) == 4_000
+    assert len(trace["errors"]) + int(tags["errors_left_out"]) == 4_000
+    assert (trace["llm_usage"]["prompt_tokens"], trace["llm_usage"]["api_calls_count"]) == (4_000_000, 4_000)
+    assert (trace["llm_usage"]["total_latency_ms"], tags["turns"]) == (20_000, "4000")
+    assert trace["input_summary"].startswith("Question 0.\n\nQuestion 1.")
+    assert trace["description"].endswith(" characters]")
+    assert "steps" in trace["sections"]["general"]["warnings"][-1]
+
+
+def test_it_takes_no_more_memory_however_long_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a limit of 64 KiB in place of 1 MiB, so that a short session is a long one."""
+    for module in (_kept, _totals):
+        monkeypatch.setattr(module, "MAX_BODY_BYTES", 64 << 10)
+    summary = SessionSummary(CONTEXT, WIDE, Redactor())
+
+    def take_in(first: int, last: int) -> int:
+        for number in range(first, last):
+            session = one_turn(number, output="x" * 5_000, exit_code=7, calls=4)
+            summary.add(session, session.turns)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        some, many = take_in(0, 400), take_in(400, 800)
+    finally:
+        tracemalloc.stop()
+    assert summary.left_out
+    assert many < 1.5 * some
