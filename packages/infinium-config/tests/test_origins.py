@@ -1,10 +1,14 @@
 """Where an agent's secret may go: the default origin, and what its user approved."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, origin_of
+from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, InfiniumConfigError, origin_of
 
 AGENT, OTHER = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10", "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
 
@@ -107,3 +111,81 @@ def test_a_link_approves_nothing(origins: ApprovedOrigins) -> None:
     (origins.path.parent / "elsewhere").write_text(json.dumps(GOOD))
     origins.path.symlink_to("elsewhere")
     assert not origins.is_approved(AGENT, "https://one.example")
+
+
+@pytest.fixture(params=[0o000, 0o022])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_what_it_creates_is_the_users_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    deep = ApprovedOrigins(tmp_path / "not" / "there" / "origins.json")
+    deep.approve(AGENT, "https://one.example")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    files = {"origins.json": 0o600, "origins.json.lock": 0o600}
+    assert modes == {"not": 0o700, "there": 0o700, **files}
+    assert tmp_path.stat().st_mode & 0o777 == 0o755  # what was there is not ours to change
+
+
+APPROVE_MANY = """
+import sys
+from pathlib import Path
+from infinium_config import ApprovedOrigins
+origins = ApprovedOrigins(Path(sys.argv[1]))
+print(flush=True)
+sys.stdin.read()
+for number in range(25):
+    origins.approve(sys.argv[2], f"https://{number}.example")
+"""
+
+
+def test_two_who_set_up_projects_at_once_lose_no_approval(origins: ApprovedOrigins) -> None:
+    command = [sys.executable, "-c", APPROVE_MANY, str(origins.path)]
+    agents = [f"agent-{number}" for number in range(3)]
+    setups = [
+        subprocess.Popen([*command, agent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for agent in agents
+    ]
+    for setup in setups:
+        assert setup.stdout is not None
+        setup.stdout.readline()
+    for setup in setups:  # all are ready: off they go
+        assert setup.stdin is not None
+        setup.stdin.close()
+    for setup in setups:
+        assert setup.wait() == 0
+        assert setup.stdout is not None
+        setup.stdout.close()
+    refused = [
+        (agent, n) for agent in agents for n in range(25) if not origins.is_approved(agent, f"https://{n}.example")
+    ]
+    assert refused == []
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from infinium_config.file_lock import file_lock
+with file_lock(Path(sys.argv[1]), 1.0):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_that_never_finishes_holds_nobody_up_for_ever(origins: ApprovedOrigins) -> None:
+    origins.approve(AGENT, "https://one.example")
+    lock = origins.path.with_name("origins.json.lock")
+    hurried = ApprovedOrigins(origins.path, patience=0.0)
+    command = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(InfiniumConfigError, match=r"held by another process.*try again"):
+            hurried.approve(OTHER, "https://one.example")
+        assert hurried.is_approved(AGENT, "https://one.example")  # reading waits for nobody
+        holder.kill()
+    assert hurried.approve(OTHER, "https://one.example") is True  # its death gave the lock back

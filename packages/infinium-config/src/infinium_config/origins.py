@@ -1,10 +1,13 @@
 """Which API origins a user approved for which agent: a secret goes nowhere else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from infinium_config.atomic import write_atomically
+from infinium_config.file_lock import file_lock
 from infinium_config.model import DEFAULT_BASE_URL
 from infinium_config.project_file import read_small_file
 
@@ -19,10 +22,14 @@ def origin_of(base_url: str) -> str:
 
 
 class ApprovedOrigins:
-    """The approvals in one file of the user's own, never in a project. The default origin needs none."""
+    """The approvals in one file of the user's own, never in a project. The default origin needs none.
 
-    def __init__(self, path: Path) -> None:
+    Changes wait for one another, at most `patience` seconds each; none takes back what another one approved.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
         self.path = path
+        self._patience = patience
 
     def is_approved(self, agent_id: str, base_url: str) -> bool:
         """Whether the agent's secret may go to this address."""
@@ -33,16 +40,15 @@ class ApprovedOrigins:
         """Allow the agent's secret to go to this address; False when it was allowed before."""
         if self.is_approved(agent_id, base_url):
             return False
-        approved = self._load()
-        approved[agent_id] = sorted({*approved.get(agent_id, []), origin_of(base_url)})
-        self._save(approved)
+        with self._changing() as approved:
+            approved[agent_id] = sorted({*approved.get(agent_id, []), origin_of(base_url)})
         return True
 
     def revoke(self, agent_id: str) -> None:
         """Forget every approval of the agent."""
-        approved = self._load()
-        if approved.pop(agent_id, None) is not None:
-            self._save(approved)
+        if agent_id in self._load():
+            with self._changing() as approved:
+                approved.pop(agent_id, None)
 
     def _load(self) -> dict[str, list[str]]:
         try:
@@ -58,6 +64,19 @@ class ApprovedOrigins:
             if isinstance(origins, list)
         }
 
-    def _save(self, approved: dict[str, list[str]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, json.dumps({"schema": 1, "agents": approved}, indent=2).encode() + b"\n")
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, list[str]]]:
+        """The approvals as they are once nobody else changes them, written when the block ends."""
+        _make_private(self.path.parent)
+        with file_lock(self.path.with_name(f"{self.path.name}.lock"), self._patience):
+            approved = self._load()
+            yield approved
+            write_atomically(self.path, json.dumps({"schema": 1, "agents": approved}, indent=2).encode() + b"\n")
+
+
+def _make_private(directory: Path) -> None:
+    """Create what is missing of a directory, 0700 whatever the umask; what is there stays as it is."""
+    if not directory.exists():
+        _make_private(directory.parent)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o700)
