@@ -21,6 +21,8 @@ pytest_plugins = ["no_leftovers"]
 
 STALE = {"CONNECTOR_SESSION_TTL": "0.3"}
 TURN = recordings("turn")[-1]
+RESUME = recordings("resume")[-1]
+WAITING = {"CONNECTOR_SESSION_TTL": "600"}
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 
@@ -216,6 +218,122 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
     assert machine.traces() == []
     tend(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()] == ["going on"]
+
+
+# Spools that are not there any more
+
+
+def play_turns(machine: Machine, *numbers: int, ended: bool = False) -> Path:
+    """Two turns of one session on the real hook, without its end; gives the spool."""
+    transcript = machine.home / "transcript.jsonl"
+    transcript.write_bytes(RESUME.transcript.read_bytes())
+    turns = list(dict.fromkeys(payload["turn_id"] for _, payload in RESUME.hook_events() if "turn_id" in payload))
+    for _, payload in RESUME.hook_events():
+        if payload.get("turn_id") in [turns[number] for number in numbers]:
+            machine.hook(machine.placed(payload, transcript), WAITING)
+            machine.wait_until_idle()
+    session = RESUME.hook_events()[0][1]["session_id"]
+    if ended:
+        last = {"session_id": session, "hook_event_name": "SessionEnd", "reason": "other"}
+        machine.hook(machine.placed(last, transcript), WAITING)
+    return next(machine.tmp.glob("infinium-codex-*")) / f"{session}.spool"
+
+
+def removed(machine: Machine) -> list[str]:
+    return [error for error in machine.errors() if "were removed by another program" in error]
+
+
+def test_a_summary_goes_out_though_somebody_removed_the_spool(summing: Machine) -> None:
+    """Whoever cleans the temp directory left the newer checkpoint. The transcript has the turns."""
+    spool = play_turns(summing, 0, 1)
+    assert summing.traces() == []
+    spool.unlink()
+    for _ in range(2):
+        tend(summing, 0, spool)
+        [summary] = summing.traces()
+        assert (tags(summary)["turns"], summary["llm_usage"]["api_calls_count"]) == ("2", 2)
+        assert len(removed(summing)) == 1
+    assert timer.read_agenda(str(agenda_of(summing))) == {}
+
+
+def test_a_session_that_goes_on_in_a_new_spool_is_summed_up_whole(summing: Machine) -> None:
+    spool = play_turns(summing, 0)
+    spool.unlink()
+    play_turns(summing, 1)
+    assert spool.stat().st_size  # the summary is still to come
+    play_turns(summing, ended=True)
+    [summary] = summing.traces()
+    assert (tags(summary)["turns"], summary["llm_usage"]["api_calls_count"]) == ("2", 2)
+    assert len(removed(summing)) == 1
+    assert not spool.exists()
+
+
+def test_cleanup_sums_up_what_it_finds_without_a_spool(summing: Machine) -> None:
+    spool = play_turns(summing, 0, 1)
+    spool.unlink()
+    old = time.time() - GRACE - 700
+    os.utime(spool.with_suffix(".state"), (old, old))
+    assert summing.run("cleanup").returncode == 0
+    assert [tags(summary)["turns"] for summary in summing.traces()] == ["2"]
+    assert timer.read_agenda(str(agenda_of(summing))) == {}
+    assert list(spool.parent.glob(f"{spool.stem}*")) == []
+
+
+def test_a_checkpoint_nobody_looks_after_any_more_is_found_beside_another_session(summing: Machine) -> None:
+    """Its entry is gone too. The timer sees it when it has a session of the same directory to close."""
+    spool = play_turns(summing, 0, 1)
+    spool.unlink()
+    Agenda(str(agenda_of(summing))).forget(entry_name(str(spool)))
+    prompt(summing, "turn-1", "another session")
+    both = summing.wait_for_traces(2)
+    assert sorted(tags(summary)["turns"] for summary in both) == ["1", "2"]
+
+
+def test_events_that_are_gone_with_everything_beside_them_are_told_of(machine: Machine) -> None:
+    """A reboot empties the temp directory, and not the agenda."""
+    prompt(machine, "turn-1", "lost", WAITING)
+    machine.wait_until_idle()
+    [spool] = machine.spools
+    spool.unlink()
+    tend(machine, 0, spool)
+    tend(machine, 0, spool)
+    [told] = machine.errors()
+    assert told.startswith("A session's events are gone from ")
+    assert timer.read_agenda(str(agenda_of(machine))) == {}
+
+
+def half_removed(machine: Machine) -> Path:
+    """A spool whose worker was killed while it removed it; a prompt had come in behind the worker's last look."""
+    for turn in ("turn-1", "turn-2"):
+        prompt(machine, turn, turn, WAITING)
+        stop(machine, turn, WAITING)
+        machine.wait_until_idle()
+    prompt(machine, "turn-3", "behind its last look", WAITING)
+    machine.wait_until_idle()
+    [spool] = machine.spools
+    spool.rename(spool.with_suffix(".closed"))
+    return spool
+
+
+def test_a_worker_killed_while_it_removed_a_spool_leaves_no_event_behind(machine: Machine) -> None:
+    """No hook starts another one. The session goes on: the prompt's turn has all of its time."""
+    spool = half_removed(machine)
+    tend(machine, 0, spool)
+    assert not spool.with_suffix(".closed").exists()
+    assert Agenda(str(agenda_of(machine))).has(entry_name(str(spool)))
+    assert len(machine.traces()) == 2
+    tend(machine, spool.stat().st_size, spool)
+    assert [trace["input_summary"] for trace in machine.traces()][2:] == ["behind its last look"]
+    assert not spool.exists()
+
+
+def test_a_half_removed_spool_nobody_looks_after_is_found_beside_another_session(machine: Machine) -> None:
+    spool = half_removed(machine)
+    Agenda(str(agenda_of(machine))).forget(entry_name(str(spool)))
+    prompt(machine, "turn-1", "another session", session="s-2")
+    told = {trace["input_summary"] for trace in machine.wait_for_traces(4)}
+    assert {"another session", "behind its last look"} <= told
+    assert list(spool.parent.glob("*.closed")) == []
 
 
 def tend(machine: Machine, size: int, spool: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from infinium_codex.transcript_position import Offset, Position
 
@@ -46,6 +47,18 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     """Subagents of those turns, and the turns of their own in which they worked for them, for the same reason."""
     told: tuple[str, ...] = ()
     """What was done when the last summary was made: no turn of it is in the next."""
+    untold: tuple[str, ...] = ()
+    """Turns that are done and in no summary, and whose spool somebody else removed: the transcript alone has them."""
+
+    @property
+    def owed(self) -> tuple[str, ...]:
+        """Turns the next summary is to tell of."""
+        return tuple(turn for turn in self.done if turn not in self.told)
+
+    def without_spool(self, head: int) -> Self:
+        """The same where its spool was removed, and one that begins with `head`, or none at all, is in its place."""
+        end = self.summary_end and replace(self.summary_end, spool=0, head=head)
+        return replace(self, summary=replace(self.summary, spool=0, head=head), summary_end=end, untold=self.owed)
 
     def save(self, path: Path) -> None:
         """Write it in place of the last one, whole or not at all."""

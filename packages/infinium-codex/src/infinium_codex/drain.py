@@ -58,6 +58,9 @@ def drain(
     tracer = Tracer.open(session_of(spool), Path(reading.cwd), places, environ, settings)
     if tracer is None:
         return None
+    if checkpoint.next.spool and checkpoint.next.head != reading.spool_head:
+        checkpoint = checkpoint.without_spool(reading.spool_head)
+        _tell_of_removed(spool, checkpoint, places)
     found = _fold(reading, ended=None)
     ended = SESSION_ENDED if reading.session_ended else None
     if stale and not reading.more and ended is None and (final or not found.open or not _lives(reading)):
@@ -78,17 +81,18 @@ def drain(
         done_agents=remember(checkpoint.done_agents, _agents(found.closed)),
     )
     if not settings.flush_on_session_end.value:
-        checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done)
+        checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done, untold=())
     checkpoint.save(state)
     waits = reading.more or bool(found.open)
     reading.events.clear()  # a summary is to have the memory they take
     del found
     if checkpoint.summary_end is not None:  # a worker was killed while it summed up: first what it had begun
         checkpoint = _summarise(spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
-    if ended is not None and checkpoint.summary != mark:
+    if ended is not None and (checkpoint.summary != mark or checkpoint.untold):
         checkpoint = replace(checkpoint, summary_end=mark)
         checkpoint.save(state)
         checkpoint = _summarise(spool, checkpoint, mark, tracer, ended)
+        checkpoint = replace(checkpoint, told=checkpoint.done)
         checkpoint.save(state)
     waits = waits or checkpoint.summary.spool < reading.spool_end
     if not waits and remove_spool(spool, reading.spool_end, reading.spool_size):
@@ -160,7 +164,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
         tracer.queue_summary(summary, part)
         part += 1
     told_now = remember(checkpoint.told, told.done[len(checkpoint.told) :])
-    return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now)
+    return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now, untold=())
 
 
 def _sum_up(
@@ -170,7 +174,7 @@ def _sum_up(
 
     A slice is a function's: nothing of it is left when the next one is read.
     """
-    reading = read_session(spool, mark, told, until=end.spool, patience=0.0)
+    reading = read_session(spool, mark, told, until=end.spool, hooked=told.untold, patience=0.0)
     found = _fold(reading, ended=None if reading.more else reason)
     if found.session.spawned_by is None:
         summary.add(found.session, found.closed)
@@ -189,3 +193,13 @@ def _keep_foreign(spool: Path, reading: Reading, places: Places) -> None:
         if kept is not None:
             message = f"Events were written by another version of the connector. They are kept, unread, as {kept}"
             note_error(places, "spool", message, {"session": session_of(spool)})
+
+
+def _tell_of_removed(spool: Path, checkpoint: Checkpoint, places: Places) -> None:
+    """Say that a summary has to do without what hooks saw; not where all the spool had held was told."""
+    if checkpoint.untold:
+        turns = f"{len(checkpoint.untold)} finished {'turn' if len(checkpoint.untold) == 1 else 'turns'}"
+        message = f"The events of {turns} were removed by another program before they were summed up. "
+        note_error(
+            places, "spool", message + "The summary is made from Codex's transcript.", {"session": session_of(spool)}
+        )

@@ -96,16 +96,18 @@ def read_session(
     checkpoint: Checkpoint,
     *,
     until: int | None = None,
+    hooked: Iterable[str] = (),
     patience: float = QUIET_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Reading:
     """Read spool and transcripts from `mark`, waiting (bounded) for the transcript's word on turns a hook saw end.
 
-    Of turns and subagents that are done nothing is kept. With `until` the spool ends at this offset. `patience` is for
-    how long, in seconds, a transcript may stand still that has not told of an end a hook saw.
+    Of turns and subagents that are done nothing is kept. With `until` the spool ends at this offset. `hooked`
+    are turns a hook saw of which the spool does not tell any more. `patience` is for how long, in seconds, a transcript
+    may stand still that has not told of an end a hook saw.
     """
-    reading = Reading(cwd=checkpoint.cwd, transcript_path=checkpoint.transcript_path)
+    reading = Reading(cwd=checkpoint.cwd, transcript_path=checkpoint.transcript_path, hooked=set(hooked))
     _read_spool(spool, mark, until, reading)
     known = _Known(reading, frozenset(checkpoint.done), frozenset(checkpoint.done_agents))
     reading.events = [event for event in reading.events if known.wants(event)]

@@ -14,6 +14,8 @@ from zlib import crc32
 from msgspec import Struct
 
 SUFFIX = ".spool"
+CLOSED_SUFFIX = ".closed"
+"""Of a spool that is being removed."""
 _MARK = b"\x1eI2 "
 _ANY_MARK = re.compile(rb"\x1eI\d{1,9} ")
 _LONGEST_MARK = 12
@@ -114,7 +116,7 @@ def bring_over(spool: Path, drained: int) -> None:
 
 
 def _closed(spool: Path) -> Path:
-    return spool.with_suffix(".closed")
+    return spool.with_suffix(CLOSED_SUFFIX)
 
 
 def head_checksum(path: Path) -> int:

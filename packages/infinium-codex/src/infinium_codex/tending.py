@@ -22,13 +22,14 @@ from infinium_codex.agenda import (
     with_variables,
 )
 from infinium_codex.checkpoint import SUFFIX as STATE_SUFFIX
+from infinium_codex.checkpoint import Checkpoint
 from infinium_codex.drain import Drained, drain
 from infinium_codex.lock import try_lock
 from infinium_codex.logs import log_error
 from infinium_codex.paths import Places, find_places
 from infinium_codex.sending import send
+from infinium_codex.spool import CLOSED_SUFFIX, bring_over, session_of
 from infinium_codex.spool import SUFFIX as SPOOL_SUFFIX
-from infinium_codex.spool import session_of
 from infinium_codex.wiring import note_error
 
 KEPT_SECONDS = 30 * 86_400.0
@@ -69,6 +70,7 @@ def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ:
     """Trace what is left of a session nothing was heard of, and remove its spool. Later turns are its next part."""
     name = entry_name(str(spool))
     if not spool.parent.is_dir():
+        _tell_of_lost(spool, places)
         agenda.forget(name)
         return
     with try_lock(spool.with_suffix(".lock")) as held:
@@ -78,7 +80,7 @@ def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ:
         if status is not None and status.st_size != size:
             return
         if status is None:
-            agenda.forget(name)
+            _close_without_spool(spool, places, agenda, environ)
             return
         ttl = stale_seconds(environ)
         final = time.time() - status.st_mtime > ttl + GRACE
@@ -95,16 +97,47 @@ def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ:
             agenda.watch(str(spool), environ, quiet=ttl + GRACE)
 
 
+def _close_without_spool(spool: Path, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+    """Do what is left to do for a session whose spool is gone.
+
+    Either a worker was killed while it removed it, or somebody else removed it: whoever cleans the temp directory.
+    """
+    name, state = entry_name(str(spool)), spool.with_suffix(STATE_SUFFIX)
+    checkpoint = Checkpoint.load(state)
+    bring_over(spool, checkpoint.next.spool)
+    if spool.exists():
+        agenda.watch(str(spool), environ)  # the session went on while its spool was being removed
+        return
+    status = _status(state)
+    if status is None:
+        _tell_of_lost(spool, places)
+        agenda.forget(name)
+        return
+    drained = drain(spool, places, environ, stale=True, final=True)
+    final = time.time() - status.st_mtime > stale_seconds(environ) + GRACE
+    if drained is None and final and checkpoint.owed:
+        _tell_of_given_up(spool, places)
+    if drained is not None or final:
+        agenda.forget(name)
+
+
 def adopt_orphans(directory: Path, agenda: Agenda, environ: Mapping[str, str]) -> None:
-    """Look after spools no worker ever saw, and take away what sessions long gone have left."""
+    """Look after sessions no worker looks after, and take away what sessions long gone have left."""
     now = time.time()
-    for spool in directory.glob(f"*{SPOOL_SUFFIX}"):
-        status = _status(spool)
-        if status is not None and status.st_size and not agenda.has(entry_name(str(spool))):
-            agenda.watch(str(spool), environ)
+    for left in (*directory.glob(f"*{SPOOL_SUFFIX}"), *directory.glob(f"*{CLOSED_SUFFIX}")):
+        status, spool = _status(left), str(left.with_suffix(SPOOL_SUFFIX))
+        if status is not None and status.st_size and not agenda.has(entry_name(spool)):
+            agenda.watch(spool, environ)
     for state in directory.glob(f"*{STATE_SUFFIX}"):
-        status = _status(state)
-        if status is None or now - status.st_mtime < KEPT_SECONDS or state.with_suffix(SPOOL_SUFFIX).exists():
+        status, its_spool = _status(state), state.with_suffix(SPOOL_SUFFIX)
+        if status is None or its_spool.exists():
+            continue
+        age = now - status.st_mtime
+        if age < stale_seconds(environ) + GRACE:
+            if not agenda.has(entry_name(str(its_spool))) and Checkpoint.load(state).owed:
+                agenda.watch(str(its_spool), environ)
+            continue
+        if age < KEPT_SECONDS:
             continue
         with try_lock(state.with_suffix(".lock")) as held:
             if held:
@@ -116,8 +149,18 @@ def _give_up(spool: Path, places: Places, drained: Drained | None) -> None:
     """Remove a spool that could not be traced in all this time: it holds what the user typed."""
     spool.unlink(missing_ok=True)
     if drained is None:
-        message = "The events of a session were removed: they could not be traced for more than a day."
-        note_error(places, "timer", message, {"session": session_of(spool)})
+        _tell_of_given_up(spool, places)
+
+
+def _tell_of_given_up(spool: Path, places: Places) -> None:
+    message = "The events of a session were removed: they could not be traced for more than a day."
+    note_error(places, "timer", message, {"session": session_of(spool)})
+
+
+def _tell_of_lost(spool: Path, places: Places) -> None:
+    message = f"A session's events are gone from {spool.parent}: a reboot or another program has emptied it. "
+    lost = "A turn that was under way and the session's summary are lost."
+    note_error(places, "timer", message + lost, {"session": session_of(spool)})
 
 
 def _send(places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:

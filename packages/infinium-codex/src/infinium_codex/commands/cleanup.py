@@ -6,9 +6,12 @@ from pathlib import Path
 
 from infinium_config import load
 
+from infinium_codex.agenda import Agenda, entry_name
 from infinium_codex.checkpoint import SUFFIX as STATE
+from infinium_codex.checkpoint import Checkpoint
 from infinium_codex.lock import try_lock
 from infinium_codex.result import CommandContext, Result
+from infinium_codex.spool import CLOSED_SUFFIX as CLOSED
 from infinium_codex.spool import SUFFIX as SPOOL
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
 
@@ -42,7 +45,7 @@ def _dead_sessions(directory: Path, before: float) -> list[Path]:
     """The spools, there or not, of sessions of which nothing was written since `before`."""
     newest: dict[Path, float] = {}
     for path in directory.glob("*") if directory.is_dir() else ():
-        if path.suffix in (SPOOL, STATE, LOCK) and not path.is_symlink():
+        if path.suffix in (SPOOL, CLOSED, STATE, LOCK) and not path.is_symlink():
             spool = path.with_suffix(SPOOL)
             newest[spool] = max(newest.get(spool, 0.0), path.stat().st_mtime if path.suffix != LOCK else 0.0)
     return sorted(spool for spool, when in newest.items() if when < before)
@@ -50,11 +53,12 @@ def _dead_sessions(directory: Path, before: float) -> list[Path]:
 
 def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
     """Trace what can still be traced of a dead session, then remove its files; give those that went."""
-    if not dry_run and spool.exists():
+    closed, state = spool.with_suffix(CLOSED), spool.with_suffix(STATE)
+    if not dry_run and (spool.exists() or closed.exists() or Checkpoint.load(state).owed):
         from infinium_codex.working import work
 
         work(spool, ctx.places, ctx.environ, over=True)
-    own = [path for suffix in (SPOOL, STATE) if (path := spool.with_suffix(suffix)).exists()]
+    own = [path for path in (spool, closed, state) if path.exists()]
     lock = spool.with_suffix(LOCK)
     if dry_run:
         yield from own or ([lock] if lock.exists() else [])
@@ -63,6 +67,7 @@ def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
         if held:
             yield from filter(_removed, own)
             lock.unlink(missing_ok=True)
+            Agenda(str(ctx.places.agenda)).forget(entry_name(str(spool)))
 
 
 def _old_logs(directory: Path, before: float) -> list[Path]:
