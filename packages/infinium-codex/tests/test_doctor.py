@@ -124,16 +124,21 @@ def test_looking_changes_nothing_and_sends_nothing(patient: Patient) -> None:
     assert SECRET not in repr(patient.api.requests)
 
 
-def test_a_traced_turn_is_seen(patient: Patient) -> None:
-    """After a turn: its trace is the last one, and its session is known though Codex wrote it down too."""
+def trace_a_turn(patient: Patient) -> str:
+    """Have a turn traced and sent; gives its session."""
     patient.api.answers = [reply(200)]
-    groups = json.loads(patient.hooks.read_text("utf-8"))["hooks"]
-    patient.commands = {event: found[0]["hooks"][0]["command"] for event, found in groups.items()}
+    patient.read_hooks()
     recording = recordings("turn")[-1]
     patient.play(recording)
     patient.wait_until_idle()
     session = recording.hook_events()[0][1]["session_id"]
-    write_transcript(patient, session)
+    assert isinstance(session, str)
+    return session
+
+
+def test_a_traced_turn_is_seen(patient: Patient) -> None:
+    """After a turn: its trace is the last one, and its session is known though Codex wrote it down too."""
+    write_transcript(patient, trace_a_turn(patient))
     found = checks(patient.examine())
     assert found["last trace"]["evidence"].endswith(f"to {patient.api.base_url}")
     assert found["sessions"]["verdict"] == "ok"
@@ -345,14 +350,6 @@ def failed(patient: Patient) -> None:
 STATE_DISK = on_a_disk("ro", lambda patient: patient.state)
 SPOOL_DISK = on_a_disk("size=4k", lambda patient: spool_directory(patient.environ))
 FAULTS = (
-    Fault(
-        name="no Codex",
-        inject=lambda patient: patient.codex.program.unlink(),
-        check="codex",
-        verdict="problem",
-        evidence="no 'codex' on PATH",
-        fix="Install Codex",
-    ),
     Fault(
         name="a Codex without hooks",
         inject=other_codex("0.98.0"),
@@ -748,6 +745,92 @@ def test_a_fault_is_named(patient: Patient, fault: Fault) -> None:
         again = patient.examine("--fix")
         assert again["mended"]
         assert checks(again)[fault.check]["verdict"] == "ok"
+
+
+# No Codex in this shell
+
+
+def test_without_codex_nobody_can_tell(patient: Patient) -> None:
+    """An image of a pipeline: all is set up, and whether a Codex there will run our hooks is anybody's guess."""
+    patient.codex.program.unlink()
+    done = patient.run("doctor")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1].startswith("Whether traces will flow cannot be told: no Codex was seen.")
+    found = patient.examine()
+    assert (found["ok"], found["flow"], found["exit_code"]) == (False, "unknown", 3)
+    check = checks(found)["codex"]
+    assert check["verdict"] == "unknown"
+    assert check["evidence"].startswith("no 'codex' on PATH, and nothing was traced here lately")
+    assert "Install Codex" in check["fix"]
+    patient.edit_config(paused=True)
+    found = patient.examine()
+    assert (found["flow"], found["exit_code"]) == ("no", 1)
+
+
+def ephemeral(patient: Patient) -> None:
+    """Codex wrote no transcript: the worker remembers where the session was."""
+    trace_a_turn(patient)
+
+
+def written_down(patient: Patient) -> None:
+    """The temp directory was emptied since: Codex remembers."""
+    write_transcript(patient, trace_a_turn(patient))
+    shutil.rmtree(spool_directory(patient.environ))
+
+
+@pytest.mark.parametrize("ran", [ephemeral, written_down])
+def test_a_codex_this_shell_does_not_find_shows_in_what_it_had_traced(
+    patient: Patient, ran: Callable[[Patient], None]
+) -> None:
+    """A desktop application starts its own, by its path."""
+    ran(patient)
+    patient.codex.program.unlink()
+    found = patient.examine()
+    assert (found["ok"], found["flow"], found["exit_code"]) == (True, "yes", 0)
+    check = checks(found)["codex"]
+    assert check["verdict"] == "warning"
+    assert check["evidence"].startswith("no 'codex' on PATH, but a session here was traced 20")
+    assert check["fix"].endswith("PATH=/the/directory/of/codex:$PATH infinium-codex doctor")
+
+
+def before_the_hooks_changed(patient: Patient) -> None:
+    trace_a_turn(patient)
+    os.utime(patient.hooks, (time.time() + 1, time.time() + 1))
+
+
+def in_another_project(patient: Patient) -> None:
+    session = trace_a_turn(patient)
+    (patient.home / "other" / ".git").mkdir(parents=True)
+    write_transcript(patient, session, patient.home / "other")
+    shutil.rmtree(spool_directory(patient.environ))
+
+
+def long_ago(patient: Patient) -> None:
+    session = trace_a_turn(patient)
+    write_transcript(patient, session)
+    for path in (patient.hooks, patient.config):
+        os.utime(path, (1, 1))
+    log = next(path for path in (patient.state / "ledger").iterdir() if path.is_file())
+    entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    log.write_text("".join(json.dumps(entry | {"when": entry["when"] - 8 * 86_400}) + "\n" for entry in entries))
+
+
+@pytest.mark.parametrize("ran", [before_the_hooks_changed, in_another_project, long_ago])
+def test_what_was_traced_otherwise_shows_nothing(patient: Patient, ran: Callable[[Patient], None]) -> None:
+    ran(patient)
+    patient.codex.program.unlink()
+    assert patient.examine()["flow"] == "unknown"
+
+
+def test_without_codex_our_hooks_stay_as_they_are(patient: Patient) -> None:
+    """They were made for a Codex this shell does not find: another definition would lose the trust they have."""
+    before = patient.hooks.read_bytes()
+    assert b"async" in before
+    patient.codex.program.unlink()
+    assert checks(patient.examine("--fix"))["hooks file"]["verdict"] == "ok"
+    done = patient.run("init", "--no-interactive", "--agent-id", AGENT, "--base-url", patient.api.base_url)
+    assert done.returncode == 0, done.stderr
+    assert patient.hooks.read_bytes() == before
 
 
 def test_one_cause_is_told_once(patient: Patient) -> None:

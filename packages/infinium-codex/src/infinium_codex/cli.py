@@ -190,7 +190,7 @@ def build_app() -> "App":
         fix: Annotated[bool, Parameter(negative="", help="Mend what needs no question.")] = False,
         json: AsJson = False,
     ) -> None:
-        """Look at every link from Codex to the API; ends with 1 when no traces will flow."""
+        """Look at every link from Codex to the API; ends with 0 if traces will flow, 1 if not, 3 if unknown."""
         from infinium_codex.commands.doctor import run
 
         _finish(lambda ctx: run(ctx, online=online, fix=fix), json=json)

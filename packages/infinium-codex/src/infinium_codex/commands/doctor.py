@@ -3,7 +3,7 @@
 import time
 
 from infinium_codex.diagnosis.checks import Check, Verdict
-from infinium_codex.diagnosis.examination import examine, will_flow
+from infinium_codex.diagnosis.examination import Flow, examine, will_flow
 from infinium_codex.diagnosis.repair import mend
 from infinium_codex.diagnosis.situation import look
 from infinium_codex.result import CommandContext, Result
@@ -13,7 +13,10 @@ _WIDTH = 22
 
 
 def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
-    """Look at every link; with `fix`, mend first what needs no question. Ends with 1 when no traces will flow."""
+    """Look at every link; with `fix`, mend first what needs no question.
+
+    Ends with 0 when traces will flow, with 1 when not, with 3 where that cannot be told.
+    """
     take_hook_errors(ctx.places)
     situation = look(ctx.environ, ctx.cwd, ctx.places, now=time.time())
     mended = mend(situation) if fix else ()
@@ -27,11 +30,11 @@ def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
     data = {
         "project": str(situation.hooks.root),
         "mended": list(mended),
+        "flow": flow.value,
         "checks": [check.to_json() for check in checks],
     }
-    return Result(
-        ok=flow, exit_code=0 if flow else 1, lines=(*lines, "", _summary(checks, flow=flow)), data=data, asked_for=True
-    )
+    lines += ["", _summary(checks, flow)]
+    return Result(ok=flow is Flow.YES, exit_code=flow.exit_code, lines=tuple(lines), data=data, asked_for=True)
 
 
 def _lines(check: Check) -> list[str]:
@@ -39,9 +42,13 @@ def _lines(check: Check) -> list[str]:
     return [*lines, f"{'':<9} {'':<{_WIDTH}} -> {check.fix}"] if check.fix else lines
 
 
-def _summary(checks: tuple[Check, ...], *, flow: bool) -> str:
+def _summary(checks: tuple[Check, ...], flow: Flow) -> str:
     problems, warnings = (
         [check.name for check in checks if check.verdict is verdict] for verdict in (Verdict.PROBLEM, Verdict.WARNING)
     )
-    said = "Traces will flow." if flow else f"No traces will flow: {', '.join(problems)}."
+    said = {
+        Flow.YES: "Traces will flow.",
+        Flow.NO: f"No traces will flow: {', '.join(problems)}.",
+        Flow.UNKNOWN: "Whether traces will flow cannot be told: no Codex was seen. Nothing else stops them.",
+    }[flow]
     return f"{said} Not as it should be: {', '.join(warnings)}." if warnings else said

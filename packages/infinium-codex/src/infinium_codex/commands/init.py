@@ -135,7 +135,8 @@ def _plan(hooks: ProjectHooks, codex: CodexProgram | None, *, managed: bool) -> 
     try:
         if not managed:
             wanted = wanted_hooks(codex, lambda event: hook_home.hook_command(hooks.places, event))
-            return plan_install(text, wanted, hooks.is_ours, can_async=codex is not None and codex.can_async)
+            # One of ours that is there was made for a Codex this shell may not see: changed, it would lose its trust.
+            return plan_install(text, wanted, hooks.is_ours, can_async=codex is None or codex.can_async)
         if text is not None and text.strip():
             return plan_removal(text, hooks.is_ours)
         return Plan(text=text, changed=False)

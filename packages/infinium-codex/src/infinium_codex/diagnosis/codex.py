@@ -2,23 +2,38 @@
 
 from infinium_codex.codex_program import HOOKS_SINCE
 from infinium_codex.codex_settings import FLAG, OLD_FLAG, REQUIREMENTS
+from infinium_codex.commands.when import local_time
 from infinium_codex.config_toml import ConfigTomlError
+from infinium_codex.diagnosis import sessions
 from infinium_codex.diagnosis.checks import Check, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
 from infinium_codex.features import needs_flag
 from infinium_codex.paths import codex_home
 
+NAME = "codex"
+
 
 def found(s: Situation) -> Check:
     """The program on PATH, and its version."""
-    name = "codex"
+    name = NAME
     if s.codex is None:
-        return problem(name, "no 'codex' on PATH", "Install Codex, or start this where 'codex' can be started.")
+        return _not_on_path(name, s)
     if s.codex.version is None:
-        return unknown(name, f"{s.codex.path} did not tell its version", "See what 'codex --version' says.")
+        return warning(name, f"{s.codex.path} did not tell its version", "See what 'codex --version' says.")
     if not s.codex.since(HOOKS_SINCE):
         return problem(name, f"Codex {s.codex.version_text}, {s.codex.path}, knows no hooks", "Update Codex.")
     return ok(name, f"Codex {s.codex.version_text}, {s.codex.path}")
+
+
+def _not_on_path(name: str, s: Situation) -> Check:
+    """A desktop application brings its own Codex, and a pipeline's image may get it later: what was traced tells."""
+    again = "PATH=/the/directory/of/codex:$PATH infinium-codex doctor"
+    traced = sessions.traced_lately(s)
+    if traced is not None:
+        evidence = f"no 'codex' on PATH, but a session here was traced {local_time(traced)}: one runs from elsewhere"
+        return warning(name, evidence, f"To have its hooks and their trust looked at too: {again}")
+    evidence = "no 'codex' on PATH, and nothing was traced here lately: whether one will run our hooks cannot be told"
+    return unknown(name, evidence, f"Install Codex, or where it is installed: {again}")
 
 
 def answers(s: Situation) -> Check:

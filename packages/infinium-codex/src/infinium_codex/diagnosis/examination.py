@@ -1,6 +1,7 @@
 """Every check in the order of the chain, from Codex over hook, spool and worker to the API, and what came of it."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from infinium_codex.diagnosis import codex, credentials, detached, environment, flow, hooks, online, sessions, storage
 from infinium_codex.diagnosis.checks import Check, Verdict
@@ -45,6 +46,23 @@ def examine(s: Situation, *, over_network: bool) -> tuple[Check, ...]:
     )
 
 
-def will_flow(checks: Sequence[Check]) -> bool:
-    """Whether traces will flow: nothing that was seen stops them."""
-    return all(check.verdict is not Verdict.PROBLEM for check in checks)
+class Flow(StrEnum):
+    """Whether traces will flow."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """Nothing that was seen stops them, but there is no Codex, and no sign of one, to bring them about."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 only where they will; 2 is a command line that cannot be understood."""
+        return {Flow.YES: 0, Flow.NO: 1, Flow.UNKNOWN: 3}[self]
+
+
+def will_flow(checks: Sequence[Check]) -> Flow:
+    """What the checks come to: one problem is enough."""
+    if any(check.verdict is Verdict.PROBLEM for check in checks):
+        return Flow.NO
+    unseen = any(check.name == codex.NAME and check.verdict is Verdict.UNKNOWN for check in checks)
+    return Flow.UNKNOWN if unseen else Flow.YES

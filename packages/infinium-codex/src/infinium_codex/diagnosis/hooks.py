@@ -29,7 +29,7 @@ PROBE_SECONDS = 10.0
 def planned(s: Situation) -> Plan:
     """What `init` would make of hooks.json. Raises HooksFileError or CommandError for a file that cannot be used."""
     wanted = wanted_hooks(s.codex, lambda event: hook_home.hook_command(s.places, event))
-    return plan_install(s.hooks.text(), wanted, s.hooks.is_ours, can_async=s.codex is not None and s.codex.can_async)
+    return plan_install(s.hooks.text(), wanted, s.hooks.is_ours, can_async=s.codex is None or s.codex.can_async)
 
 
 def definition(s: Situation) -> Check:

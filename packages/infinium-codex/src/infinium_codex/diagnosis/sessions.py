@@ -1,13 +1,14 @@
-"""Sessions that Codex wrote down and we know nothing of: the proof that a hook did not run."""
+"""Sessions that Codex wrote down: those we know nothing of prove that a hook did not run, those traced that it did."""
 
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from infinium_transport import InfiniumTransportError
+from infinium_transport import EntryKind, InfiniumTransportError
 from msgspec import Struct
 
 from infinium_codex.checkpoint import SUFFIX as STATE
+from infinium_codex.checkpoint import Checkpoint
 from infinium_codex.commands.when import local_time
 from infinium_codex.diagnosis.checks import Check, ok, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
@@ -17,6 +18,8 @@ from infinium_codex.project_hooks import project_root
 from infinium_codex.spool import SUFFIX as SPOOL
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
 
+RECENT_SECONDS = 7 * 86_400.0
+"""A trace no older than this shows that a Codex runs our hooks."""
 LOOKED_AT = 500
 """So many transcripts are opened, the newest first."""
 MAX_HEAD = 4 << 20
@@ -60,10 +63,28 @@ def untraced(s: Situation) -> Check:
     return ok(name, f"{len(seen)} of Codex here since {local_time(since)}, none unknown to us" if seen else "none yet")
 
 
+def traced_lately(s: Situation) -> float | None:
+    """When a session in this project was last traced, if lately and with the hooks and settings as they are now."""
+    since = max(_since(s) or 0.0, s.now - RECENT_SECONDS)
+    sent = {
+        entry.labels["session"]: entry.when
+        for entry in reversed(open_ledger(s.places).entries(EntryKind.sent))
+        if entry.when >= since and "session" in entry.labels
+    }
+    if not sent:
+        return None
+    here = {seen.session_id for seen in _transcripts(s, since)} & sent.keys()
+    for session in sent.keys() - here:  # without a transcript (`codex exec --ephemeral`), the worker's word for it
+        directory = Checkpoint.load(s.places.spool / f"{session}{STATE}").cwd
+        if directory is not None and _is_here(Path(directory), s):
+            here.add(session)
+    return max((sent[session] for session in here), default=None)
+
+
 def _since(s: Situation) -> float | None:
     """When hooks or settings last changed: what ran before may have run without us, or while paused."""
-    assert s.settings is not None
-    paths = [s.hooks.path, *([s.settings.project.config_path] if s.settings.project else [])]
+    project = s.settings.project if s.settings else None
+    paths = [s.hooks.path, *([project.config_path] if project else [])]
     try:
         return max(path.stat().st_mtime for path in paths)
     except OSError:
