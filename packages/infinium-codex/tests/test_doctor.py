@@ -841,6 +841,14 @@ def test_one_cause_is_told_once(patient: Patient) -> None:
     assert checks(found)["hooks listed"]["evidence"] == "see 'project trusted'"
 
 
+def test_a_test_trace_kept_on_this_machine_is_no_sign_that_an_error_is_over(patient: Patient) -> None:
+    failed(patient)
+    assert patient.run("test", environ={"INFINIUM_BASE_URL": "local"}).returncode == 0
+    found = checks(patient.examine())
+    assert "Test trace of infinium-codex, to local" in found["last trace"]["evidence"]
+    assert found["last error"]["verdict"] == "warning"
+
+
 def test_fixing_gives_no_trust_and_keeps_the_users_hooks(patient: Patient) -> None:
     own = {"hooks": [{"type": "command", "command": "mine"}]}
     patient.codex.list_hooks(trust="untrusted")  # as it will be once ours are there again

@@ -147,7 +147,15 @@ def test_an_api_that_is_not_there(machine: Machine) -> None:
 def test_a_local_test_trace_is_stored(machine: Machine) -> None:
     machine.set_up()
     key = machine.json("test")["key"]
-    assert machine.json("show", key)["trace"]["name"] == "Test trace of infinium-codex"
+    shown = machine.json("show", key)
+    assert (shown["trace"]["name"], shown["sent"]) == ("Test trace of infinium-codex", True)
+    [listed] = machine.json("history")["traces"]
+    told = {name: listed[name] for name in ("key", "trace_id", "kind", "project", "base_url", "agent_id")}
+    ours = {"kind": "test", "project": machine.project.name, "base_url": "local", "agent_id": "local"}
+    assert told == {"key": key, "trace_id": key, **ours}
+    line = machine.run("history").stdout
+    assert line.endswith("  Test trace of infinium-codex  (this machine)\n")
+    assert machine.json("status")["last_trace"]["key"] == key
 
 
 def test_without_a_secret_nothing_is_sent(machine: Machine) -> None:

@@ -4,6 +4,7 @@ import platform
 import time
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 from infinium_config import LOCAL, Settings, load
 from infinium_trace import encode
@@ -12,17 +13,24 @@ from infinium_transport import Accepted, Envelope, Outcome, Refusal, Rejected, R
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.tracing import LOCAL_AGENT
 from infinium_codex.version import VERSION
-from infinium_codex.wiring import SecretFinder, home_directory, make_client, open_local
+from infinium_codex.wiring import SecretFinder, home_directory, make_client, open_ledger, open_local
 
 NAME = "Test trace of infinium-codex"
+KIND = "test"
+"""What its label says, where a turn's says `turn`: that it came through proves less."""
 
 
 def run(ctx: CommandContext) -> Result:
-    """One request to the project's address with the secret as the worker would have it; past the outbox."""
+    """One request to the project's address with the secret as the worker would have it; past the outbox.
+
+    Nothing of it is kept, unless traces are kept on this machine: then it is one of them, in `history` too.
+    """
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
-    envelope = _envelope(settings)
+    envelope = _envelope(settings, ctx.cwd)
     if envelope.base_url == LOCAL:
-        open_local(ctx.places).store(envelope)
+        stored, ledger = open_local(ctx.places).store(envelope), open_ledger(ctx.places)
+        ledger.record_sent(envelope, stored.trace_id, when=envelope.created)
+        ledger.sync()
         line = f"Stored     {envelope.key} on this machine, in {ctx.places.local}"
         return Result.success((line,), {"key": envelope.key, "trace_id": None, "base_url": LOCAL})
     secret = SecretFinder(ctx.places, ctx.environ, settings)(envelope.agent_id, envelope.base_url)
@@ -40,7 +48,7 @@ def run(ctx: CommandContext) -> Result:
     return Result.failure(what, hint, data={"base_url": envelope.base_url, "status": outcome.status})
 
 
-def _envelope(settings: Settings) -> Envelope:
+def _envelope(settings: Settings, cwd: Path) -> Envelope:
     base_url = settings.base_url.value
     agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
     if agent_id is None:
@@ -61,7 +69,10 @@ def _envelope(settings: Settings) -> Envelope:
         },
     }
     key = str(uuid.uuid4())  # every test is a trace of its own
-    return Envelope(key=key, agent_id=agent_id, base_url=base_url, body=encode(body), created=now, name=NAME)
+    labels = {"kind": KIND, "project": (settings.project.root if settings.project else cwd).name}
+    return Envelope(
+        key=key, agent_id=agent_id, base_url=base_url, body=encode(body), created=now, name=NAME, labels=labels
+    )
 
 
 def _failure(outcome: Outcome, envelope: Envelope) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from infinium_transport import EntryKind, StorageError
 
+from infinium_codex.commands.test import KIND as TEST
 from infinium_codex.commands.when import local_time
 from infinium_codex.diagnosis.checks import Check, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
@@ -66,7 +67,7 @@ def last_error(s: Situation) -> Check:
     if not failed:
         return ok(name, "none")
     told = f"{local_time(failed[0].when)}  {failed[0].message}"
-    sent = book.entries(EntryKind.sent, newest=1)
-    if sent and sent[0].when >= failed[0].when:
+    sent = (entry.when for entry in book.entries(EntryKind.sent) if entry.labels.get("kind") != TEST)
+    if next(sent, 0.0) >= failed[0].when:
         return ok(name, f"{told}; a trace was sent since")
     return warning(name, told, "'infinium-codex errors' tells more.")
