@@ -697,7 +697,7 @@ FAULTS = (
         inject=parked,
         check="waiting",
         verdict="problem",
-        evidence="1 in the outbox, 0 dead letters; agent",
+        evidence="1 in the outbox, 0 dead letters; 1 of agent",
         fix="infinium-codex update-credentials",
     ),
     Fault(

@@ -1,5 +1,6 @@
 """What happens though Codex never runs again: the real hook, worker and timer, with a stale time of moments."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from infinium_codex import timer
 from infinium_codex.agenda import GRACE, Agenda, entry_name
 from infinium_codex.drain import drain
 from infinium_codex.paths import Places
+from infinium_transport import Outbox
 from machine import Machine
+from msgspec.structs import replace
 from receiver import Receiver
 from recorded import recordings
 
@@ -218,6 +221,124 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
     assert machine.traces() == []
     tend(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()] == ["going on"]
+
+
+# Two agents whose secrets are in the environments of two shells
+
+OTHER = "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
+SHELLS = {AGENT: {"INFINIUM_AGENT_SECRET": "sesame-one"}, OTHER: {"INFINIUM_AGENT_SECRET": "sesame-two"}}
+
+
+def two_projects(machine: Machine, base_url: str) -> None:
+    machine.environ |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "INFINIUM_MAX_RETRIES": "0"}
+    for agent, shell in SHELLS.items():
+        machine.project = machine.home / agent
+        (machine.project / ".git").mkdir(parents=True)
+        done = machine.run(*("init", "--no-interactive", "--agent-id", agent, "--base-url", base_url), environ=shell)
+        assert done.returncode == 0, done.stderr
+    machine.read_hooks()
+
+
+def turn_of(machine: Machine, agent: str) -> None:
+    machine.project = machine.home / agent
+    prompt(machine, "turn-1", "asked", SHELLS[agent], f"s-{agent}")
+    stop(machine, "turn-1", SHELLS[agent], f"s-{agent}")
+    machine.wait_until_idle()
+
+
+def agents_asked_for(receiver: Receiver) -> list[str]:
+    return [request.headers["x-agent-id"] for request in receiver.requests]
+
+
+def outbox_of(machine: Machine) -> Outbox:
+    return Outbox(agenda_of(machine).parent / "outbox")
+
+
+def rest_for(machine: Machine, seconds: float, *, timer_after: float | None = None) -> None:
+    """Have what waits rest for so long from now, and the timer look then, or when it is told to."""
+    outbox = outbox_of(machine)
+    for queued in outbox.pending():
+        noted = outbox.delay(queued.key)
+        assert noted is not None
+        now = time.time()
+        outbox.postpone(queued.key, replace(noted, since=now, due=now + seconds))
+    Agenda(str(agenda_of(machine))).send_after(seconds if timer_after is None else timer_after)
+    timer.wake_timer(str(agenda_of(machine)))
+
+
+def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    with Receiver(statuses=[429]) as receiver:
+        two_projects(machine, receiver.base_url)
+        turn_of(machine, AGENT)
+        rest_for(machine, 1.0)
+        turn_of(machine, OTHER)
+        machine.wait_for(lambda: len(receiver.requests) == 3, "the first agent's second attempt")
+        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "its trace to be gone")
+    assert agents_asked_for(receiver) == [AGENT, OTHER, AGENT]
+    keys = {request.headers["x-agent-key"] for request in receiver.requests if request.trace["name"]}
+    assert keys == {"sesame-one", "sesame-two"}
+
+
+def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_timer(tmp_path: Path) -> None:
+    """Another agent's turn ends just before the timer with the secret looks."""
+    machine = Machine(tmp_path)
+    with Receiver(statuses=[429]) as receiver:
+        two_projects(machine, receiver.base_url)
+        turn_of(machine, AGENT)
+        rest_for(machine, 0.0, timer_after=3.0)
+        turn_of(machine, OTHER)
+        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be gone")
+    assert sorted(agents_asked_for(receiver)) == sorted([AGENT, OTHER, AGENT])
+
+
+def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    with Receiver() as receiver:
+        two_projects(machine, receiver.base_url)
+        machine.project = machine.home / AGENT
+        with outbox_of(machine).sender_lock() as held:
+            assert held
+            prompt(machine, "turn-1", "asked", SHELLS[AGENT])
+            stop(machine, "turn-1", SHELLS[AGENT])
+            machine.wait_for(lambda: list(outbox_of(machine).pending()), "the trace")
+            time.sleep(0.5)  # so that the worker finds the lock taken
+        machine.wait_for(lambda: receiver.requests, "the trace to be sent")
+
+
+def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Path) -> None:
+    """Both rest, and the one timer has the newer shell's secret: the other agent's trace is due, and cannot go."""
+    machine = Machine(tmp_path)
+    with Receiver(statuses=[429, 503]) as receiver:
+        two_projects(machine, receiver.base_url)
+        turn_of(machine, AGENT)
+        turn_of(machine, OTHER)
+        machine.wait_for(lambda: len(receiver.requests) == 3, "the other one to be sent")
+        rest_for(machine, 0.0)
+        [held] = machine.wait_for(lambda: machine.json("status")["held"], "the timer to try")
+        assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
+        assert held["reason"].startswith(f"the INFINIUM_AGENT_SECRET at hand is agent {OTHER}'s, and the ")
+
+        told = next(error for error in machine.errors() if error.startswith(f"Traces of agent {AGENT} wait: "))
+        assert "'infinium-codex retry' in a shell with its secret sends them" in told
+        assert "is not set" not in told
+        fixes = {OTHER: "In this agent's project, 'infinium-codex retry' in a shell", AGENT: "infinium-codex retry: "}
+        for agent, fix in fixes.items():
+            machine.project = machine.home / agent
+            found = json.loads(machine.run("doctor", "--json", environ=SHELLS[agent]).stdout)
+            [waiting] = [check for check in found["checks"] if check["name"] == "waiting"]
+            assert (waiting["verdict"], found["flow"] == "no") == ("warning", False)
+            assert f"1 of agent {AGENT}: there is no secret to send with" in waiting["evidence"]
+            assert waiting["fix"].startswith(fix)
+            assert f"-> {fix}" in machine.run("status", environ=SHELLS[agent]).stdout
+
+        # In a directory that names no agent the secret might be anybody's: it goes nowhere.
+        nowhere = machine.run("retry", environ=SHELLS[OTHER], cwd=machine.home)
+        assert nowhere.returncode == 1
+        assert "at hand is for no agent" in machine.json("status")["held"][0]["reason"]
+        assert agents_asked_for(receiver) == [AGENT, OTHER, OTHER]
+        assert machine.run("retry", environ=SHELLS[AGENT]).stdout == "Sent       1\n"
+        assert machine.json("status")["held"] == []
 
 
 # Spools that are not there any more

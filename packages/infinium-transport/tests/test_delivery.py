@@ -227,6 +227,22 @@ def test_without_a_secret_traces_wait_and_the_user_is_told_once(machine: Machine
     assert machine.run().sent == 2
 
 
+def test_a_trace_that_rests_asks_for_no_secret(machine: Machine) -> None:
+    """The run for which it is due may be of another environment, which has one."""
+    machine.queue(1, agent="first")
+    machine.script = [DOWN] * 6
+    machine.run()
+    machine.secrets["first"] = Refusal(reason="it is another's", hint="")
+    machine.queue(2, agent="second")
+    report = machine.run()
+    assert (report.sent, report.refused, report.resting) == (0, 0, ("first", "second"))
+    assert machine.outbox.parked() == []
+    machine.now += 1_000
+    report = machine.run()
+    assert (report.sent, report.refused, report.resting, report.next_due) == (1, 1, (), None)
+    assert [note.agent_id for note in machine.outbox.parked()] == ["first"]
+
+
 def test_a_conflict_is_bounded(machine: Machine) -> None:
     """409: the first copy is still being worked on. Eight times, then a dead letter."""
     machine.script = [Retry(reason="HTTP 409", status=409)] * 8

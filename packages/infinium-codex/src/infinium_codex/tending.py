@@ -15,7 +15,6 @@ from infinium_config import resolve
 from infinium_codex.agenda import (
     GRACE,
     OUTBOX,
-    SECRET_VARIABLE,
     Agenda,
     entry_name,
     stale_seconds,
@@ -165,12 +164,11 @@ def _tell_of_lost(spool: Path, places: Places) -> None:
 
 def _send(places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
     # A secret from the environment belongs to one agent; who started this timer for it has named the agent.
-    own = {name: value for name, value in environ.items() if name != SECRET_VARIABLE or "INFINIUM_AGENT_ID" in environ}
     try:
-        send(places, own, resolve(own, None, None), agenda)
+        send(places, environ, resolve(environ, None, None), agenda, timer=True)
     except Exception as error:
         note_error(places, "timer", f"{type(error).__name__}: {error}", {})
-        log_error(places, own, "the outbox could not be sent")
+        log_error(places, environ, "the outbox could not be sent")
 
 
 def _status(path: Path) -> os.stat_result | None:

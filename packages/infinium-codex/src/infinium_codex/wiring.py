@@ -30,6 +30,7 @@ from infinium_transport import (
     StorageError,
     deliver,
 )
+from msgspec.structs import replace
 
 from infinium_codex.paths import Places
 from infinium_codex.version import VERSION
@@ -37,6 +38,10 @@ from infinium_codex.version import VERSION
 if TYPE_CHECKING:
     from infinium_transport import Client
 
+HINT_FOR_OTHERS = (
+    "In this agent's project, 'infinium-codex retry' in a shell with its secret sends them; "
+    "'infinium-codex update-credentials' keeps the secret in the keyring, for every process."
+)
 USER_AGENT = f"infinium-codex-connector/{VERSION}"
 
 
@@ -135,14 +140,27 @@ def find_secret(
 ) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
     """The secret of an agent for an address: the environment's is only for the agent these settings name."""
     source = settings.base_url.source if settings.base_url.value == base_url else Source.PROJECT_FILE
-    if settings.agent_id.value not in (None, agent_id):
+    others = settings.agent_id.value != agent_id and bool(environ.get(SECRET_VARIABLE, "").strip())
+    if others:
         environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
     if sys.flags.no_site and not environ.get(SECRET_VARIABLE):  # the worker; a keyring's back end may be anywhere
         import site
 
         site.main()
     origins = ApprovedOrigins(places.origins)
-    return get_secret(agent_id, base_url, environ, origins=origins, base_url_source=source)
+    found = get_secret(agent_id, base_url, environ, origins=origins, base_url_source=source)
+    if others and isinstance(found, SecretMissing | KeyringUnavailable):
+        return _of_another_agent(found, settings.agent_id.value)
+    return found
+
+
+def _of_another_agent(
+    found: SecretMissing | KeyringUnavailable, others: str | None
+) -> SecretMissing | KeyringUnavailable:
+    """Why there is no secret of an agent where the environment has another's, which would be no use to it."""
+    at_hand = f"agent {others}'s" if others else "for no agent that INFINIUM_AGENT_ID or a project names"
+    keyring = found.reason if isinstance(found, KeyringUnavailable) else "the keyring has none for this one"
+    return replace(found, reason=f"the {SECRET_VARIABLE} at hand is {at_hand}, and {keyring}", hint=HINT_FOR_OTHERS)
 
 
 def note_error(places: Places, where: str, message: str, labels: Mapping[str, str]) -> None:

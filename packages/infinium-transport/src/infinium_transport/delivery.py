@@ -85,7 +85,8 @@ class _Run(Struct):
     """Base URLs that do not answer in this run: their other traces wait without an attempt of their own."""
     secrets: dict[tuple[str, str], str | Refusal | Parked] = field(default_factory=dict)
     """For each agent and base URL: what to send with, or why not to. Only we park while we hold the lock."""
-    resting: list[float] = field(default_factory=list)
+    resting: dict[str, float] = field(default_factory=dict)
+    """For each agent, when the first of its traces that rest is due."""
     client: Sender | None = None
     sent: int = 0
     dead: int = 0
@@ -130,7 +131,8 @@ class _Run(Struct):
             dropped=self.dropped,
             corrupt=self.corrupt,
             busy=busy,
-            next_due=min(self.resting, default=None),
+            next_due=min(self.resting.values(), default=None),
+            resting=tuple(sorted(self.resting)),
         )
 
     def _one(self, queued: Queued) -> None:
@@ -144,8 +146,16 @@ class _Run(Struct):
             return
         if envelope.base_url == LOCAL:
             self._accepted(queued, envelope, self.local.store(envelope))
+            return
+        delay = self.outbox.delay(queued.key) if queued.tried else None
+        now = self.clock()
+        if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
+            self._rests(envelope, now + rest)  # whoever runs when it is due may have a secret that we have not
         elif (secret := self._secret(envelope)) is not None:
-            self._try(queued, envelope, secret)
+            self._try(queued, envelope, secret, delay)
+
+    def _rests(self, envelope: Envelope, due: float) -> None:
+        self.resting[envelope.agent_id] = min(self.resting.get(envelope.agent_id, due), due)
 
     def _secret(self, envelope: Envelope) -> str | None:
         """The secret to send with, unless there is none or the server has refused just this one."""
@@ -178,13 +188,8 @@ class _Run(Struct):
             self.outbox.unpark(agent, base_url=base_url)
         return found
 
-    def _try(self, queued: Queued, envelope: Envelope, secret: str) -> None:
+    def _try(self, queued: Queued, envelope: Envelope, secret: str, delay: Delay | None) -> None:
         """One trace's attempts of this run."""
-        delay = self.outbox.delay(queued.key) if queued.tried else None
-        now = self.clock()
-        if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
-            self.resting.append(now + rest)
-            return
         if envelope.base_url in self.down:
             return
         attempts, conflicts = (delay.attempts, delay.conflicts) if delay else (0, 0)
@@ -244,7 +249,7 @@ class _Run(Struct):
         now = self.clock()
         delay = Delay(attempts=attempts, conflicts=conflicts, since=now, due=now + wait, reason=outcome.reason)
         self.outbox.postpone(queued.key, delay)
-        self.resting.append(delay.due)
+        self._rests(envelope, delay.due)
         if is_conflict(outcome):
             return  # says something about this trace alone
         self.down.add(envelope.base_url)

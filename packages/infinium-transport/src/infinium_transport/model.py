@@ -217,3 +217,5 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
     """Another sender is at work; it takes what was queued."""
     next_due: float | None = None
     """When the next waiting trace is due, in seconds since the epoch; None when none waits for a time."""
+    resting: tuple[str, ...] = ()
+    """The agents of traces that wait for a time."""

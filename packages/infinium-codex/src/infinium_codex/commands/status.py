@@ -5,6 +5,7 @@ from infinium_transport import EntryKind
 
 from infinium_codex.codex_daemon import RESTART, find_daemon
 from infinium_codex.commands.when import iso, local_time
+from infinium_codex.held_traces import held_traces
 from infinium_codex.hooks_file import HooksFileError, our_hooks
 from infinium_codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.result import CommandContext, CommandError, Result
@@ -29,7 +30,8 @@ def run(ctx: CommandContext) -> Result:
     outbox, ledger = open_outbox(ctx.places), open_ledger(ctx.places)
     waiting, dead = sum(1 for _ in outbox.pending()), len(outbox.dead_letters())
     lines.append(f"{'waiting':<24} {waiting} in the outbox, {dead} dead letters")
-    lines += [f"{'':<24} agent {parked.agent_id}: {parked.kind} ({parked.reason})" for parked in outbox.parked()]
+    held = held_traces(outbox, settings, secret_at_hand=bool(ctx.environ.get(SECRET_VARIABLE, "").strip()))
+    lines += [line for one in held for line in (f"{'':<24} {one}", f"{'':<24} -> {one.fix}")]
     last = ledger.entries(EntryKind.sent, newest=1)
     lines.append(f"{'last trace':<24} {f'{local_time(last[0].when)}  {last[0].message}' if last else 'none yet'}")
     failed = ledger.entries(EntryKind.error, EntryKind.dead, EntryKind.dropped, newest=1)
@@ -46,6 +48,7 @@ def run(ctx: CommandContext) -> Result:
         "hooks": list(events),
         "waiting": waiting,
         "dead": dead,
+        "held": [one.to_json() for one in held],
         "last_trace": {"key": last[0].key, "sent_at": iso(last[0].when)} if last else None,
         "problems": [problem.message for problem in settings.problems],
         "daemon": {"pid": daemon.pid, "differs": list(daemon.differs)} if daemon else None,

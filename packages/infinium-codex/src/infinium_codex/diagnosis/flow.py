@@ -1,11 +1,13 @@
 """What has come through so far: recording or paused, what waits, the last trace and the last error."""
 
-from infinium_transport import EntryKind, StorageError
+from infinium_config import SECRET_VARIABLE
+from infinium_transport import EntryKind, ParkReason, StorageError
 
 from infinium_codex.commands.test import KIND as TEST
 from infinium_codex.commands.when import local_time
 from infinium_codex.diagnosis.checks import Check, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
+from infinium_codex.held_traces import Held, held_traces
 from infinium_codex.wiring import open_ledger, open_outbox
 
 LONG_SECONDS = 3600.0
@@ -34,21 +36,27 @@ def waiting(s: Situation) -> Check:
     name = "waiting"
     box = open_outbox(s.places)
     try:
-        pending, parked, dead = list(box.pending()), box.parked(), box.dead_letters()
+        pending, dead = list(box.pending()), box.dead_letters()
+        at_hand = bool(s.environ.get(SECRET_VARIABLE, "").strip())
+        held = held_traces(box, s.settings, secret_at_hand=at_hand)
     except (StorageError, OSError) as error:
         return unknown(name, str(error))
     told = f"{len(pending)} in the outbox, {len(dead)} dead letters"
-    agent_id = s.settings.agent_id.value if s.settings else None
-    held = [note for note in parked if note.agent_id == agent_id]
-    if pending and held:
-        evidence = f"{told}; agent {held[0].agent_id}: {held[0].kind} ({held[0].reason})"
-        return problem(name, evidence, "infinium-codex update-credentials")
+    if held:
+        worst = min(held, key=lambda one: not _stops(one))
+        # Where there was no secret to send with, the checks of the secret tell whether there is one now.
+        return (problem if _stops(worst) else warning)(name, "; ".join((told, *map(str, held))), worst.fix)
     if dead:
         return warning(name, told, "'infinium-codex errors' says why; 'infinium-codex retry --dead' tries again.")
     if pending and s.now - pending[0].created > LONG_SECONDS:
         since = local_time(pending[0].created)
         return warning(name, f"{told}, the oldest since {since}", "infinium-codex retry")
     return ok(name, told)
+
+
+def _stops(held: Held) -> bool:
+    """Whether the traces of this project's agent will go on waiting."""
+    return held.own and held.kind is ParkReason.unauthorized
 
 
 def last_trace(s: Situation) -> Check:
