@@ -1,14 +1,18 @@
 """The workspace's tasks. `nox` alone runs what the README promises: lint, types, each package alone, the real Codex."""
 
 import email
+import json
 import os
+import re
 import shutil
+import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import nox
 
-nox.options.sessions = ["lint", "types", "build", "install", "tests", "e2e", "faults_short"]
+nox.options.sessions = ["lint", "types", "audit_lock", "build", "install", "tests", "e2e", "faults_short"]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
@@ -146,6 +150,86 @@ def lock(session: nox.Session) -> None:
     """Write poetry.lock anew."""
     session.install("poetry>=2.1", "poetry-plugin-pypi-mirror")
     session.run("poetry", "lock", env={"POETRY_PYPI_MIRROR_URL": _index(session)})
+
+
+@nox.session
+def audit_lock(session: nox.Session) -> None:
+    """The lock is true to every pyproject.toml, what it locks installs by its hashes, and under which licences."""
+    _audit_lock(session)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """The same, and what is known of vulnerabilities in the libraries users get, if anybody can be asked."""
+    requirements = _audit_lock(session)
+    session.install("pip-audit")
+    report = requirements.with_name("vulnerabilities.json")
+    report.unlink(missing_ok=True)
+    options = ("--require-hashes", "--disable-pip", "--progress-spinner", "off", "-f", "json", "-o", str(report))
+    said = str(session.run("pip-audit", "-r", str(requirements), *options, success_codes=[0, 1], silent=True))
+    if not report.exists():
+        words = (said.strip().splitlines() or ["it said nothing"])[-1]
+        session.warn(f"NOT CHECKED: known vulnerabilities. pip-audit could ask nobody: {words[:300]}")
+        return
+    found = json.loads(report.read_text("utf-8"))["dependencies"]
+    if unasked := {one["name"]: one["skip_reason"] for one in found if "skip_reason" in one}:
+        why = next(iter(unasked.values()))
+        session.warn(f"NOT CHECKED: known vulnerabilities of {', '.join(unasked)}. pip-audit says: {why[:300]}")
+    known = [f"{one['name']} {one['version']}: {bug['id']}" for one in found for bug in one.get("vulns", ())]
+    if known:
+        session.error("\n".join(known))
+    session.log(f"No vulnerability is known of {len(found) - len(unasked)} of {len(found)} libraries.")
+
+
+def _audit_lock(session: nox.Session) -> Path:
+    """Check the lock, install what users get from it, list the licences; gives the libraries as requirements."""
+    session.install("poetry>=2.1")
+    session.run("poetry", "check", "--lock")
+    locked = tomllib.loads((ROOT / "poetry.lock").read_text("utf-8"))["package"]
+    lines = []
+    for package in locked:
+        named = f"{package['name']}=={package['version']}"
+        if package.get("source", {}).get("type") == "directory":  # Poetry's own check looks at the root alone
+            if _constraints(package["dependencies"]) != _declared(ROOT / package["source"]["url"]):
+                session.error(f"poetry.lock has other dependencies than {package['source']['url']}: nox -s lock")
+            continue
+        hashes = [file.get("hash", "") for file in package["files"]]
+        if not hashes or not all(re.fullmatch("sha256:[0-9a-f]{64}", digest) for digest in hashes):
+            session.error(f"{named} has a file without a hash in poetry.lock")
+        if "main" in package["groups"]:
+            marker = package.get("markers", "")
+            marker = marker.get("main", "") if isinstance(marker, dict) else marker
+            lines.append(" ".join((named, *([";", marker] if marker else []), *(f"--hash={each}" for each in hashes))))
+    requirements = Path(session.create_tmp()) / "requirements.txt"
+    requirements.write_text("\n".join(lines), "utf-8")
+    place = requirements.with_name("libraries")
+    shutil.rmtree(place, ignore_errors=True)
+    session.install("--no-deps", "--require-hashes", "--target", str(place), "-r", str(requirements))
+    session.run("python", "-c", _LICENCES, str(place))
+    return requirements
+
+
+_LICENCES = """
+import sys
+from importlib.metadata import distributions
+for found in sorted(distributions(path=sys.argv[1:]), key=lambda found: found.name.lower()):
+    data = found.metadata
+    classified = [each.rpartition(" :: ")[2] for each in data.get_all("Classifier", []) if each.startswith("License")]
+    licence = data["License-Expression"] or ", ".join(classified) or (data["License"] or "NOT STATED").splitlines()[0]
+    print(f"{found.name:<24} {found.version:<12} {licence}")
+"""
+
+
+def _declared(project: Path) -> dict[str, str]:
+    """The dependencies a package of ours declares, by name."""
+    found = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+    split = (re.fullmatch(r"([\w.-]+)(.*)", each) for each in found["project"].get("dependencies", ()))
+    plain = {each[1]: each[2] for each in split if each}
+    return plain | _constraints(found["tool"]["poetry"].get("dependencies", {}))
+
+
+def _constraints(table: dict[str, Any]) -> dict[str, str]:
+    return {name: each if isinstance(each, str) else each["version"] for name, each in table.items()}
 
 
 def _stranger(index: Path, name: str) -> None:
