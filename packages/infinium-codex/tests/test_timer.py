@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import pytest
 from infinium_codex import timer
 from infinium_codex.agenda import GRACE, Agenda, entry_name
 from infinium_codex.drain import drain
-from infinium_codex.paths import Places
+from infinium_codex.paths import Places, spool_directory
 from infinium_transport import Outbox
-from machine import Machine
+from machine import Machine, end_timers
 from msgspec.structs import replace
 from receiver import Receiver
 from recorded import recordings
@@ -149,6 +150,54 @@ def test_a_killed_timer_is_replaced_by_the_next_worker(machine: Machine) -> None
     prompt(machine, "turn-1", "y", waiting, "s-2")
     [second] = machine.wait_for(lambda: machine.timers, "another timer")
     assert first != second
+
+
+def reboot(machine: Machine) -> None:
+    """No process survives; of the temp directory nothing is taken here."""
+    end_timers(machine.root)
+    machine.wait_for(lambda: gone(machine), "the timer's end")
+
+
+def test_after_a_reboot_retry_has_open_sessions_looked_after_again(machine: Machine) -> None:
+    prompt(machine, "turn-1", "x", WAITING)
+    machine.wait_for(lambda: machine.timers, "the timer")
+    reboot(machine)
+    assert machine.run("retry").stdout == "Nothing waits.\n"
+    assert len(machine.timers) == 1
+
+
+def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
+    """As the README has it: the summary is lost and told of, the turn's trace waits and goes, history is there."""
+    machine = Machine(tmp_path)
+    shell = {**SHELLS[AGENT], **WAITING}
+    with Receiver(statuses=[200, 429]) as receiver:
+        two_projects(machine, receiver.base_url)
+        machine.project = machine.home / AGENT
+        assert machine.run("init", "--no-interactive", "--granularity", "both", environ=shell).returncode == 0
+        for turn in ("turn-1", "turn-2"):
+            prompt(machine, turn, turn, shell)
+            stop(machine, turn, shell)
+            machine.wait_until_idle()
+        reboot(machine)
+        shutil.rmtree(spool_directory(machine.environ))
+        prompt(machine, "turn-1", "after it", shell, "s-2")
+        machine.wait_for(lambda: any("are gone from" in error for error in machine.errors()), "a word of the loss")
+        assert len(machine.timers) == 1
+        assert [trace["name"] for trace in machine.json("history")["traces"]] == ["turn-1"]
+        assert machine.run("retry", environ=shell).stdout == "Sent       1\n"
+    names = [request.trace["name"] for request in receiver.requests]
+    assert names == ["turn-1", "turn-2", "turn-2"]
+
+
+def test_what_retry_cannot_send_is_left_to_the_timer(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    with Receiver(statuses=[429, 503]) as receiver:
+        two_projects(machine, receiver.base_url)
+        turn_of(machine, AGENT)
+        reboot(machine)
+        done = machine.run("retry", environ=SHELLS[AGENT])
+        assert (done.returncode, len(receiver.requests) >= 2) == (1, True)
+        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
 
 
 def test_the_waiting_timer_is_small(machine: Machine) -> None:

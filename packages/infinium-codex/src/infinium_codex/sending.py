@@ -18,27 +18,39 @@ _POLL_SECONDS = 0.5
 
 def send(
     places: Places, environ: Mapping[str, str], settings: Settings, agenda: Agenda, *, timer: bool = False
-) -> DeliveryReport:
-    """Send what is due. Where a trace rests for a while, the timer wakes the next sender; `timer` says we are that."""
+) -> bool:
+    """Send what is due. Where a trace rests for a while, the timer wakes the next sender; `timer` says we are that.
+
+    Gives what `leave_to_timer` does.
+    """
     report = deliver_queued(places, environ, settings)
-    agent = settings.agent_id.value
-    own_secret = bool(environ.get(SECRET_VARIABLE)) and agent is not None
-    if report.busy and own_secret:
+    if report.busy and environ.get(SECRET_VARIABLE) and settings.agent_id.value:
         report = _after_the_other(report, places, environ, settings)
+    return leave_to_timer(report, environ, settings, agenda, timer=timer)
+
+
+def leave_to_timer(
+    report: DeliveryReport, environ: Mapping[str, str], settings: Settings, agenda: Agenda, *, timer: bool = False
+) -> bool:
+    """Have what this delivery left behind sent when it is due; whether a timer was seen to for that.
+
+    One started beside it, without the agent's name, could be the one that finds the trace due, and have no use for it.
+    """
     if report.busy:
-        return report  # the other sender takes ours too, and leaves word
+        return False  # the other sender takes ours too, and leaves word
     if report.next_due is None:
         if timer or not report.refused:  # else the timer may have the secret that we have not, and waits to send
             agenda.forget(OUTBOX)
-        return report
+        return False
     agenda.send_after(report.next_due - time.time())
-    if own_secret and agent in report.resting:
+    agent = settings.agent_id.value
+    if environ.get(SECRET_VARIABLE) and agent in report.resting:
         # Only this environment has the secret, and only for this agent: where nothing of the agent's rests, the timer
         # that is there may be the one that has what is needed.
         agenda.start_timer({**environ, "INFINIUM_AGENT_ID": agent}, replace=True)
     else:
         agenda.start_timer(environ)
-    return report
+    return True
 
 
 def _after_the_other(

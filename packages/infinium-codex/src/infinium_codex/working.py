@@ -45,9 +45,8 @@ def work(spool: Path, places: Places, environ: Mapping[str, str], *, over: bool 
         settings = drained.settings
         if _size(spool) <= drained.end:
             break
-    if settings is not None:
-        send(places, environ, settings, agenda)
-    if drained is None or drained.waits:
+    timed = settings is not None and send(places, environ, settings, agenda)
+    if not timed and (drained is None or drained.waits):
         agenda.start_timer(environ)
 
 

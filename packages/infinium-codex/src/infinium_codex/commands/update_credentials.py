@@ -20,8 +20,10 @@ from infinium_transport import DeliveryReport
 from msgspec import Struct
 from msgspec.structs import replace
 
+from infinium_codex.agenda import Agenda
 from infinium_codex.commands.asking import agree_on_address, ask_for, checked, given_secret
 from infinium_codex.result import CommandContext, CommandError, Result
+from infinium_codex.sending import leave_to_timer
 from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
 
 
@@ -56,7 +58,9 @@ def run(given: NewCredentials, ctx: CommandContext) -> Result:
     ApprovedOrigins(ctx.places.origins).approve(agent_id, base_url)
     write_project_file(project.config_path, replace(old, agent_id=agent_id))
     open_outbox(ctx.places).unpark(agent_id)
-    report = deliver_queued(ctx.places, ctx.environ, load(ctx.cwd, ctx.environ, home=home))
+    settings = load(ctx.cwd, ctx.environ, home=home)
+    report = deliver_queued(ctx.places, ctx.environ, settings)
+    leave_to_timer(report, ctx.environ, settings, Agenda(str(ctx.places.agenda)))
     lines = [f"Secret     of agent {agent_id} is in the system keyring, for {base_url}", *_told(report)]
     if ctx.environ.get(SECRET_VARIABLE, "").strip():
         lines.append(f"Note       {SECRET_VARIABLE} is set here and wins over the keyring where it is set.")
