@@ -41,13 +41,19 @@ class Queued(Struct, frozen=True, kw_only=True):
     """A trace file in the outbox, not opened yet."""
 
     key: str
-    path: Path
+    file: str
+    """Where it is, as text: there may be thousands of them, and paths take longer to make than to use."""
     created: float
     """Seconds since the epoch."""
     size: int
     """Bytes on disk."""
     tried: bool = True
     """False where no note on an earlier attempt lies beside it."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.file)
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
