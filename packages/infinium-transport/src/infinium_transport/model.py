@@ -1,6 +1,6 @@
 """The values that pass between caller, outbox, client and ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -166,6 +166,12 @@ class Reached(Struct, frozen=True, kw_only=True):
 
 
 Outcome = Accepted | Retry | Rejected | Unauthorized
+
+Parcel = tuple[Envelope, str]
+"""A trace to send, and the secret to send it with."""
+
+Parcels = Generator[Parcel, Outcome, None]
+"""Yields what to send next when it is sent what became of the last one."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
