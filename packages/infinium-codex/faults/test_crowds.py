@@ -19,8 +19,7 @@ def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
             turn = f"{session}-t-{number}"
             lab.call("UserPromptSubmit", session, turn, prompt="x")
             for call in range(calls):
-                fields = {"tool_name": "Bash", "tool_use_id": f"{turn}-{call}", "tool_response": "o" * 65_536}
-                lab.call("PostToolUse", session, turn, **fields)
+                use_tool(lab, session, turn, f"{turn}-{call}")
             lab.call("Stop", session, turn, last_assistant_message="done")
             lab.expect(session, turn)
 
@@ -36,12 +35,8 @@ def test_64_hooks_at_once_in_one_session(lab: Lab, times: Times, tell: Tell) -> 
     count = times(128, 2_000)
     lab.call("UserPromptSubmit", "s-1", "t-1", prompt="x")
 
-    def use_tool(number: int) -> None:
-        fields = {"tool_name": "Bash", "tool_use_id": f"u-{number}", "tool_response": f"{number}:" + "o" * 65_536}
-        lab.call("PostToolUse", "s-1", "t-1", **fields)
-
     with ThreadPoolExecutor(64) as pool:
-        list(pool.map(use_tool, range(count)))
+        list(pool.map(lambda number: use_tool(lab, "s-1", "t-1", f"u-{number}"), range(count)))
     lab.call("Stop", "s-1", "t-1", last_assistant_message="done")
     lab.expect("s-1", "t-1")
     row = lab.account("64 hooks at once on one spool", count)
@@ -98,3 +93,9 @@ def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
     aside.rename(lab.environment)
     row = lab.account("the worker's environment removed", 3)
     tell(row)
+
+
+def use_tool(lab: Lab, session: str, turn: str, call: str) -> None:
+    """A tool call is over, and it printed 64 KiB."""
+    output = "o" * 65_536
+    lab.call("PostToolUse", session, turn, tool_name="Bash", tool_use_id=call, tool_response=output)
