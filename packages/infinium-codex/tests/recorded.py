@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.codex_events import translate_hook
-from infinium_codex.transcript import Transcript
+from infinium_codex.hook_events import translate_hook
+from infinium_codex.transcript.reader import Transcript
 from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
 from msgspec.structs import replace
 

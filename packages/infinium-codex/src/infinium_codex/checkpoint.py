@@ -8,7 +8,7 @@ from typing import Literal, Self
 import msgspec
 from msgspec import Struct, field
 
-from infinium_codex.transcript_position import Offset, Position
+from infinium_codex.transcript.position import Offset, Position
 
 SUFFIX = ".state"
 _REMEMBERED = 64
