@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "nox", *TEST_TOOLS, "./packages/infinium-codex")
+    session.install("mypy>=1.18", "types-regex>=2024.11.6", "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py")
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.

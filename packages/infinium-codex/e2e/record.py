@@ -17,11 +17,11 @@ from typing import Any
 
 from codex_install import ALL, NEWEST, install_codex
 from codex_terminal import NO_ADVERTISEMENT
-from infinium_codex.app_server import AppServer
-from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.codex.app_server import AppServer
+from infinium_codex.codex.hooks_file import EVENTS
+from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
-from infinium_codex.hooks_file import EVENTS
-from infinium_codex.trust import trust_ours
 from sandbox import Sandbox
 from scenarios import SCENARIOS, Scenario
 

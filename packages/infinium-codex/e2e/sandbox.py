@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infinium_codex.app_server import AppServer
-from infinium_codex.codex_program import find_codex
+from infinium_codex.codex.app_server import AppServer
+from infinium_codex.codex.program import find_codex
+from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import ScriptedModel, codex_config
-from infinium_codex.trust import trust_ours
 
 T = TypeVar("T")
 WAIT_SECONDS = 40.0

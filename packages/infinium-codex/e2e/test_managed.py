@@ -85,8 +85,8 @@ def test_what_codex_read_is_what_we_wrote(sandbox: Sandbox) -> None:
     """Timeouts, the Windows command and async arrive in Codex under the names we gave them."""
     prefix = roll_out(sandbox)
     ask = (
-        "import json, os; from pathlib import Path; from infinium_codex.app_server import AppServer;"
-        "from infinium_codex.codex_program import find_codex; codex = find_codex(os.environ); assert codex;"
+        "import json, os; from pathlib import Path; from infinium_codex.codex.app_server import AppServer;"
+        "from infinium_codex.codex.program import find_codex; codex = find_codex(os.environ); assert codex;"
         "server = AppServer(codex, Path.cwd(), os.environ).__enter__();"
         "print(json.dumps(server.ask('configRequirements/read', {})['requirements']))"
     )

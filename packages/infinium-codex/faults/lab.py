@@ -127,10 +127,7 @@ class Lab(Machine):
         self, event: str, session: str, turn: str, *, environ: Mapping[str, str] | None = None, **fields: object
     ) -> None:
         """A hook call as Codex makes it; notes whether Codex would have noticed anything."""
-        self.timed_call(event, self.event(event, session, turn, **fields), environ)
-
-    def timed_call(self, event: str, payload: bytes, environ: Mapping[str, str] | None = None) -> None:
-        """The same, of an event that is written down already."""
+        payload = self.event(event, session, turn, **fields)
         done, seconds = self.timed(["sh", "-c", self.commands[event]], payload, environ, within=self.budgets[event])
         self.slowest = max(self.slowest, seconds)
         if done is None or done.returncode or done.stdout or done.stderr:

@@ -11,19 +11,35 @@ Tell = Callable[[Row], None]
 
 
 def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
-    """No event is lost and none mixes with another: the trace has every tool call."""
+    """In as many sessions: no event is lost and none mixes with another, so each trace has every tool call."""
+    turns, calls = times(1, 20), times(4, 100)
+
+    def live(session: str) -> None:
+        for number in range(turns):
+            turn = f"{session}-t-{number}"
+            lab.call("UserPromptSubmit", session, turn, prompt="x")
+            for call in range(calls):
+                use_tool(lab, session, turn, f"{turn}-{call}")
+            lab.call("Stop", session, turn, last_assistant_message="done")
+            lab.expect(session, turn)
+
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(live, [f"s-{number}" for number in range(64)]))
+    row = lab.account("64 hooks at once, 64 KiB each", 64 * turns * calls)
+    assert all(f"{calls} tool calls".encode() in body for _, body in lab.api.requests)
+    tell(row)
+
+
+def test_64_hooks_at_once_in_one_session(lab: Lab, times: Times, tell: Tell) -> None:
+    """Codex runs the tool calls of a turn side by side: all of them write to one spool."""
     count = times(128, 2_000)
     lab.call("UserPromptSubmit", "s-1", "t-1", prompt="x")
 
-    def use_tool(number: int) -> None:
-        fields = {"tool_name": "Bash", "tool_use_id": f"u-{number}", "tool_response": f"{number}:" + "o" * 65_536}
-        lab.timed_call("PostToolUse", lab.event("PostToolUse", "s-1", "t-1", **fields))
-
     with ThreadPoolExecutor(64) as pool:
-        list(pool.map(use_tool, range(count)))
+        list(pool.map(lambda number: use_tool(lab, "s-1", "t-1", f"u-{number}"), range(count)))
     lab.call("Stop", "s-1", "t-1", last_assistant_message="done")
     lab.expect("s-1", "t-1")
-    row = lab.account("64 hooks at once, 64 KiB each", count)
+    row = lab.account("64 hooks at once on one spool", count)
     assert f"{count:,} tool calls".encode() in lab.api.requests[0][1]
     tell(row)
 
@@ -77,3 +93,9 @@ def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
     aside.rename(lab.environment)
     row = lab.account("the worker's environment removed", 3)
     tell(row)
+
+
+def use_tool(lab: Lab, session: str, turn: str, call: str) -> None:
+    """A tool call is over, and it printed 64 KiB."""
+    output = "o" * 65_536
+    lab.call("PostToolUse", session, turn, tool_name="Bash", tool_use_id=call, tool_response=output)

@@ -46,7 +46,7 @@ def test_workers_killed_at_random_instants(lab: Lab, times: Times, tell: Tell) -
                 lab.call("SessionEnd", session, "", reason="other")
         command = [*lab.worker_command, str(lab.spool(session))]
         with subprocess.Popen(command, env=lab.environ) as process:
-            time.sleep(chance.uniform(0.05, 0.7))
+            time.sleep(chance.uniform(0.01, 0.3))
             process.kill()
         killed += process.returncode == -signal.SIGKILL
     tell(lab.account("SIGKILL of the worker, random instant", killed))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.codex_events import translate_hook
-from infinium_codex.transcript import Transcript
+from infinium_codex.hook_events import translate_hook
+from infinium_codex.transcript.reader import Transcript
 from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
-from msgspec.structs import replace
 
 ROOT = Path(__file__).parent / "recordings"
 
@@ -75,10 +74,10 @@ class Recording:
         """The sessions that are the user's."""
         return [session for session in self.sessions if self.spawned_by(session) is None]
 
-    def payloads(self, session: str | None = None, git_commit: str | None = None) -> list[dict[str, Any]]:
-        """The trace of every turn of a session; `git_commit` is where HEAD stands now."""
-        folded, context = fold(self.events(session)), replace(CONTEXT, git_commit=git_commit)
-        return [turn_payload(folded, turn, context, Limits(), Redactor()) for turn in folded.turns]
+    def payloads(self, session: str | None = None) -> list[dict[str, Any]]:
+        """The trace of every turn of a session."""
+        folded = fold(self.events(session))
+        return [turn_payload(folded, turn, CONTEXT, Limits(), Redactor()) for turn in folded.turns]
 
 
 CONTEXT = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")

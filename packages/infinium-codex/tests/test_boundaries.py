@@ -72,5 +72,7 @@ def test_the_check_runs_the_readmes_own_command() -> None:
 
 def test_the_readme_names_every_module_of_the_application() -> None:
     readme = (SOURCES["infinium_codex"] / "README.md").read_text("utf-8")
-    modules = {path.stem for path in (SOURCES["infinium_codex"] / "src" / "infinium_codex").glob("*.py")} - {"__init__"}
+    source = SOURCES["infinium_codex"] / "src" / "infinium_codex"
+    modules = {path.stem for path in source.glob("*.py")} - {"__init__"}
+    modules |= {f"{path.parent.name}/" for path in source.glob("*/__init__.py")}
     assert {module for module in modules if f"`{module}`" not in readme} == set()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from infinium_codex.checkpoint import Checkpoint
-from infinium_codex.codex_events import translate_hook
-from infinium_codex.transcript import Transcript
+from infinium_codex.hook_events import translate_hook
+from infinium_codex.transcript.reader import Transcript
 from infinium_trace import (
     Event,
     Limits,

@@ -14,8 +14,8 @@ from infinium_codex.checkpoint import Checkpoint, Mark
 from infinium_codex.drain import drain
 from infinium_codex.paths import Places
 from infinium_codex.reading import read_session
-from infinium_codex.transcript import Position
-from infinium_codex.transcript_file import readable
+from infinium_codex.transcript.file import readable
+from infinium_codex.transcript.reader import Position
 from infinium_trace import ToolFinished, TurnEnded
 from infinium_transport import Outbox
 from machine import Machine

@@ -213,6 +213,13 @@ def test_the_waiting_timer_is_small(machine: Machine) -> None:
     assert loaded & unwanted == set()
 
 
+def test_whoever_sits_at_the_keyboard_goes_first(machine: Machine) -> None:
+    """The worker steps back before it does anything, and what it starts with it."""
+    prompt(machine, "turn-1", "x", {"CONNECTOR_SESSION_TTL": "600"})
+    [pid] = machine.wait_for(lambda: machine.timers, "the timer")
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+
+
 def test_the_session_keeps_the_settings_it_had(machine: Machine) -> None:
     """The timer was started from another environment; what this session's user wanted hidden stays hidden."""
     prompt(machine, "turn-1", "plain", session="s-1")

@@ -1,7 +1,7 @@
 """Trust follows the user's hooks when positions shift, and never goes to what was not trusted."""
 
-from infinium_codex.app_server import HookState
-from infinium_codex.trust import keep_trust, trust_ours
+from infinium_codex.codex.app_server import HookState
+from infinium_codex.codex.trust import keep_trust, trust_ours
 
 
 def state(position: int, name: str, trust: str, *, enabled: bool = True) -> HookState:

@@ -230,7 +230,6 @@ def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine
 
 
 def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:
-    """Both from the user's environment alone."""
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     environ = {"CONNECTOR_REDACT_PATTERNS": r"ACME-\d+", "CONNECTOR_REDACT_ALLOW": "ghp_a1B2.*"}
     prompt = f"ticket ACME-4711, fixture {token}"
@@ -238,6 +237,21 @@ def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:
         machine.hook(machine.placed(payload, None), environ)
     [trace] = machine.traces()
     assert trace["input_summary"] == f"ticket [redacted:custom], fixture {token}"
+
+
+def test_patterns_of_the_project_and_of_the_users_own_file(machine: Machine) -> None:
+    """A project adds to what is taken out, and can let nothing through."""
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    project = json.loads(machine.config.read_text("utf-8"))
+    machine.config.write_text(json.dumps(project | {"redact_patterns": ["TEAM-\\d+"], "redact_allow": [".*"]}))
+    own = machine.home / ".infinium" / "config.json"
+    own.parent.mkdir()
+    own.write_text('{"redact_patterns": ["ACME-\\\\d+"]}')
+    play_turn(machine, "turn-1", f"ticket ACME-4711, task TEAM-12, {token}")
+    [trace] = machine.traces()
+    shown = "ticket [redacted:custom], task [redacted:custom], [redacted:github-token]"
+    assert trace["input_summary"] == shown
+    assert str(own) in machine.run("status").stdout
 
 
 def test_a_session_directory_nobody_made_yet_loses_no_event(machine: Machine) -> None:

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from infinium_config import DECLARED, Declared, Granularity, Settings, Source, granularity_flags, load, resolve
+from infinium_config import (
+    DECLARED,
+    Declared,
+    Granularity,
+    ProjectFileError,
+    Settings,
+    Source,
+    granularity_flags,
+    load,
+    resolve,
+)
 from syrupy.assertion import SnapshotAssertion
 
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
@@ -58,7 +68,9 @@ TABLE = {
     "max_retries": Row(text="7", value=7, unusable=COUNT),
     "verify_ssl": Row(text="no", value=False, unusable=FLAG),
     "redaction": Row(text="off", value="off", in_file="metadata-only", unusable=("none", "metadata only")),
-    "redact_patterns": Row(text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), unusable=("(", "fine\n[")),
+    "redact_patterns": Row(
+        text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), unusable=("(", "fine\n[", "(a{999}){999}")
+    ),
     "redact_allow": Row(text="example.*", value=("example.*",), unusable=("*",)),
 }
 WITH_VARIABLE = [d for d in DECLARED if d.variable]
@@ -71,15 +83,23 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.config = root / ".infinium" / "config.json"
+        self.home = root / "home"
 
     def file(self, **keys: object) -> None:
         """Write the project file."""
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(json.dumps(keys))
 
+    def user_file(self, **keys: object) -> Path:
+        """Write the user's own file; gives its path."""
+        path = self.home / ".infinium" / "config.json"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(json.dumps(keys))
+        return path
+
     def load(self, **environ: str) -> Settings:
         """The settings here."""
-        return load(self.root, environ, home=None)
+        return load(self.root, environ, home=self.home)
 
 
 @pytest.fixture
@@ -117,6 +137,9 @@ def test_variable_over_file_over_default(
     below: tuple[object, Source, str] = (declared.default, Source.DEFAULT, "")
     if filed and declared.in_file:
         below = (row.in_file, Source.PROJECT_FILE, str(place.config))
+    above: tuple[object, Source, str] = (row.value, Source.ENVIRONMENT, str(declared.variable))
+    if filed and declared.name == "redact_patterns":  # can only add
+        above = (("ACME-\\d+", "x", "y"), Source.ENVIRONMENT, f"{declared.variable}, {place.config}")
 
     if declared.variable is None:
         assert found(place.load(), declared) == below
@@ -124,7 +147,7 @@ def test_variable_over_file_over_default(
     for value in row.unusable if case == "bad" else [row.text if case == "set" else text]:
         settings = place.load(**({} if value is None else {declared.variable: value}))
         if case == "set":
-            assert found(settings, declared) == (row.value, Source.ENVIRONMENT, declared.variable)
+            assert found(settings, declared) == above
         else:
             assert found(settings, declared) == below
         assert [(p.name, p.origin) for p in settings.problems] == (
@@ -157,6 +180,47 @@ def test_a_project_file_cannot_turn_redaction_off(
     settings = place.load(**({"CONNECTOR_REDACTION": variable} if variable else {}))
     assert (settings.redaction.value, settings.redaction.source) == (value, source)
     assert any(problem.origin == str(place.config) for problem in settings.problems) is refused
+
+
+@pytest.mark.parametrize(
+    ("variable", "filed", "users", "value", "source"),
+    [
+        (None, None, "off", "off", Source.USER_FILE),
+        (None, "on", "off", "on", Source.PROJECT_FILE),
+        (None, "off", "metadata-only", "metadata-only", Source.USER_FILE),
+        (None, "on", "metadata-only", "metadata-only", Source.USER_FILE),
+        (None, "metadata-only", "on", "metadata-only", Source.PROJECT_FILE),
+        ("off", "on", "metadata-only", "off", Source.ENVIRONMENT),
+    ],
+)
+def test_the_tighter_of_project_and_user_holds(
+    place: Place, variable: str | None, filed: str | None, users: str, value: str, source: Source
+) -> None:
+    place.user_file(redaction=users)
+    place.file(**({"redaction": filed} if filed else {}))
+    settings = place.load(**({"CONNECTOR_REDACTION": variable} if variable else {}))
+    assert (settings.redaction.value, settings.redaction.source) == (value, source)
+
+
+def test_patterns_of_every_source_hold_and_only_the_user_allows(place: Place) -> None:
+    place.file(redact_patterns=["project", "both"], redact_allow=[".*"])
+    users = place.user_file(redact_patterns=["user", "both"], redact_allow=["example"])
+    settings = place.load(CONNECTOR_REDACT_PATTERNS="variable")
+    assert settings.redact_patterns.value == ("variable", "user", "both", "project")
+    assert settings.redact_patterns.origin == f"CONNECTOR_REDACT_PATTERNS, {users}, {place.config}"
+    assert (settings.redact_allow.value, settings.redact_allow.origin) == (("example",), str(users))
+    assert place.load(CONNECTOR_REDACT_ALLOW="other").redact_allow.value == ("other",)
+
+
+def test_the_users_file_may_be_a_link_and_a_broken_one_stops_everything(place: Place, tmp_path: Path) -> None:
+    """Going on without its patterns would send what they are to take out."""
+    path = place.user_file(redact_patterns=["user"])
+    target = path.rename(tmp_path / "dotfile.json")
+    path.symlink_to(target)
+    assert place.load().redact_patterns.value == ("user",)
+    target.write_text("{")
+    with pytest.raises(ProjectFileError, match=r"dotfile\.json is not JSON"):
+        place.load()
 
 
 def test_a_directory_may_start_with_the_home_directory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

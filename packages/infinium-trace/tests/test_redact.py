@@ -5,6 +5,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from infinium_trace import redact
 from infinium_trace.redact import RedactionPatternError, Redactor
 from infinium_trace.redact_rules import KINDS
 from redact_corpus import KEYS, OWN_SECRET, Draw, Sample, leaks, look_alikes, pem, positives
@@ -118,6 +119,16 @@ def test_patterns_of_the_user() -> None:
     redactor = Redactor(patterns=[r"ACME-\d+", r"ticket (\w+)", "x*"])
     assert redactor.text("ACME-12, ticket T9") == "[redacted:custom], ticket [redacted:custom]"
     assert redactor.counts == {"custom": 2}
+
+
+def test_a_pattern_that_takes_too_long_costs_the_texts_it_has_not_got_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's file may bring patterns: none of them can hold the worker up, and none lets a secret through."""
+    monkeypatch.setattr(redact, "PATTERN_SECONDS", 0.2)
+    redactor = Redactor(patterns=["ACME-1", r"(a+)+$"])
+    assert redactor.text("ACME-1 and b") == "[redacted:custom] and b"
+    assert redactor.text("ACME-1 " + "a" * 5_000 + "b") == "[redacted:unsearched]"
+    assert redactor.value(["ACME-1"]) == ["[redacted:unsearched]"]
+    assert redactor.text("[redacted:unsearched]") == "[redacted:unsearched]"
 
 
 def test_a_wrong_pattern_is_named() -> None:

@@ -63,6 +63,30 @@ FAIL\texample.org/shop\t0.002s
 """
 
 
+GO_WITH_PRINTS = """\
+=== RUN   TestSkips
+    a_test.go:5: later
+--- SKIP: TestSkips (0.00s)
+=== RUN   TestTogether
+=== PAUSE TestTogether
+=== RUN   TestPrints
+no newline--- PASS: TestPrints (0.00s)
+=== CONT  TestTogether
+--- PASS: TestTogether (0.00s)
+PASS
+ok  \texample.org/shop\t0.002s
+=== RUN   TestPrints
+--- PASS: TestPrints (0.00s)
+PASS
+ok  \texample.org/shop/till\t0.001s
+"""
+JEST_WITH_TODO = """\
+\x1b[1mTests:       \x1b[22m\x1b[1m\x1b[31m1 failed\x1b[39m\x1b[22m, \x1b[1m\x1b[33m1 skipped\x1b[39m\x1b[22m, \
+\x1b[1m\x1b[35m1 todo\x1b[39m\x1b[22m, \x1b[1m\x1b[32m2 passed\x1b[39m\x1b[22m, 5 total
+\x1b[1mSnapshots:   \x1b[22m0 total
+"""
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
@@ -75,6 +99,9 @@ FAIL\texample.org/shop\t0.002s
         (CARGO, RunOfTests(runner="cargo", passed=1, failed=1, skipped=1)),
         (CARGO_TWO_CRATES, RunOfTests(runner="cargo", passed=6, failed=0, skipped=1)),
         (GO, RunOfTests(runner="go", passed=1, failed=1, skipped=1)),
+        (GO_WITH_PRINTS, RunOfTests(runner="go", passed=3, failed=0, skipped=1)),
+        (GO + "out\n" * 9_000, RunOfTests(runner="go", passed=1, failed=1, skipped=1)),
+        (JEST_WITH_TODO, RunOfTests(runner="jest", passed=2, failed=1, skipped=2)),
     ],
 )
 def test_what_each_runner_says(output: str, expected: RunOfTests) -> None:
@@ -91,6 +118,7 @@ def test_what_each_runner_says(output: str, expected: RunOfTests) -> None:
         "2 warnings in 0.10s",
         "ok  \texample.org/shop\t0.002s\n",  # go counts only with -v
         "--- FAIL: TestTwo (0.00s)\nFAIL\n",
+        GO.replace("--- PASS: TestOne (0.00s)\n", "…12 lines truncated…\n"),
         "Tests: many",
         "I slept 3 times in 2s",
     ],

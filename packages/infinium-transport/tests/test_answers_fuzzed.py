@@ -1,5 +1,8 @@
 """Whatever bytes a server sends, the client comes back with an outcome, in time, and shows no secret."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from api import reply, serve
 from hypothesis import HealthCheck, example, given, settings
@@ -29,7 +32,13 @@ ANSWERS = st.one_of(
 )
 
 
-# After some answers that are no HTTP, niquests leaves the socket to the garbage collector.
+@pytest.fixture(scope="module", autouse=True)
+def sockets_collected() -> Iterator[None]:
+    """After some answers that are no HTTP, niquests leaves the socket to the garbage collector: let it come here."""
+    yield
+    gc.collect()
+
+
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(answer=ANSWERS)

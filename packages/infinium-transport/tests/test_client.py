@@ -3,11 +3,23 @@
 import gzip
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from api import Answer, reply, serve
-from infinium_transport import Accepted, Client, Envelope, Outcome, Reached, Rejected, Retry, Unauthorized
+from infinium_transport import (
+    Accepted,
+    Client,
+    Envelope,
+    Outcome,
+    Parcels,
+    Reached,
+    Rejected,
+    Retry,
+    StorageError,
+    Unauthorized,
+)
 
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
@@ -33,6 +45,21 @@ def ask(answer: Answer, **options: float) -> Outcome:
     """The outcome of one request that is answered so."""
     with serve([answer]) as api, client(**options) as sender:  # type: ignore[arg-type]  # options are floats here
         return sender.send(envelope(api.base_url), SECRET)
+
+
+def send_all(sender: Client, *envelopes: Envelope, pause: float) -> list[Outcome]:
+    """The outcomes of requests with a pause behind each."""
+    found = []
+
+    def parcels() -> Parcels:
+        for each in envelopes:
+            outcome = yield each, SECRET
+            found.append(outcome)
+            time.sleep(pause)
+
+    waiting = parcels()
+    sender.send_all(waiting, next(waiting))
+    return found
 
 
 def test_a_trace_is_posted_as_the_api_wants_it() -> None:
@@ -130,6 +157,40 @@ def test_an_answer_cut_short_counts_by_its_status() -> None:
     """Asking again would be the trace twice: the server has said that it has it."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"
     assert ask(lambda connection: connection.sendall(head), timeout=1.0) == Accepted(trace_id=None)
+
+
+def test_an_answer_that_comes_too_late_is_nobodys_and_the_others_go_on() -> None:
+    def late(connection: socket.socket) -> None:
+        answer = reply(200, b'{"traceId": "late"}')
+        for start in range(0, len(answer), 25):  # never quiet for long
+            time.sleep(0.1)
+            connection.sendall(answer[start : start + 25])
+
+    with serve([reply(200), late, reply(200)]) as api, client(timeout=0.3) as sender:
+        found = send_all(sender, *[envelope(api.base_url)] * 4, pause=0.1)
+    accepted = Accepted(trace_id="t-1")
+    assert found == [accepted, Retry(reason="no answer within 0.3 s"), accepted, accepted]
+    assert len(api.requests) == 4
+
+
+def test_time_between_two_traces_is_not_the_servers() -> None:
+    """A pause before another attempt may be longer than a request may take."""
+    with serve([reply(200)]) as api, client(timeout=0.3) as sender:
+        found = send_all(sender, *[envelope(api.base_url)] * 2, pause=0.5)
+    assert found == [Accepted(trace_id="t-1")] * 2
+
+
+def test_what_goes_wrong_between_two_traces_reaches_the_caller() -> None:
+    with serve([reply(200)]) as api, client() as sender:
+
+        def parcels() -> Parcels:
+            yield envelope(api.base_url), SECRET
+            raise StorageError("the disk is full")
+
+        waiting = parcels()
+        with pytest.raises(StorageError, match="full"):
+            sender.send_all(waiting, next(waiting))
+        assert sender.send(envelope(api.base_url), SECRET) == Accepted(trace_id="t-1")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The delivery loop with a scripted destination: what each outcome does to a trace, and what the user reads of it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from infinium_transport import (
     Outbox,
     OutboxLimits,
     Outcome,
+    Parcel,
+    Parcels,
     Put,
     Refusal,
     Rejected,
@@ -66,6 +69,11 @@ class Machine:
                 name=f"trace {number}",
             )
             self.outbox.put(envelope)
+
+    def send_all(self, parcels: Parcels, parcel: Parcel) -> None:
+        with suppress(StopIteration):
+            while True:
+                parcel = parcels.send(self.send(*parcel))
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         self.sent.append((envelope.key, secret))

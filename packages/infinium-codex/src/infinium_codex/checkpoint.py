@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from infinium_codex.transcript_position import Offset, Position
+from infinium_codex.transcript.position import Offset, Position
 
 SUFFIX = ".state"
 _REMEMBERED = 64

@@ -23,11 +23,11 @@ from infinium_trace.events import (
 from msgspec import Struct, field
 
 from infinium_codex.checkpoint import Checkpoint, Mark
-from infinium_codex.codex_events import translate_hook
 from infinium_codex.fields import parse_object, text
+from infinium_codex.hook_events import translate_hook
 from infinium_codex.spool import Damage, Record, head_checksum, read_records
-from infinium_codex.transcript import Position, Transcript, session_started
-from infinium_codex.transcript_file import readable
+from infinium_codex.transcript.file import readable
+from infinium_codex.transcript.reader import Position, Transcript, session_started
 
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 10.0

@@ -44,7 +44,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
     limits: Limits
     secrets: tuple[str, ...]
     patterns: tuple[str, ...]
-    """The user's own expressions of secrets."""
+    """Expressions of further secrets, of the user or of the project."""
     allow: tuple[str, ...]
     """The user's own expressions of values that stay."""
 
@@ -76,6 +76,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 project_name=root.name,
                 git_branch=git.branch,
                 git_commit=git.commit,
+                git_moves=git.moves,
                 extra_tags={},
                 prices=_prices(places),
                 redaction=settings.redaction.value,

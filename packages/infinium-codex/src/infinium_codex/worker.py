@@ -25,6 +25,7 @@ def main(argv: list[str]) -> None:
     prompt = argv[2:] == ["UserPromptSubmit"]
     os.chdir("/")  # the session's directory may be removed or unmounted while we work
     os.umask(0o077)
+    _make_way()
     try:
         if prompt:
             _see_to_timer(spool, os.environ)
@@ -41,6 +42,14 @@ def main(argv: list[str]) -> None:
         tell(spool, os.environ, error)
         sys.exit(1)
     os._exit(0)  # everything is on disk: taking the interpreter down in order would cost another tenth
+
+
+def _make_way() -> None:
+    """Leave the processor to whatever the person at the keyboard waits for, hooks included."""
+    try:
+        os.nice(10)
+    except (OSError, AttributeError):  # not allowed here; not Windows'
+        return
 
 
 def _see_to_timer(spool: str, environ: Mapping[str, str]) -> None:

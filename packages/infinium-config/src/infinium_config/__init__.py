@@ -24,12 +24,13 @@ from infinium_config.model import (
     Setting,
     Settings,
     Source,
+    UserFile,
     granularity_flags,
 )
 from infinium_config.origins import ApprovedOrigins, origin_of
 from infinium_config.parse import parse_agent_id, parse_base_url
 from infinium_config.project import find_project, load, main_checkout
-from infinium_config.project_file import read_project_file, write_project_file
+from infinium_config.project_file import read_project_file, read_user_file, write_project_file
 from infinium_config.resolve import resolve
 from infinium_config.secret import Secret
 
@@ -57,6 +58,7 @@ __all__ = [
     "Settings",
     "Source",
     "Stored",
+    "UserFile",
     "delete_secret",
     "find_project",
     "get_secret",
@@ -67,6 +69,7 @@ __all__ = [
     "parse_agent_id",
     "parse_base_url",
     "read_project_file",
+    "read_user_file",
     "resolve",
     "store_secret",
     "write_project_file",

@@ -52,8 +52,9 @@ DECLARED = (
              doc="Check the server's certificate"),
     Declared(name="redaction", variable="CONNECTOR_REDACTION", in_file=True, default="on",
              parse=parse.parse_redaction, doc="on, off, or metadata-only; a project file can only tighten it"),
-    Declared(name="redact_patterns", variable="CONNECTOR_REDACT_PATTERNS", in_file=False, default=(),
-             parse=parse.parse_patterns, doc="Regular expressions of further secrets, one a line"),
+    Declared(name="redact_patterns", variable="CONNECTOR_REDACT_PATTERNS", in_file=True, default=(),
+             parse=parse.parse_patterns,
+             doc="Regular expressions of further secrets, one a line; those of every source hold"),
     Declared(name="redact_allow", variable="CONNECTOR_REDACT_ALLOW", in_file=False, default=(),
              parse=parse.parse_patterns, doc="Regular expressions of values that stay, one a line"),
 )  # fmt: skip

@@ -74,8 +74,18 @@ class ProjectFile(Struct, frozen=True, kw_only=True):
     flush_on_stop: bool | None = None
     flush_on_session_end: bool | None = None
     redaction: str | None = None
+    redact_patterns: tuple[str, ...] | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     """Keys of other connectors, kept as they are."""
+
+
+class UserFile(Struct, frozen=True, kw_only=True):
+    """What `~/.infinium/config.json` says: how the user wants every project's traces redacted."""
+
+    path: Path
+    redaction: str | None = None
+    redact_patterns: tuple[str, ...] | None = None
+    redact_allow: tuple[str, ...] | None = None
 
 
 class Settings(Struct, frozen=True, kw_only=True):

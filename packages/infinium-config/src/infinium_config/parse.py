@@ -1,7 +1,9 @@
 """Text to values: each parser gives the value or raises ValueError with words for a person."""
 
+import math
 import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +13,12 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")
 """urlsplit passes over line breaks and takes a backslash for part of a host; HTTP clients read both otherwise."""
-REDACTION_MODES = ("on", "off", "metadata-only")
+REDACTION_MODES = ("off", "on", "metadata-only")
+"""From loose to tight."""
+MAX_PATTERNS = 100
+MAX_PATTERN_LENGTH = 1_000
+MAX_REPEATS = 100_000
+_REPEAT = re.compile(r"\{(\d{0,9})(?:,(\d{0,9}))?\}")
 
 
 def parse_bool(text: str) -> bool:
@@ -89,10 +96,20 @@ def parse_redaction(text: str) -> str:
 
 def parse_patterns(text: str) -> tuple[str, ...]:
     """Regular expressions, one a line; blank lines do not count."""
-    patterns = tuple(line.strip() for line in text.splitlines() if line.strip())
+    return check_patterns([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The regular expressions, of a size that can be afforded: they may stand in a file of anybody's."""
+    if len(patterns) > MAX_PATTERNS:
+        raise ValueError(f"use at most {MAX_PATTERNS} regular expressions")
     for pattern in patterns:
+        if len(pattern) > MAX_PATTERN_LENGTH:
+            raise ValueError(f"{pattern[:40]!r}… is longer than {MAX_PATTERN_LENGTH:,} characters")
+        if math.prod(int(high or low or 1) or 1 for low, high in _REPEAT.findall(pattern)) > MAX_REPEATS:
+            raise ValueError(f"the counts in {pattern[:40]!r} multiply to more than {MAX_REPEATS:,}")
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             raise ValueError(f"{pattern[:40]!r} is no regular expression ({error})") from None
-    return patterns
+    return tuple(patterns)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infinium_config.model import Project, Settings
-from infinium_config.project_file import read_project_file, read_small_file
+from infinium_config.project_file import read_project_file, read_small_file, read_user_file
 from infinium_config.resolve import resolve
 
 CONFIG = Path(".infinium") / "config.json"
@@ -40,9 +40,10 @@ def main_checkout(directory: Path) -> Path | None:
 
 
 def load(start: Path, environ: Mapping[str, str], *, home: Path | None) -> Settings:
-    """The settings that hold in `start`. Raises ProjectFileError for a project file that cannot be used."""
+    """The settings that hold in `start`. Raises ProjectFileError for a file that cannot be used."""
     project = find_project(start, home=home)
-    return resolve(environ, project, read_project_file(project.config_path) if project else None)
+    user = read_user_file(home / CONFIG) if home is not None else None
+    return resolve(environ, project, read_project_file(project.config_path) if project else None, user)
 
 
 def _upwards(directory: Path) -> list[Path]:

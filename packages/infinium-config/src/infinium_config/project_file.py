@@ -1,19 +1,21 @@
-"""Read and write `.infinium/config.json`."""
+"""Read and write `.infinium/config.json`: a project's, and the user's own in the home directory."""
 
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infinium_config import parse
 from infinium_config.atomic import write_atomically
 from infinium_config.errors import ProjectFileError
-from infinium_config.model import ProjectFile
+from infinium_config.model import ProjectFile, UserFile
 
 MAX_BYTES = 1 << 20
-_KEYS = ("agent_id", "base_url", "paused", "flush_on_stop", "flush_on_session_end", "redaction")
+_KEYS = ("agent_id", "base_url", "paused", "flush_on_stop", "flush_on_session_end", "redaction", "redact_patterns")
+_USERS_KEYS = ("redaction", "redact_patterns", "redact_allow")
+_LISTS = ("redact_patterns", "redact_allow")
 _TEXTS: dict[str, Callable[[str], str]] = {
     "agent_id": parse.parse_agent_id,
     "base_url": parse.parse_base_url,
@@ -23,6 +25,20 @@ _TEXTS: dict[str, Callable[[str], str]] = {
 
 def read_project_file(path: Path) -> ProjectFile:
     """What the file says. Raises ProjectFileError naming the file, the key and what to do."""
+    record = _read(path)
+    extra = {key: value for key, value in record.items() if key not in _KEYS}
+    return ProjectFile(**_values(path, record, _KEYS), extra=extra)
+
+
+def read_user_file(path: Path) -> UserFile | None:
+    """What the user's own file says; None where there is none. Raises ProjectFileError as for a project's."""
+    if not os.path.lexists(path):
+        return None
+    # Resolved: a link of the user's own (into a directory of dot files) is no trap.
+    return UserFile(path=path, **_values(path, _read(path.resolve()), _USERS_KEYS))
+
+
+def _read(path: Path) -> dict[str, object]:
     raw = read_small_file(path)
     if raw is None:
         raise ProjectFileError(
@@ -34,12 +50,21 @@ def read_project_file(path: Path) -> ProjectFile:
         raise ProjectFileError(f"{path} is not JSON ({error}). Mend it, or remove it and run init again.") from None
     if not isinstance(record, dict):
         raise ProjectFileError(f"{path} must hold a JSON object. Mend it, or remove it and run init again.")
-    known = {key: _value(path, key, record[key]) for key in _KEYS if record.get(key) not in (None, "")}
-    extra = {key: value for key, value in record.items() if key not in _KEYS}
-    return ProjectFile(**known, extra=extra)
+    return record
+
+
+def _values(path: Path, record: Mapping[str, object], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: _value(path, key, record[key]) for key in keys if record.get(key) not in (None, "")}
 
 
 def _value(path: Path, key: str, value: object) -> Any:
+    if key in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ProjectFileError(f"{path}: {key} must be a list of texts, not {_shown(value)}.")
+        try:
+            return parse.check_patterns(value)
+        except ValueError as error:
+            raise ProjectFileError(f"{path}: {key}: {error}.") from None
     if key not in _TEXTS:
         if not isinstance(value, bool):
             raise ProjectFileError(f"{path}: {key} must be true or false, not {_shown(value)}.")

@@ -1,7 +1,7 @@
 """The model of an agent's session, and the Infinium trace made of it. Pure: no files, no clock, no network."""
 
 from infinium_trace._shown import Payload
-from infinium_trace.context import Limits, TraceContext
+from infinium_trace.context import HeadMove, Limits, TraceContext
 from infinium_trace.events import (
     AssistantSaid,
     ChangeKind,
@@ -55,6 +55,7 @@ __all__ = [
     "Event",
     "EventSource",
     "FileChange",
+    "HeadMove",
     "Limits",
     "Message",
     "ModelCall",

@@ -7,6 +7,16 @@ from msgspec import Struct, field
 from infinium_trace.prices import PriceTable
 
 
+class HeadMove(Struct, frozen=True, kw_only=True):
+    """HEAD went from one commit to another, as the checkout's reflog tells it."""
+
+    at_ms: int
+    """To the second, as the log has it."""
+    before: str | None
+    """None where there was no commit yet."""
+    after: str
+
+
 class TraceContext(Struct, frozen=True, kw_only=True):
     """Who traced what, where."""
 
@@ -18,13 +28,23 @@ class TraceContext(Struct, frozen=True, kw_only=True):
     os: str | None = None
     project_name: str | None = None
     git_branch: str | None = None
-    """Where the session's events do not say."""
+    """What is checked out now; None where HEAD is detached."""
     git_commit: str | None = None
+    """Where HEAD stands now."""
+    git_moves: tuple[HeadMove, ...] = ()
+    """How it came there, oldest first; empty where that is not known."""
     extra_tags: Mapping[str, str] = field(default_factory=dict)
     prices: PriceTable = field(default_factory=PriceTable)
     """What a model's tokens cost; without one no cost is estimated."""
     redaction: str = "on"
     """on, off, or metadata-only: then no prompt, command, output or message is sent."""
+
+    def commit_at(self, ms: int) -> str | None:
+        """Where HEAD stood at a time (milliseconds since the epoch), where the moves tell."""
+        for move in reversed(self.git_moves):
+            if move.at_ms <= ms:
+                return move.after
+        return self.git_moves[0].before if self.git_moves else None
 
     @property
     def metadata_only(self) -> bool:

@@ -149,13 +149,15 @@ class _Writer:
         session, context, totals = self.session, self.context, self.totals
         last, usage = totals.last, totals.tokens.usage
         told = totals.tokens.count > 0
+        before = context.commit_at(totals.started_at_ms or 0)
+        after = context.commit_at(totals.ended_at_ms) or context.git_commit or session.git_commit
         custom = present(
             session=context.session_id,
             status=", ".join(totals.statuses),
             cwd=(last.cwd if last else None) or session.cwd,
-            git_branch=session.git_branch or context.git_branch,
-            git_commit=context.git_commit or session.git_commit,
-            git_commit_before=session.git_commit if context.git_commit not in (None, session.git_commit) else None,
+            git_branch=context.git_branch if context.git_commit else session.git_branch,
+            git_commit=after,
+            git_commit_before=before if before != after else None,
             permission_mode=(last.permission_mode if last else None) or session.permission_mode,
             models=", ".join(totals.models),
             originator=session.originator,

@@ -4,11 +4,16 @@ import base64
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from infinium_trace.redact_rules import KINDS
 from infinium_trace.redact_scan import Rank, Span, scan
 from infinium_trace.redact_values import is_placeholder, kind_of_name, name_is_secret
+
+if TYPE_CHECKING:
+    import regex
 
 _MARKER = re.compile(r"\[redacted:([a-z0-9-]+)\]")
 _KINDS = frozenset(KINDS)
@@ -17,6 +22,8 @@ _ROUNDS = 5
 _MAX_DEPTH = 100
 _SHORT = 64
 _MOST_CLEAN = 2_000
+PATTERN_SECONDS = 2.0
+"""How long a redactor's own patterns may search in all. What they have not got through by then goes whole."""
 _MIN_ENCODED = 6
 """Characters of an encoded form below which it would be found by chance."""
 
@@ -37,6 +44,8 @@ class Redactor:
 
     `secrets` are the program's own: they go in any case, also url-encoded, JSON-escaped, in base64 and in hex.
     `patterns` are regular expressions of further secrets (of a pattern with a group, the first group is the secret).
+    They may be anybody's: where they search longer than `PATTERN_SECONDS` in all, the texts they have not got through
+    are replaced whole, as `unsearched`.
     A value that one of the `allow` expressions matches as a whole stays. With `enabled=False` only `secrets` go.
     """
 
@@ -52,6 +61,7 @@ class Redactor:
         self._own = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
         self._patterns = [_compile(pattern) for pattern in patterns]
         self._allow = [_compile(pattern) for pattern in allow]
+        self._seconds_left = PATTERN_SECONDS
         self._enabled = enabled
         self._clean: set[str] = set()
         """Short texts without a secret: a trace says the same words again and again."""
@@ -123,11 +133,24 @@ class Redactor:
             return []
         return _apart(found, _markers(text))
 
-    def _custom(self, text: str) -> Iterator[Span]:
-        for pattern in self._patterns:
-            for match in pattern.finditer(text):
-                start, end = match.span(1) if pattern.groups and match[1] else match.span()
-                yield Span(start, end, Rank.CUSTOM, "custom")
+    def _custom(self, text: str) -> list[Span]:
+        if not self._patterns:
+            return []
+        began = monotonic()
+        try:
+            return [span for pattern in self._patterns for span in self._search(pattern, text, began)]
+        except TimeoutError:
+            return [Span(0, len(text), Rank.OWN, "unsearched")]
+        finally:
+            self._seconds_left -= monotonic() - began
+
+    def _search(self, pattern: "regex.Pattern[str]", text: str, began: float) -> Iterator[Span]:
+        left = self._seconds_left - (monotonic() - began)
+        if left <= 0:
+            raise TimeoutError
+        for match in pattern.finditer(text, timeout=left):
+            start, end = match.span(1) if pattern.groups and match[1] else match.span()
+            yield Span(start, end, Rank.CUSTOM, "custom")
 
     def _allowed(self, value: str) -> bool:
         return any(pattern.fullmatch(value) for pattern in self._allow)
@@ -145,12 +168,14 @@ class Redactor:
         return f"[redacted:{kind}]"
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> "regex.Pattern[str]":
+    import regex  # its searches end in time, and few have patterns of their own
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints at other dialects' syntax: nobody would see them
-            return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+            return regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError) as error:
         raise RedactionPatternError(pattern, str(error)) from None
 
 

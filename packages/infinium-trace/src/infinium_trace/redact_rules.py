@@ -186,6 +186,7 @@ GENERIC_KINDS = (
     "authorization",
     "cookie",
     "nested",
+    "unsearched",
 )
 KINDS: tuple[str, ...] = tuple(
     sorted({*GENERIC_KINDS, *(kind for kind, *_ in PROVIDERS), *(kind for kind, *_ in ANCHORED)})

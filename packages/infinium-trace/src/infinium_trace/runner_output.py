@@ -27,8 +27,10 @@ class RunOfTests(Struct, frozen=True, kw_only=True):
 _PYTEST = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?\s*=*$", re.MULTILINE)
 _JEST = re.compile(r"^Tests:\s+((?:\d+ [a-z]+, )*)\d+ total$", re.MULTILINE)
 _CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;", re.MULTILINE)
-_GO = re.compile(r"^--- (PASS|FAIL|SKIP): ", re.MULTILINE)
-_GO_VERBOSE = re.compile(r"^=== RUN ", re.MULTILINE)
+_GO_BEGUN = re.compile(r"^=== RUN   ([^\s/]+)$", re.MULTILINE)
+_GO_ENDED = re.compile(
+    r"--- (PASS|FAIL|SKIP): ([^\s/]+) \([\d.]+s\)$", re.MULTILINE
+)  # a test may print without a line's end
 _COUNTED = re.compile(r"(\d+) ([a-z]+)")
 
 _PASSED = frozenset({"passed", "xpassed", "xfailed"})  # what fails as expected is in order
@@ -41,7 +43,7 @@ def read_test_run(output: str) -> RunOfTests | None:
 
     `go test` counts its tests only with `-v`; subtests are their test's own.
     """
-    output = clean(output[-_TAIL:])
+    whole, output = output, clean(output[-_TAIL:])
     if cargo := _CARGO.findall(output):
         passed, failed, ignored = (sum(map(int, column)) for column in zip(*cargo, strict=True))
         return RunOfTests(runner="cargo", passed=passed, failed=failed, skipped=ignored)
@@ -50,10 +52,16 @@ def read_test_run(output: str) -> RunOfTests | None:
     for summary in reversed(_PYTEST.findall(output)):
         if (found := _counted("pytest", summary)) is not None:
             return found
-    if _GO_VERBOSE.search(output):
-        ends = _GO.findall(output)
-        return RunOfTests(runner="go", passed=ends.count("PASS"), failed=ends.count("FAIL"), skipped=ends.count("SKIP"))
-    return None
+    return _listed_by_go(clean(whole)) if "=== RUN   " in whole else None
+
+
+def _listed_by_go(output: str) -> RunOfTests | None:
+    """Go gives no sum: its tests are counted, unless the middle of the output is missing."""
+    begun, ended = _GO_BEGUN.findall(output), _GO_ENDED.findall(output)
+    if not begun or sorted(begun) != sorted(name for _, name in ended):
+        return None
+    ends = [how for how, _ in ended]
+    return RunOfTests(runner="go", passed=ends.count("PASS"), failed=ends.count("FAIL"), skipped=ends.count("SKIP"))
 
 
 def _counted(runner: str, summary: str) -> RunOfTests | None:

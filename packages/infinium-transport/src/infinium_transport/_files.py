@@ -83,7 +83,7 @@ def append_line(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular(path: Path | str) -> bytes:
     """Read a file, provided it is one: no link is followed, no FIFO waited on.
 
     Raises OSError; for anything that is not a regular file with errno 0.
@@ -157,7 +157,7 @@ def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
 
 
 @contextmanager
-def storing(action: str, path: Path) -> Iterator[None]:
+def storing(action: str, path: Path | str) -> Iterator[None]:
     """Turn what the operating system objects to into a StorageError that says what was tried, and where."""
     try:
         yield

@@ -1,8 +1,9 @@
-"""A thread that talks HTTP, so that whoever asked it can leave when the time is over."""
+"""A thread that talks HTTP, so that whoever waits for it can leave when the time is over."""
 
 import threading
+from collections.abc import Generator
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -41,11 +42,18 @@ class Exchange(Struct, kw_only=True, eq=False):
     """Whether all of it came within the time-out."""
 
 
+Dialogue = Generator[Exchange, None, None]
+"""Yields each request when it is to be made, and is resumed when the exchange holds what came of it."""
+
+
 class Talker:
-    """Owns a session, and makes one request after another on it.
+    """Owns a session, and a thread that walks through a dialogue.
 
     A socket's own time-outs only bound the wait for the next byte, and nothing bounds a name look-up. A request that
-    takes too long is left to this thread, which ends with its connection or with the process.
+    takes too long is left to the thread, which ends with its connection or with the process.
+
+    The thread resumes the dialogue itself: handing each answer over to whoever waits, and the next request back, would
+    take longer than a file takes to be written.
     """
 
     def __init__(self, session: "Session", *, timeout: float, verify: bool) -> None:
@@ -53,37 +61,50 @@ class Talker:
         self._timeout = timeout
         self._verify = verify
         self._template: tuple[Route, PreparedRequest] | None = None
-        self._asked: SimpleQueue[Exchange | None] = SimpleQueue()
-        self._answered: SimpleQueue[Exchange] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def ask(self, exchange: Exchange) -> bool:
-        """Make a request; whether it ended in time. A talker that is behind, or whose request failed, is to be left."""
-        self._asked.put(exchange)
+    def walk(self, dialogue: Dialogue, exchange: Exchange) -> Exchange | None:
+        """Go through a dialogue from `exchange` on, to its end.
+
+        Gives an exchange that failed or is overdue: the dialogue stands there, and the talker is not to be used again.
+        """
+        walk = _Walk(dialogue, exchange)
+        threading.Thread(target=self._walk, args=(walk,), daemon=True).start()
         try:
-            self._answered.get(timeout=self._timeout)
-        except Empty:
-            exchange.in_time = False
-            return False
-        return exchange.error is None
-
-    def leave(self) -> None:
-        """Have the session closed when its thread gets to it: now, that could wait for bytes that do not come."""
-        self._asked.put(None)
+            while not walk.ended.wait(max(walk.since + self._timeout - monotonic(), 0.0)):
+                with walk.turn:
+                    if not walk.ended.is_set() and walk.since + self._timeout <= monotonic():
+                        walk.left = True
+                        walk.exchange.in_time = False
+                        return walk.exchange
+        except BaseException:  # Ctrl-C
+            walk.left = True
+            raise
+        if walk.failure is not None:
+            self.close()
+            raise walk.failure
+        return None if walk.exchange.error is None else walk.exchange
 
     def close(self) -> None:
-        """Have the session closed."""
-        self.leave()
-        self._thread.join(_CLOSE_SECONDS)
+        """Have the session closed, by a thread: it may wait for bytes that do not come."""
+        thread = threading.Thread(target=self._close, daemon=True)
+        thread.start()
+        thread.join(_CLOSE_SECONDS)
 
-    def _run(self) -> None:
-        while (exchange := self._asked.get()) is not None:
+    def _walk(self, walk: "_Walk") -> None:
+        while True:
             try:
-                self._talk(exchange)
+                self._talk(walk.exchange)
             except Exception as error:  # niquests lets through what urllib3, TLS and the socket raise
-                exchange.error = error
-            self._answered.put(exchange)
+                walk.exchange.error = error
+            with walk.turn:
+                if not walk.left:
+                    walk.step()
+                if walk.left or walk.ended.is_set():
+                    break
+        if walk.left or walk.exchange.error is not None:
+            self._close()
+
+    def _close(self) -> None:
         with suppress(Exception):  # a broken connection may object to being closed
             self._session.close()
 
@@ -120,6 +141,36 @@ class Talker:
             request.headers["Idempotency-Key"] = exchange.key
             request.prepare_body(exchange.body, None)
         return request
+
+
+class _Walk:
+    """Where a thread is in a dialogue, for the one who waits."""
+
+    def __init__(self, dialogue: Dialogue, exchange: Exchange) -> None:
+        self.dialogue = dialogue
+        self.exchange = exchange
+        self.since = monotonic()
+        """When the exchange began."""
+        self.turn = threading.Lock()
+        """Held while the dialogue is resumed, which may take as long as it likes."""
+        self.left = False
+        """Nobody waits any more: the dialogue is another one's to resume."""
+        self.ended = threading.Event()
+        self.failure: BaseException | None = None
+        """What the dialogue raised."""
+
+    def step(self) -> None:
+        """Resume the dialogue, unless the exchange failed."""
+        if self.exchange.error is None:
+            try:
+                following = next(self.dialogue, None)
+            except BaseException as failure:
+                self.failure = failure
+            else:
+                if following is not None:
+                    self.exchange, self.since = following, monotonic()
+                    return
+        self.ended.set()
 
 
 def _header(response: "Response", name: str) -> str | None:

@@ -42,13 +42,13 @@ class TraceDirectory:
                     else:
                         self._set_aside(Path(entry.path))
         for when, key, path, size in sorted(found):
-            yield Queued(key=key, path=Path(path), created=when / 1e9, size=size, tried=key + DELAY in names)
+            yield Queued(key=key, file=path, created=when / 1e9, size=size, tried=key + DELAY in names)
 
     def read(self, queued: Queued) -> Envelope:
         """Open a trace; raises CorruptTraceError (the file is set aside then) or MissingTraceError."""
-        with _files.storing("read a trace from", queued.path):
+        with _files.storing("read a trace from", queued.file):
             try:
-                return decode(_files.read_regular(queued.path), key=queued.key)
+                return decode(_files.read_regular(queued.file), key=queued.key)
             except FileNotFoundError:
                 raise MissingTraceError(f"Trace {queued.key} is not there any more") from None
             except (DamagedError, _files.NotAFileError) as error:

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from infinium_transport import _answer
-from infinium_transport._talker import Exchange, Route, Talker
+from infinium_transport._talker import Dialogue, Exchange, Route, Talker
 from infinium_transport.address import BadAddress, endpoint, proxy_for
-from infinium_transport.model import Envelope, Outcome, Reached, Rejected, Retry
+from infinium_transport.model import Envelope, Outcome, Parcel, Parcels, Reached, Rejected, Retry
 from infinium_transport.policy import classify, parse_retry_after
 
 
@@ -42,14 +42,41 @@ class Client:
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         """Post one trace. Never raises: what went wrong comes back as the outcome."""
-        place = envelope.base_url, envelope.agent_id, secret
-        route = self._routes.get(place)
-        if route is None:
-            route = self._routes[place] = self._post(*place)
-        if isinstance(route, BadAddress):
-            return Rejected(status=None, words=route.reason)
-        exchange = Exchange(route=route, key=envelope.key, body=envelope.body)
-        self._ask(exchange)
+        outcomes: list[Outcome] = []
+
+        def parcels() -> Parcels:
+            outcomes.append((yield envelope, secret))
+
+        waiting = parcels()
+        self.send_all(waiting, next(waiting))
+        return outcomes[0]
+
+    def send_all(self, parcels: Parcels, parcel: Parcel) -> None:
+        """Post traces one after another: `parcel`, and what the generator yields when it is sent an outcome.
+
+        The generator runs in another thread most of the time. What it raises is raised here.
+        """
+        self._hold(self._dialogue(parcels, parcel))
+
+    def _dialogue(self, parcels: Parcels, parcel: Parcel) -> Dialogue:
+        try:
+            while True:
+                envelope, secret = parcel
+                place = envelope.base_url, envelope.agent_id, secret
+                route = self._routes.get(place)
+                if route is None:
+                    route = self._routes[place] = self._post(*place)
+                if isinstance(route, BadAddress):
+                    outcome: Outcome = Rejected(status=None, words=route.reason)
+                else:
+                    exchange = Exchange(route=route, key=envelope.key, body=envelope.body)
+                    yield exchange
+                    outcome = self._outcome(exchange, secret)
+                parcel = parcels.send(outcome)
+        except StopIteration:
+            return
+
+    def _outcome(self, exchange: Exchange, secret: str) -> Outcome:
         if exchange.status is None:
             return Retry(reason=self._why_not(exchange, secret))
         # The status is the server's word. What happened to the rest of the answer does not take it back.
@@ -67,7 +94,7 @@ class Client:
         if isinstance(route, BadAddress):
             return Rejected(status=None, words=route.reason)
         exchange = Exchange(route=route)
-        self._ask(exchange)
+        self._hold(each for each in (exchange,))
         if exchange.status is None:
             return Retry(reason=self._why_not(exchange, ""))
         return Reached(url=route.url, status=exchange.status, date=exchange.date)
@@ -102,18 +129,17 @@ class Client:
             proxies={"https" if target.secure else "http": proxy} if proxy else {},
         )
 
-    def _ask(self, exchange: Exchange) -> None:
-        """One request, and as much of its answer as comes in time."""
-        talker = self._talker or self._new_talker()
-        self._talker = None
-        answered = False
-        try:
-            answered = talker.ask(exchange)
-        finally:
-            if answered:
+    def _hold(self, dialogue: Dialogue) -> None:
+        """Make every request of a dialogue, on one connection as long as it lasts."""
+        exchange = next(dialogue, None)
+        while exchange is not None:
+            talker = self._talker or self._new_talker()
+            self._talker = None
+            if talker.walk(dialogue, exchange) is None:
                 self._talker = talker
-            else:  # whatever state the connection is in, the next attempt starts anew
-                talker.leave()
+                return
+            # Whatever state the connection is in, the next attempt starts anew.
+            exchange = next(dialogue, None)
 
     def _why_not(self, exchange: Exchange, secret: str) -> str:
         """Why there is no answer."""

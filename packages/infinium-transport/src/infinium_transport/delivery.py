@@ -1,6 +1,7 @@
 """Send what waits in an outbox: oldest first, one sender at a time, every outcome recorded before it takes effect."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -14,7 +15,8 @@ from infinium_transport.model import (
     Delay,
     DeliveryReport,
     Envelope,
-    Outcome,
+    Parcel,
+    Parcels,
     Parked,
     ParkReason,
     Queued,
@@ -35,7 +37,9 @@ FindSecret = Callable[[str, str], str | Refusal]
 class Sender(Protocol):
     """What `deliver` needs of a client."""
 
-    def send(self, envelope: Envelope, secret: str) -> Outcome: ...
+    def send_all(self, parcels: Parcels, parcel: Parcel) -> None:
+        """Send a parcel, and every other one that comes when the generator is sent the last one's outcome."""
+        ...
 
     def close(self) -> None: ...
 
@@ -60,7 +64,7 @@ def deliver(
             with outbox.sender_lock() as held:
                 if not held:
                     return run.report(queued=sum(1 for _ in outbox.pending()), busy=True)
-                run.work()
+                run.carry_out()
             # Whoever queued a trace while we held the lock was turned away: it counts on us.
             waiting = list(outbox.pending())
             if all(queued.key in run.seen for queued in waiting):
@@ -95,7 +99,20 @@ class _Run(Struct):
     dropped: int = 0
     corrupt: int = 0
 
-    def work(self) -> None:
+    def carry_out(self) -> None:
+        work = self.work()
+        parcel = next(work, None)
+        if parcel is None:
+            return
+        if self.client is None:
+            self.client = self.make_client()
+        try:
+            self.client.send_all(work, parcel)
+        finally:
+            with suppress(ValueError):  # after Ctrl-C another thread may still be in it
+                work.close()
+
+    def work(self) -> Parcels:
         now = self.clock()
         self.ledger.prepare()
         for excess in self.outbox.excess(now=now):
@@ -111,7 +128,7 @@ class _Run(Struct):
                     if queued.key in sent:
                         self.settlement.known(queued)  # by a run that was ended before it was removed
                     else:
-                        self._one(queued)
+                        yield from self._one(queued)
         finally:
             self.settlement.settle()
         self.outbox.sweep(now=now)
@@ -135,7 +152,7 @@ class _Run(Struct):
             resting=tuple(sorted(self.resting)),
         )
 
-    def _one(self, queued: Queued) -> None:
+    def _one(self, queued: Queued) -> Parcels:
         try:
             envelope = self.outbox.read(queued)
         except CorruptTraceError as error:
@@ -152,7 +169,7 @@ class _Run(Struct):
         if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
             self._rests(envelope, now + rest)  # whoever runs when it is due may have a secret that we have not
         elif (secret := self._secret(envelope)) is not None:
-            self._try(queued, envelope, secret, delay)
+            yield from self._try(queued, envelope, secret, delay)
 
     def _rests(self, envelope: Envelope, due: float) -> None:
         self.resting[envelope.agent_id] = min(self.resting.get(envelope.agent_id, due), due)
@@ -188,13 +205,13 @@ class _Run(Struct):
             self.outbox.unpark(agent, base_url=base_url)
         return found
 
-    def _try(self, queued: Queued, envelope: Envelope, secret: str, delay: Delay | None) -> None:
+    def _try(self, queued: Queued, envelope: Envelope, secret: str, delay: Delay | None) -> Parcels:
         """One trace's attempts of this run."""
         if envelope.base_url in self.down:
             return
         attempts, conflicts = (delay.attempts, delay.conflicts) if delay else (0, 0)
         for retries_left in range(self.policy.max_retries, -1, -1):
-            outcome = self._send(envelope, secret)
+            outcome = yield envelope, secret
             attempts += 1
             match outcome:
                 case Accepted():
@@ -220,11 +237,6 @@ class _Run(Struct):
                         continue
                     self._postpone(queued, envelope, outcome, attempts, conflicts, wait)
                     return
-
-    def _send(self, envelope: Envelope, secret: str) -> Outcome:
-        if self.client is None:
-            self.client = self.make_client()
-        return self.client.send(envelope, secret)
 
     def _accepted(self, queued: Queued, envelope: Envelope, outcome: Accepted) -> None:
         self.settlement.accepted(queued, envelope, outcome.trace_id)

@@ -109,7 +109,7 @@ class Ledger:
         """The body of a sent trace, while it is kept."""
         path = self._payloads.file(check_key(key))
         try:
-            return self._payloads.read(Queued(key=key, path=path, created=0.0, size=0)).body
+            return self._payloads.read(Queued(key=key, file=str(path), created=0.0, size=0)).body
         except UnreadableTraceError:
             return None
 

@@ -1,6 +1,6 @@
 """The values that pass between caller, outbox, client and ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -41,13 +41,19 @@ class Queued(Struct, frozen=True, kw_only=True):
     """A trace file in the outbox, not opened yet."""
 
     key: str
-    path: Path
+    file: str
+    """Where it is, as text: there may be thousands of them, and paths take longer to make than to use."""
     created: float
     """Seconds since the epoch."""
     size: int
     """Bytes on disk."""
     tried: bool = True
     """False where no note on an earlier attempt lies beside it."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.file)
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -160,6 +166,12 @@ class Reached(Struct, frozen=True, kw_only=True):
 
 
 Outcome = Accepted | Retry | Rejected | Unauthorized
+
+Parcel = tuple[Envelope, str]
+"""A trace to send, and the secret to send it with."""
+
+Parcels = Generator[Parcel, Outcome, None]
+"""Yields what to send next when it is sent what became of the last one."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

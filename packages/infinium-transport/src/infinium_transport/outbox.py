@@ -106,7 +106,7 @@ class Outbox:
     def remove(self, queued: Queued, *, into: Path | None = None) -> None:
         """Take a delivered trace out of the queue; with `into`, keep its file in that (existing) directory."""
         with _files.storing("take a delivered trace out of", self.directory):
-            if into is None or not _moved(queued.path, into):
+            if into is None or not _moved(queued.file, into):
                 queued.path.unlink(missing_ok=True)
             if queued.tried:
                 self._delay_file(queued.key).unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class Outbox:
 
     def read_dead(self, letter: DeadLetter) -> Envelope:
         """Open a dead letter; raises as `read` does."""
-        return self._dead.traces.read(Queued(key=letter.key, path=letter.path, created=letter.since, size=0))
+        return self._dead.traces.read(Queued(key=letter.key, file=str(letter.path), created=letter.since, size=0))
 
     def revive(self, key: str | None = None) -> int:
         """Put one dead letter, or all of them, back into the queue (last in line); return how many."""
@@ -238,9 +238,9 @@ class Outbox:
         return self.directory / (key + DELAY)
 
 
-def _moved(path: Path, into: Path) -> bool:
+def _moved(file: str, into: Path) -> bool:
     try:
-        path.rename(into / path.name)
+        os.rename(file, f"{into}{os.sep}{os.path.basename(file)}")  # noqa: PTH104, PTH119
     except OSError:  # another file system, no such directory: the copy is a convenience
         return False
     return True

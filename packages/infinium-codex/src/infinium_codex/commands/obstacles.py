@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from infinium_codex.codex_program import CodexProgram
-from infinium_codex.codex_settings import REQUIREMENTS
-from infinium_codex.project_hooks import ProjectHooks, Survey
+from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.project_hooks import ProjectHooks, Survey
+from infinium_codex.codex.settings import REQUIREMENTS
 from infinium_codex.result import CommandError
 
 

@@ -3,14 +3,14 @@
 from infinium_config import DECLARED, LOCAL, SECRET_VARIABLE, ApprovedOrigins, Setting, Settings, Source, load
 from infinium_transport import EntryKind
 
-from infinium_codex.codex_daemon import RESTART, find_daemon
+from infinium_codex.codex.daemon import RESTART, find_daemon
+from infinium_codex.codex.hooks_file import HooksFileError, our_hooks
+from infinium_codex.codex.project_hooks import ProjectHooks, project_root
+from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.commands.when import iso, local_time
 from infinium_codex.held_traces import held_traces
-from infinium_codex.hooks_file import HooksFileError, our_hooks
-from infinium_codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
-from infinium_codex.worktrees import linked_worktree
 
 _QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file)
 """Shown only where something set them."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from infinium_codex.codex_program import CodexProgram, find_codex
+from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, codex_config, demo_turn
 from infinium_codex.fields import mapping, parse_object, text
 from infinium_codex.result import CommandContext, Result

@@ -1,13 +1,13 @@
 """Codex itself: whether it is there and answers, its hooks are on, ours may run, and the project is trusted."""
 
-from infinium_codex.codex_program import HOOKS_SINCE
-from infinium_codex.codex_settings import FLAG, OLD_FLAG, REQUIREMENTS
+from infinium_codex.codex.config_toml import ConfigTomlError
+from infinium_codex.codex.features import needs_flag
+from infinium_codex.codex.program import HOOKS_SINCE
+from infinium_codex.codex.settings import FLAG, OLD_FLAG, REQUIREMENTS
 from infinium_codex.commands.when import local_time
-from infinium_codex.config_toml import ConfigTomlError
 from infinium_codex.diagnosis import sessions
 from infinium_codex.diagnosis.checks import Check, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
-from infinium_codex.features import needs_flag
 from infinium_codex.paths import codex_home
 
 NAME = "codex"

@@ -1,6 +1,6 @@
 """Whether hooks see the variables of this shell: those of the terminal UI run in Codex's daemon, with the daemon's."""
 
-from infinium_codex.codex_daemon import PROC, RESTART, find_daemon
+from infinium_codex.codex.daemon import PROC, RESTART, find_daemon
 from infinium_codex.diagnosis.checks import Check, ok, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
 

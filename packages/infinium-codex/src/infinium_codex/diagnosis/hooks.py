@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 from infinium_codex import hook_home
-from infinium_codex.app_server import HookState
-from infinium_codex.codex_program import TRUST_SINCE, events_of
+from infinium_codex.codex.app_server import HookState
+from infinium_codex.codex.hooks_file import HooksFileError, Plan, old_hooks, our_hooks, plan_install
+from infinium_codex.codex.program import TRUST_SINCE, events_of
+from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.diagnosis import codex
 from infinium_codex.diagnosis.checks import Check, Verdict, ok, problem, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
-from infinium_codex.hooks_file import HooksFileError, Plan, old_hooks, our_hooks, plan_install
 from infinium_codex.paths import codex_home
-from infinium_codex.project_hooks import wanted_hooks
 from infinium_codex.result import CommandError
 from infinium_codex.spool import SUFFIX, Record, read_records
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from infinium_codex import features, hook_home
-from infinium_codex.app_server import AppServerError
-from infinium_codex.config_toml import ConfigTomlError
+from infinium_codex import hook_home
+from infinium_codex.codex import features
+from infinium_codex.codex.app_server import AppServerError
+from infinium_codex.codex.config_toml import ConfigTomlError
+from infinium_codex.codex.hooks_file import HooksFileError
 from infinium_codex.diagnosis import hooks
 from infinium_codex.diagnosis.situation import Situation
 from infinium_codex.diagnosis.storage import is_open_to_others, private_directories
-from infinium_codex.hooks_file import HooksFileError
 from infinium_codex.result import CommandError
 
 

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from infinium_codex.checkpoint import SUFFIX as STATE
 from infinium_codex.checkpoint import Checkpoint
+from infinium_codex.codex.project_hooks import project_root
 from infinium_codex.commands.when import local_time
 from infinium_codex.diagnosis.checks import Check, ok, unknown, warning
 from infinium_codex.diagnosis.situation import Situation
 from infinium_codex.fields import epoch_ms, mapping, parse_object, text
 from infinium_codex.paths import codex_home
-from infinium_codex.project_hooks import project_root
 from infinium_codex.spool import SUFFIX as SPOOL
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
 

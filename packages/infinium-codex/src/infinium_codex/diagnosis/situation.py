@@ -7,13 +7,13 @@ from pathlib import Path
 from infinium_config import InfiniumConfigError, Settings, load
 from msgspec import Struct, field
 
-from infinium_codex.app_server import AppServer, AppServerError, HookList, HookState
-from infinium_codex.codex_program import CodexProgram, find_codex
-from infinium_codex.codex_settings import CodexSettings, read_codex_settings
+from infinium_codex.codex.app_server import AppServer, AppServerError, HookList, HookState
+from infinium_codex.codex.program import CodexProgram, find_codex
+from infinium_codex.codex.project_hooks import ProjectHooks, project_root
+from infinium_codex.codex.settings import CodexSettings, read_codex_settings
+from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.paths import Places
-from infinium_codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.wiring import home_directory
-from infinium_codex.worktrees import linked_worktree
 
 
 class CodexView(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from infinium_trace.events import Event, SubagentEnded, SubagentStarted, ToolFinished, ToolStarted
 from msgspec.structs import replace
 
-from infinium_codex.codex_tools import read_output, tool_arguments, tool_name
 from infinium_codex.fields import mapping, parse_object, text
+from infinium_codex.tool_outputs import read_output, tool_arguments, tool_name
 from infinium_codex.where import Where
 
 CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call"})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, field
 
-from infinium_codex.app_server import AppServer, HookState
+from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.fields import mapping
 
 

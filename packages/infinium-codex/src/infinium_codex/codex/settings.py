@@ -9,8 +9,8 @@ from pathlib import Path
 from infinium_config import main_checkout
 from msgspec import Struct
 
-from infinium_codex.app_server import AppServer, AppServerError
-from infinium_codex.codex_program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.codex.app_server import AppServer, AppServerError
+from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
 from infinium_codex.fields import mapping, text
 
 REQUIREMENTS = "requirements.toml, which your administrator keeps"

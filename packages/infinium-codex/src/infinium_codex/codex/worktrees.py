@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infinium_config import main_checkout
 
-from infinium_codex.codex_program import CodexProgram, Version
+from infinium_codex.codex.program import CodexProgram, Version
 
 MAIN_HOOKS_SINCE: Version = (0, 131, 0)
 """First version seen to read the main checkout's hooks; 0.129 reads the worktree's own."""

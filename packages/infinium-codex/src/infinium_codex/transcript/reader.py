@@ -20,14 +20,14 @@ from infinium_trace.events import (
 )
 from msgspec.structs import replace
 
-from infinium_codex.codex_tools import given_more, patch_changes
 from infinium_codex.fields import content, epoch_ms, integer, mapping, parse_object, text
-from infinium_codex.transcript_calls import CALLS, OUTPUTS, call_finished, call_started, poll_finished, spawned
-from infinium_codex.transcript_head import SAYS_NOTHING, read_head, total_tokens
-from infinium_codex.transcript_items import IGNORED, item_completed, mcp_ended, patch_applied
-from infinium_codex.transcript_passing import pass_over
-from infinium_codex.transcript_position import Position, session_facts, session_started
-from infinium_codex.transcript_tokens import count_tokens
+from infinium_codex.tool_outputs import given_more, patch_changes
+from infinium_codex.transcript.calls import CALLS, OUTPUTS, call_finished, call_started, poll_finished, spawned
+from infinium_codex.transcript.head import SAYS_NOTHING, read_head, total_tokens
+from infinium_codex.transcript.items import IGNORED, item_completed, mcp_ended, patch_applied
+from infinium_codex.transcript.passing import pass_over
+from infinium_codex.transcript.position import Position, session_facts, session_started
+from infinium_codex.transcript.tokens import count_tokens
 from infinium_codex.where import Where
 
 __all__ = ["Position", "Transcript", "session_started"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from infinium_trace.events import Event, ModelResponded, SourcesDisagreed, TokenUsage
 
 from infinium_codex.fields import integer, mapping, text
-from infinium_codex.transcript_position import Position
+from infinium_codex.transcript.position import Position
 from infinium_codex.where import Where
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from infinium_codex.transcript_items import IGNORED
+from infinium_codex.transcript.items import IGNORED
 
 SAYS_NOTHING = IGNORED - {"message", "user_message"}
 """Records whose kind is all there is to know of them."""

@@ -19,7 +19,8 @@ from infinium_trace.events import (
     TurnStatus,
 )
 
-from infinium_codex.codex_tools import (
+from infinium_codex.fields import mapping, parse_object, text
+from infinium_codex.tool_outputs import (
     SHELL,
     given_more,
     output_text,
@@ -28,7 +29,6 @@ from infinium_codex.codex_tools import (
     tool_arguments,
     tool_name,
 )
-from infinium_codex.fields import mapping, parse_object, text
 from infinium_codex.where import Where
 
 

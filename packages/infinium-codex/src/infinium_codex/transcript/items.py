@@ -11,8 +11,8 @@ from infinium_trace.events import (
     TurnStarted,
 )
 
-from infinium_codex.codex_tools import SHELL, UNIFIED_EXEC_HEAD_MS, output_text, recorded_changes
 from infinium_codex.fields import content, integer, mapping, text, texts
+from infinium_codex.tool_outputs import SHELL, UNIFIED_EXEC_HEAD_MS, output_text, recorded_changes
 from infinium_codex.where import Where
 
 IGNORED = frozenset({

@@ -1,0 +1,1 @@
+"""Codex's transcript (rollout JSONL), told as neutral events."""
