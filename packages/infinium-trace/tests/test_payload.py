@@ -384,6 +384,20 @@ def test_a_secret_leaves_in_no_text_not_even_where_a_preview_cuts_it() -> None:
 # Tags
 
 
+@pytest.mark.parametrize(
+    ("branch", "commit", "told"),
+    [
+        pytest.param("trunk", None, "trunk", id="before-the-first-commit"),
+        pytest.param("topic", "1f0e2d3c", "topic", id="on-a-branch"),
+        pytest.param(None, "1f0e2d3c", None, id="detached"),
+        pytest.param(None, None, "main", id="unreadable-so-what-the-session-began-on"),
+    ],
+)
+def test_the_branch_is_the_checkouts_own(branch: str | None, commit: str | None, told: str | None) -> None:
+    context = replace(CONTEXT, git_branch=branch, git_commit=commit)
+    assert traced(STORIES["working"], context)["environment"]["custom_tags"].get("git_branch") == told
+
+
 def test_a_trace_carries_its_key_and_where_it_came_from() -> None:
     tags = traced(STORIES["working"], replace(CONTEXT, extra_tags={"team": "shop"}))["environment"]["custom_tags"]
     expected = {

@@ -155,7 +155,7 @@ class _Writer:
             session=context.session_id,
             status=", ".join(totals.statuses),
             cwd=(last.cwd if last else None) or session.cwd,
-            git_branch=context.git_branch if context.git_commit else session.git_branch,
+            git_branch=context.git_branch if context.git_branch or context.git_commit else session.git_branch,
             git_commit=after,
             git_commit_before=before if before != after else None,
             permission_mode=(last.permission_mode if last else None) or session.permission_mode,

@@ -12,7 +12,7 @@ from infinium_codex.held_traces import held_traces
 from infinium_codex.result import CommandContext, CommandError, Result
 from infinium_codex.wiring import home_directory, open_ledger, open_outbox
 
-_QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file)
+_QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file or declared.default == ())
 """Shown only where something set them."""
 
 
