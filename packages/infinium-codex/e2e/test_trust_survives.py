@@ -5,19 +5,20 @@ first version with trust, one that skips async hooks, and the newest.
 """
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from codex_install import CodexUnavailableError, install_codex
+from codex_install import NEWEST, CodexUnavailableError, install_codex
 from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import ScriptedModel
 from infinium_codex.hook_home import is_our_command
 from sandbox import Sandbox
-from scenarios import one_message
+from scenarios import failing_command_patch_message, one_message
 
 pytestmark = pytest.mark.codex
 
@@ -31,6 +32,15 @@ def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
     except CodexUnavailableError as error:
         pytest.skip(f"Codex {request.param}: {error}")
     return Sandbox(tmp_path, codex, request.param)
+
+
+@pytest.fixture
+def upgrade() -> Path:
+    """The directory of a newer Codex."""
+    try:
+        return install_codex(NEWEST)
+    except CodexUnavailableError as error:
+        pytest.skip(f"Codex {NEWEST}: {error}")
 
 
 class Users:
@@ -48,6 +58,11 @@ class Users:
 
     def write(self, *names: str) -> None:
         self.file.write_text(json.dumps({"hooks": {"Stop": [self.group(name) for name in names]}}, indent=4))
+
+    def run_async(self) -> list[str]:
+        """The events with a hook that Codex does not wait for."""
+        events = json.loads(self.file.read_text())["hooks"].items()
+        return [event for event, groups in events for group in groups if group["hooks"][0].get("async")]
 
     def append(self, name: str) -> None:
         """Add a hook behind all others, as an editor would."""
@@ -136,6 +151,33 @@ def test_a_repair_between_the_users_hooks(sandbox: Sandbox) -> None:
         sandbox.connector("init", "--local", "--no-interactive", "--trust")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
         assert user.ran() == ["before", "behind"]
+        assert len(sandbox.connector_json("history")["traces"]) == 1
+
+
+@pytest.mark.parametrize("sandbox", ["0.145.0"], indirect=True)
+def test_init_after_codex_was_upgraded(sandbox: Sandbox, upgrade: Path) -> None:
+    """Codex waited for the hooks of its tools; the new one need not, once its user has init trust them anew."""
+    with ScriptedModel(failing_command_patch_message()) as model:
+        sandbox.configure_codex(model)
+        user = Users(sandbox)
+        tools = {"PreToolUse": [user.group("before")]}
+        user.file.write_text(json.dumps({"hooks": tools}))
+        user.trust("before")
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        assert user.run_async() == []
+        sandbox.environ["PATH"] = os.pathsep.join((str(upgrade), sandbox.environ["PATH"]))
+        before = json.loads(user.file.read_text())["hooks"]
+        sandbox.connector("init", "--local", "--no-interactive")
+        after = json.loads(user.file.read_text())["hooks"]
+        assert {event: after[event] for event in before} == before
+        waiting = {check["name"]: check for check in sandbox.connector_json("doctor")["checks"]}["hooks file"]
+        assert waiting["verdict"] == "warning"
+        assert "waits for ours for PreToolUse, PostToolUse" in waiting["evidence"]
+
+        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        assert sorted(user.run_async()) == ["PostToolUse", "PreToolUse"]
+        assert {hook.trust for hook in user.listed()} == {"trusted"}
+        assert user.ran() == ["before", "before"]
         assert len(sandbox.connector_json("history")["traces"]) == 1
 
 

@@ -86,6 +86,17 @@ def test_an_async_hook_is_made_anew_for_a_codex_that_would_skip_it() -> None:
     assert "async" not in plan.text
 
 
+def test_a_hook_codex_need_not_wait_for_is_made_anew_where_its_user_trusts_it_again() -> None:
+    sync = Hook(event="PreToolUse", command="hook.py PreToolUse")
+    text = plan_install(None, [sync], is_ours, can_async=False).text
+    best = [Hook(event="PreToolUse", command="hook.py PreToolUse", run_async=True)]
+    assert plan_install(text, best, is_ours, can_async=True).changed is False
+    plan = plan_install(text, best, is_ours, can_async=True, renew=True)
+    assert plan.text is not None
+    assert json.loads(plan.text)["hooks"] == {"PreToolUse": [best[0].to_group()]}
+    assert plan_install(plan.text, best, is_ours, can_async=True, renew=True).changed is False
+
+
 def test_our_hooks_are_found() -> None:
     assert our_hooks(install(USERS), is_ours) == {hook.event: hook.command for hook in OURS}
 

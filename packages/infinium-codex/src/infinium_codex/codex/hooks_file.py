@@ -53,10 +53,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What an older connector had left and is mended."""
 
 
-def plan_install(text: str | None, hooks: Sequence[Hook], is_ours: IsOurs, *, can_async: bool) -> Plan:
+def plan_install(
+    text: str | None, hooks: Sequence[Hook], is_ours: IsOurs, *, can_async: bool, renew: bool = False
+) -> Plan:
     """The file with our hooks. A hook of ours that is there and works is left as it is, whatever its details.
 
-    `can_async` tells whether this Codex runs async hooks: where it does not, an async one of ours is made anew.
+    `can_async` tells whether this Codex runs async hooks: where it does not, an async one of ours is made anew. With
+    `renew` one that Codex waits for is too, where it need not: for a user who will trust it again.
     """
     document = parse(text) if text is not None and text.strip() else {}
     repaired = _repair(document)
@@ -66,7 +69,7 @@ def plan_install(text: str | None, hooks: Sequence[Hook], is_ours: IsOurs, *, ca
     for hook in hooks:
         groups = _groups(events, hook.event)
         ours = [group for group in groups if _is_our_group(group, is_ours)]
-        good = [group for group in ours if _works(group, hook, can_async=can_async)]
+        good = [group for group in ours if _works(group, hook, can_async=can_async, renew=renew)]
         if not good:
             for group in ours:
                 groups.remove(group)
@@ -175,14 +178,16 @@ def _is_our_group(group: object, is_ours: IsOurs) -> bool:
     return bool(commands) and all(is_ours(command) for command in commands)
 
 
-def _works(group: object, hook: Hook, *, can_async: bool) -> bool:
+def _works(group: object, hook: Hook, *, can_async: bool, renew: bool) -> bool:
     handlers = group.get("hooks") if isinstance(group, dict) else None
     if not isinstance(handlers, list) or not isinstance(group, dict):
         return False
+    is_async = any(handler.get("async") for handler in handlers if isinstance(handler, dict))
+    best = is_async or not (renew and hook.run_async)
     return (
         hook.command in _commands(group)
         and group.get("matcher") in (None, "", "*")
-        and (can_async or not any(handler.get("async") for handler in handlers if isinstance(handler, dict)))
+        and (best if can_async else not is_async)
     )
 
 

@@ -73,7 +73,7 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
     refuse_policy(survey, managed=managed)
     if options.trust is not False and not managed:
         refuse_untrusted(survey, codex, hooks)
-    plan = _plan(hooks, codex, managed=managed)
+    plan = _plan(hooks, codex, managed=managed, renew=options.trust is True)
     needs_trust = options.trust is not False and _needs_trust(hooks, plan, survey)
     written = [root / CONFIG, ctx.places.data / "hook.py", ctx.places.origins, *([hooks.path] if plan.changed else [])]
     if needs_trust or survey.settings.old_flag:
@@ -128,7 +128,7 @@ def _survey(hooks: ProjectHooks) -> Survey:
         raise CommandError(f"{error}.", hint) from None
 
 
-def _plan(hooks: ProjectHooks, codex: CodexProgram | None, *, managed: bool) -> Plan:
+def _plan(hooks: ProjectHooks, codex: CodexProgram | None, *, managed: bool, renew: bool) -> Plan:
     """What becomes of hooks.json. Where an administrator has Codex run our hooks, ours there would only repeat them."""
     if "\n" in str(hooks.places.data):
         raise CommandError(f"{hooks.places.data} has a line break in its name, which no shell command can carry.")
@@ -137,7 +137,8 @@ def _plan(hooks: ProjectHooks, codex: CodexProgram | None, *, managed: bool) -> 
         if not managed:
             wanted = wanted_hooks(codex, lambda event: hook_home.hook_command(hooks.places, event))
             # One of ours that is there was made for a Codex this shell may not see: changed, it would lose its trust.
-            return plan_install(text, wanted, hooks.is_ours, can_async=codex is None or codex.can_async)
+            can_async = codex is None or codex.can_async
+            return plan_install(text, wanted, hooks.is_ours, can_async=can_async, renew=renew)
         if text is not None and text.strip():
             return plan_removal(text, hooks.is_ours)
         return Plan(text=text, changed=False)

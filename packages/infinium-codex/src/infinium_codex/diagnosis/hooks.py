@@ -26,10 +26,11 @@ PROBE = "infinium-codex-doctor"
 PROBE_SECONDS = 10.0
 
 
-def planned(s: Situation) -> Plan:
+def planned(s: Situation, *, renew: bool = False) -> Plan:
     """What `init` would make of hooks.json. Raises HooksFileError or CommandError for a file that cannot be used."""
     wanted = wanted_hooks(s.codex, lambda event: hook_home.hook_command(s.places, event))
-    return plan_install(s.hooks.text(), wanted, s.hooks.is_ours, can_async=s.codex is None or s.codex.can_async)
+    can_async = s.codex is None or s.codex.can_async
+    return plan_install(s.hooks.text(), wanted, s.hooks.is_ours, can_async=can_async, renew=renew)
 
 
 def definition(s: Situation) -> Check:
@@ -54,6 +55,9 @@ def definition(s: Situation) -> Check:
     if plan.removed:
         evidence = f"{s.hooks.path}: ours for {', '.join(dict.fromkeys(plan.removed))} are not as this Codex needs them"
         return warning(name, evidence, f"{fix}, then 'infinium-codex init --trust'")
+    if waits := planned(s, renew=True).removed:
+        evidence = f"{s.hooks.path}: Codex waits for ours for {', '.join(waits)}, as its older versions had to"
+        return warning(name, evidence, "infinium-codex init --trust")
     return ok(name, f"{s.hooks.path} has {len(events_of(s.codex))} of ours, as they should be")
 
 
