@@ -1,6 +1,5 @@
 """Whole processes: wall time by pyperf, in rounds so that all meet the same weather; CPU and memory by the kernel."""
 
-import os
 import statistics
 import subprocess
 import sys
@@ -67,12 +66,24 @@ def wall(
 
 def usage(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str]) -> Usage:
     """CPU time and peak memory of one process and the children it waited for."""
-    process = subprocess.Popen(command, cwd=cwd, env=dict(environ), stdin=subprocess.DEVNULL)
-    _, status, spent = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[:4]} ended with {process.returncode}")
-    return Usage(cpu=spent.ru_utime + spent.ru_stime, peak=spent.ru_maxrss / 1024)
+    watched = [sys.executable, "-I", "-S", "-c", _WATCH, *command]
+    done = subprocess.run(
+        watched, cwd=cwd, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[:4]} ended with {done.returncode}: {done.stderr}")
+    seconds, kib = done.stdout.splitlines()[-1].split()
+    return Usage(cpu=float(seconds), peak=int(kib) / 1024)
+
+
+_WATCH = """
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, spent = os.wait4(pid, 0)
+print(spent.ru_utime + spent.ru_stime, spent.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small parent: what a process took before `exec`, its parent's memory, counts for its peak as well."""
 
 
 def cpu(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], times: int = 15) -> Sample:

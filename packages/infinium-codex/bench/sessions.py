@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zlib import crc32
+
+from infinium_codex.spool import checksum
 
 RECORDING = Path(__file__).parent.parent / "tests" / "recordings" / "0.169.0" / "turn"
 SESSION = "01a2088e-0000-7000-8000-000000000000"
@@ -40,7 +41,7 @@ class Session:
 def frame(payload: dict[str, Any]) -> bytes:
     """One spool record, as the hook writes it."""
     body = json.dumps(payload).encode()
-    head = f"\x1eI2 {payload['hook_event_name']} {time.time_ns()} {len(body)} {len(body)} {crc32(body)}\n"
+    head = f"\x1eI3 {payload['hook_event_name']} {time.time_ns()} {len(body)} {len(body)} {checksum(body)}\n"
     return head.encode() + body + b"\n"
 
 

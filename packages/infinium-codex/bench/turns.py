@@ -52,5 +52,5 @@ def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
         traced.run("init", "--local", "--no-interactive", "--trust")
         execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
         cases = {"hooks": f"cd '{traced.project}' && {execute}", "none": f"cd '{plain}' && {execute}"}
-        found = wall(cases, cwd=Path("/"), environ=environ, rounds=5, values=1)
+        found = wall(cases, cwd=Path("/"), environ=environ, rounds=11, values=1)
     yield Row.ratio(f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST})", found["hooks"], found["none"], 1.03)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from codex_install import CodexUnavailableError, install_codex
 from infinium_codex.demo.scripted_model import ScriptedModel
+from infinium_codex.hook_home import COMPILED, LAUNCHER, SOURCE
 from private_mounts import with_requirements
 from sandbox import Sandbox
 from scenarios import one_message
@@ -37,7 +38,8 @@ def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
     directory = sandbox.root / "opt" / "infinium-codex"
     printed = sandbox.connector("managed-config", "--prepare", "--directory", str(directory), *options)
     assert tomllib.loads(printed)["hooks"]["managed_dir"] == str(directory)
-    assert (directory / "hook.py").stat().st_mode & 0o777 == 0o644
+    modes = {path.name: oct(path.stat().st_mode) for path in directory.iterdir() if not path.is_symlink()}
+    assert modes == dict.fromkeys((SOURCE, COMPILED, LAUNCHER), "0o100644")
     return with_requirements(sandbox, printed)
 
 

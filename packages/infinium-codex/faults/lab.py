@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api import Answer, Api
+from infinium_codex.hook_home import COMPILED, SOURCE
 from infinium_codex.paths import spool_directory
 from infinium_config import ApprovedOrigins
 from infinium_trace import trace_key
@@ -121,7 +122,8 @@ class Lab(Machine):
 
     def command(self, event: str) -> list[str]:
         """The hook's program without the shell around it, so that it can be killed itself."""
-        return [*self.prefix, *shlex.split(self.commands[event].partition(" >")[0])]
+        first = self.commands[event].removeprefix("{ ").partition(" || ")[0]
+        return [*self.prefix, *shlex.split(first)]
 
     def call(
         self, event: str, session: str, turn: str, *, environ: Mapping[str, str] | None = None, **fields: object
@@ -199,11 +201,12 @@ class Lab(Machine):
         home = self.data.with_name("idle")
         if not home.exists():
             (home / "venv" / "bin").mkdir(parents=True)
-            shutil.copy(self.data / "hook.py", home)
+            for program in (SOURCE, COMPILED):
+                shutil.copy(self.data / program, home)
             (home / "python").symlink_to((self.data / "python").readlink())
-            program = home / "venv" / "bin" / "python"
-            program.write_text("#!/bin/sh\n")
-            program.chmod(0o755)
+            worker = home / "venv" / "bin" / "python"
+            worker.write_text("#!/bin/sh\n")
+            worker.chmod(0o755)
         commands = self.commands
         self.commands = {name: text.replace(str(self.data), str(home)) for name, text in commands.items()}
         try:

@@ -224,6 +224,7 @@ def user_level(hooks: dict[str, Any] | None) -> Callable[[Patient], None]:
 
 
 def broken_hook(patient: Patient) -> None:
+    (patient.data / "hook.pyc").unlink()
     (patient.data / "hook.py").write_text("raise SystemExit(3)\n")
 
 
@@ -231,6 +232,7 @@ def hook_of_another_make(patient: Patient) -> None:
     """It runs, and writes what no worker of this version reads."""
     spool = 'os.environ["CONNECTOR_SESSION_DIR"] + "/infinium-codex-0"'
     body = f'import os\nos.mkdir({spool})\nopen({spool} + "/infinium-codex-doctor.spool", "w").write("I1 {{}}")\n'
+    (patient.data / "hook.pyc").unlink()
     (patient.data / "hook.py").write_text(body)
 
 

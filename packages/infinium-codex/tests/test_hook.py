@@ -182,7 +182,7 @@ def test_hook_and_library_find_the_same_project(hook: Hook, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "payload", [b"not json", b"\xff\x00\x1eI2 ", b'{"session_id": 7}', b'{"session_id": "../../x"}']
+    "payload", [b"not json", b"\xff\x00\x1eI3 ", b'{"session_id": 7}', b'{"session_id": "../../x"}']
 )
 def test_garbage_is_kept_for_the_worker_to_judge(hook: Hook, payload: bytes) -> None:
     hook.run(payload)
@@ -239,7 +239,7 @@ def test_a_hook_killed_while_it_reads_leaves_its_neighbours_whole(hook: Hook) ->
 
 
 @pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
-def test_the_hook_loads_only_built_in_modules(hook: Hook) -> None:
+def test_the_hook_loads_nothing_the_interpreter_has_not_loaded(hook: Hook) -> None:
     code = (
         "import sys; before = set(sys.modules);"
         "exec(compile(open(sys.argv[1]).read(), 'hook', 'exec'), {'__name__': 'hook'});"
@@ -247,7 +247,7 @@ def test_the_hook_loads_only_built_in_modules(hook: Hook) -> None:
     )
     command = [sys.executable, "-I", "-S", "-c", code, str(hook.home / "hook.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) <= {"binascii"}
+    assert done.stdout.split() == []
 
 
 def test_where_appending_is_not_one_step_one_hook_writes_at_a_time(tmp_path: Path) -> None:

@@ -3,17 +3,16 @@
 import json
 import subprocess
 from pathlib import Path
-from zlib import crc32
 
 import pytest
-from infinium_codex.spool import Damage, Record, bring_over, read_records, remove_spool, set_aside
+from infinium_codex.spool import Damage, Record, bring_over, checksum, read_records, remove_spool, set_aside
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]
 
 
-def frame(payload: bytes, number: int = 1, version: int = 2) -> bytes:
-    return b"\x1eI%d Stop %d 77 %d %d\n%s\n" % (version, number, len(payload), crc32(payload), payload)
+def frame(payload: bytes, number: int = 1, version: int = 3) -> bytes:
+    return b"\x1eI%d Stop %d 77 %d %d\n%s\n" % (version, number, len(payload), checksum(payload), payload)
 
 
 def payloads(spool: Path) -> list[bytes]:

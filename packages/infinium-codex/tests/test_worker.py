@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def test_a_torn_record_costs_itself(machine: Machine) -> None:
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
     [spool] = machine.spools
     with spool.open("ab") as file:
-        file.write(b'\x1eI2 PreToolUse 17 9 5000 99\n{"session_id": "s-1", "tool_na')
+        file.write(b'\x1eI3 PreToolUse 17 9 5000 99\n{"session_id": "s-1", "tool_na')
     machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
     [trace] = machine.traces()
     assert (trace["input_summary"], trace["output_summary"]) == ("asked", "answered")
@@ -227,6 +228,34 @@ def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine
     assert len(machine.traces()) == 2
     assert (data / "python").exists()
     assert "older version" not in (data / "hook.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(lambda whole: whole[:900], id="cut"),
+        pytest.param(lambda whole: whole[:16] + bytes(len(whole) - 16), id="zero"),
+        pytest.param(lambda whole: b"\x01\x02" + whole[2:], id="of-another-python"),
+    ],
+)
+def test_the_source_stands_in_for_a_compiled_hook_that_does_not_load(
+    machine: Machine, harm: Callable[[bytes], bytes]
+) -> None:
+    """No event is lost by it, nothing is said, and the worker makes it anew."""
+    compiled = machine.home / ".local" / "share" / "infinium-codex" / "hook.pyc"
+    whole = compiled.read_bytes()
+    compiled.write_bytes(harm(whole))
+    play_turn(machine, "turn-1", "asked")
+    [trace] = machine.traces()
+    assert (trace["input_summary"], trace["output_summary"]) == ("asked", "ok")
+    assert compiled.read_bytes()[:12] == whole[:12]
+    assert compiled.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_hook_is_not_compiled_at_every_event(machine: Machine) -> None:
+    (machine.home / ".local" / "share" / "infinium-codex" / "hook.py").write_text("raise SystemExit(1)\n")
+    machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
+    assert machine.spools
 
 
 def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:

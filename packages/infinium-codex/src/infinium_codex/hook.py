@@ -1,14 +1,13 @@
 """The hook Codex runs on every lifecycle event: append it to the spool, start the worker when a turn begins or ends.
 
-Codex waits for this program, so it is alone: it runs as `python -I -S hook.py <Event>` from a copy in the user's data
-directory, imports three built-in modules, parses no JSON, prints nothing and always exits 0. It shares three rules
-with the rest of the connector, each held by a test: the spool's directory (`paths.spool_directory`), the record's
-frame (`spool.read_records`) and where a project's file is found (`infinium_config.find_project`).
+Codex waits for this program, so it is alone: it runs as `python -I -S hook.pyc <Event>` from a copy in the user's data
+directory, imports what is built into the interpreter, parses no JSON, prints nothing and always exits 0. It shares
+three rules with the rest of the connector, each held by a test: the spool's directory (`paths.spool_directory`), the
+record's frame (`spool.read_records`) and where a project's file is found (`infinium_config.find_project`).
 """
 
 import posix
 import sys
-from binascii import crc32
 from time import time_ns
 
 TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop")
@@ -16,6 +15,8 @@ TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop
 MAX_EVENT_BYTES = 64 << 20
 """A larger event is cut here; its record then says so by not being JSON, and the transcript tells the story."""
 MAX_ERRORS_BYTES = 64 << 10
+PRIME = 1_000_000_007
+"""What a payload leaves when it is divided by this is its checksum: in many Pythons a CRC is a file to be loaded."""
 
 
 def main(argv: list[str]) -> None:
@@ -32,12 +33,12 @@ def _record(event: str, home: str) -> None:
     if not payload or not _wanted():
         return
     path = f"{_spool_directory()}/{_session_id(payload)}.spool"
-    frame = b"\x1eI2 %s %d %d %d %d\n" % (
+    frame = b"\x1eI3 %s %d %d %d %d\n" % (
         event.encode("ascii", "replace").replace(b" ", b"?"),
         time_ns(),
         posix.getpid(),
         len(payload),
-        crc32(payload),
+        int.from_bytes(payload, "little") % PRIME,
     )
     _append(path, frame + payload + b"\n")
     if event in TRIGGERS:

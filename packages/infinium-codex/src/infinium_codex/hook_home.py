@@ -1,26 +1,34 @@
 """The hook's home: a directory whose paths stay the same through every upgrade, so that Codex's trust in them lasts.
 
-It holds a copy of `hook.py` and the launcher of the worker, `worker.py`; and two links: `python`, the interpreter
-itself, which runs the hook without any site packages, and `venv`, the environment the connector is installed in, which
-runs the worker.
+It holds a copy of `hook.py`, the same compiled for this interpreter, `hook.pyc`, and the launcher of the worker,
+`worker.py`; and two links: `python`, the interpreter itself, which runs the hook without any site packages, and `venv`,
+the environment the connector is installed in, which runs the worker.
 """
 
+import marshal
 import os
 import shlex
 import sys
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from msgspec import Struct
 
 import infinium_codex
 from infinium_codex.paths import Places
 
+SOURCE = "hook.py"
+COMPILED = "hook.pyc"
+LAUNCHER = "worker.py"
+
 
 class HomeState(Struct, frozen=True, kw_only=True):
     """Whether the hook's home is as this installation would make it."""
 
     missing: tuple[str, ...] = ()
+    """What nothing else stands in for."""
     outdated: tuple[str, ...] = ()
 
     @property
@@ -31,12 +39,20 @@ class HomeState(Struct, frozen=True, kw_only=True):
 def hook_command(places: Places, event: str) -> str:
     """The command Codex runs for `event`: it prints nothing and exits 0, even when nothing of ours is left.
 
-    There is no `exec`: an interpreter that cannot find hook.py exits with 2, which would block the user's tool. When
-    the interpreter has gone (an upgrade of Python), any other one runs the hook, and the worker mends the link.
+    There is no `exec`: an interpreter that cannot find its program exits with 2, which would block the user's tool. The
+    hook itself always exits 0, so what comes behind `||` runs only where nothing has read the event yet: the source,
+    where what was compiled is damaged or another version's; and when the interpreter has gone (an upgrade of Python),
+    any other one. The worker mends both.
     """
-    python, hook = (shlex.quote(str(places.data / name)) for name in ("python", "hook.py"))
-    run = f"-I -S {hook} {event} >/dev/null 2>&1"
-    return f"{python} {run} || python3 {run}; exit 0"
+    python, hook = (shlex.quote(str(places.data / name)) for name in ("python", SOURCE))
+    compiled = shlex.quote(str(places.data / COMPILED))
+    tries = (f"{python} -I -S {compiled}", f"{python} -I -S {hook}", f"python3 -I -S {hook}")
+    return f"{{ {' || '.join(f'{each} {event}' for each in tries)}; }} >/dev/null 2>&1; exit 0"
+
+
+def home_of(command: str) -> Path:
+    """The directory that a hook command of ours runs from."""
+    return Path(shlex.split(command.removeprefix("{ "))[0]).parent
 
 
 def is_our_command(command: str, places: Places | None = None) -> bool:
@@ -46,15 +62,16 @@ def is_our_command(command: str, places: Places | None = None) -> bool:
     return "/infinium-codex/hook.py" in command
 
 
-def install(places: Places) -> bool:
-    """Make the home what it should be; False when it was already."""
+def install(places: Places, *, mode: int = 0o600) -> bool:
+    """Make the home what it should be, its programs with this mode; False when it was already."""
     if check(places).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, content in _programs().items():
+    programs = _programs()
+    for name, content in {**programs, COMPILED: _compiled(programs[SOURCE])}.items():
         aside = places.data / f".{name}.{os.getpid()}"
         aside.write_bytes(content)
-        aside.chmod(0o600)
+        aside.chmod(mode)
         aside.replace(places.data / name)
     for name, target in _links().items():
         link = places.data / f".{name}.{os.getpid()}"
@@ -65,16 +82,18 @@ def install(places: Places) -> bool:
 
 def check(places: Places) -> HomeState:
     """Compare the home with what this installation would make it."""
-    wanted = {name: _holds(places.data / name, content) for name, content in _programs().items()}
+    programs = _programs()
+    wanted = {name: _holds(places.data / name, content) for name, content in programs.items()}
+    wanted[COMPILED] = _is_compiled(places.data / COMPILED, programs[SOURCE])
     wanted |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
-    missing = tuple(name for name in wanted if not (places.data / name).exists())
+    missing = tuple(name for name in wanted if name != COMPILED and not (places.data / name).exists())
     return HomeState(missing=missing, outdated=tuple(n for n, good in wanted.items() if not good and n not in missing))
 
 
 def remove(places: Places) -> bool:
     """Take the home away; False when there was none. What else a user put there stays."""
     found = False
-    for name in ("hook.py", "worker.py", "python", "venv", "hook.errors"):
+    for name in (SOURCE, COMPILED, LAUNCHER, "python", "venv", "hook.errors"):
         path = places.data / name
         if path.is_symlink() or path.exists():
             path.unlink()
@@ -105,7 +124,31 @@ def _holds(path: Path, content: bytes) -> bool:
 
 def _programs() -> dict[str, bytes]:
     package = Path(infinium_codex.__path__[0])
-    return {"hook.py": (package / "hook.py").read_bytes(), "worker.py": _launcher(package.parent).encode()}
+    return {SOURCE: (package / SOURCE).read_bytes(), LAUNCHER: _launcher(package.parent).encode()}
+
+
+def _compiled(source: bytes) -> bytes:
+    """What compiling the hook at every event would come to: that takes longer than all the hook does."""
+    body = marshal.dumps(compile(source, SOURCE, "exec", dont_inherit=True, optimize=2))
+    return _head(source, body) + body
+
+
+def _is_compiled(path: Path, source: bytes) -> bool:
+    """Whether the file is whole and of this source: compiled again, some of its bytes would come out differently."""
+    if not path.is_file():
+        return False
+    found = path.read_bytes()
+    head, body = found[:_HEAD_BYTES], found[_HEAD_BYTES:]
+    return head == _head(source, body)
+
+
+_HEAD_BYTES: Final = 16
+
+
+def _head(source: bytes, body: bytes) -> bytes:
+    """The head of a .pyc that Python compares with no source; in the place for that, checksums for ourselves."""
+    unchecked = 1
+    return MAGIC_NUMBER + b"".join(each.to_bytes(4, "little") for each in (unchecked, crc32(source), crc32(body)))
 
 
 def _launcher(packages: Path) -> str:

@@ -7,12 +7,12 @@ time. Tried on Linux alone: the worker it starts takes POSIX locks so far.
 
 import os
 import sys
-from binascii import crc32
 from time import sleep, time, time_ns
 
 TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop")
 MAX_EVENT_BYTES = 64 << 20
 MAX_ERRORS_BYTES = 64 << 10
+PRIME = 1_000_000_007
 TURN_SECONDS = 2.0
 """A hook that holds its turn for longer was killed."""
 _BINARY: int = getattr(os, "O_BINARY", 0)
@@ -33,7 +33,8 @@ def _record(event: str) -> None:
         return
     path = os.path.join(_spool_directory(), f"{_session_id(payload)}.spool")  # noqa: PTH118
     name = event.encode("ascii", "replace").replace(b" ", b"?")
-    head = b"\x1eI2 %s %d %d %d %d\n" % (name, time_ns(), os.getpid(), len(payload), crc32(payload))
+    checksum = int.from_bytes(payload, "little") % PRIME
+    head = b"\x1eI3 %s %d %d %d %d\n" % (name, time_ns(), os.getpid(), len(payload), checksum)
     _append(path, head + payload + b"\n")
     if event in TRIGGERS:
         _start_worker(path, event)

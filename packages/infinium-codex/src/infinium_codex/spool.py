@@ -1,7 +1,7 @@
 r"""The spool as the worker sees it: framed records the hook appended, one file a session.
 
-A record is `0x1e "I2 " event " " time_ns " " pid " " length " " crc32 "\n" payload "\n"`. A torn record costs itself:
-reading goes on at the next frame that is whole. A frame of another number is another version's: it is set aside.
+A record is `0x1e "I3 " event " " time_ns " " pid " " length " " checksum "\n" payload "\n"`. A torn record costs
+itself: reading goes on at the next frame that is whole. A frame of another number is another version's: set aside.
 """
 
 import os
@@ -16,11 +16,12 @@ from msgspec import Struct
 SUFFIX = ".spool"
 CLOSED_SUFFIX = ".closed"
 """Of a spool that is being removed."""
-_MARK = b"\x1eI2 "
+_MARK = b"\x1eI3 "
 _ANY_MARK = re.compile(rb"\x1eI\d{1,9} ")
 _LONGEST_MARK = 12
 _CHUNK = 1 << 16
 _HEAD_BYTES = 256
+_PRIME = 1_000_000_007
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -66,6 +67,11 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
             return
         yield Damage(start=offset, end=following, foreign=foreign)
         offset = following
+
+
+def checksum(payload: bytes) -> int:
+    """The payload as a number, its first byte the lowest, modulo a prime."""
+    return int.from_bytes(payload, "little") % _PRIME
 
 
 def set_aside(spool: Path, damage: Damage) -> Path | None:
@@ -140,14 +146,14 @@ def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
         return None
     fields = head[len(_MARK) : -1].split(b" ")
     try:
-        event, (at, pid, length, checksum) = fields[0], map(int, fields[1:])
+        event, (at, pid, length, expected) = fields[0], map(int, fields[1:])
     except ValueError:
         return None
     end = offset + len(head) + length + 1
     if length < 0 or end > size:
         return None
     payload = file.read(length)
-    if crc32(payload) != checksum or file.read(1) != b"\n":
+    if checksum(payload) != expected or file.read(1) != b"\n":
         return None
     return Record(
         event=event.decode("ascii", "replace"),

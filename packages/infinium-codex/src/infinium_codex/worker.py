@@ -74,8 +74,8 @@ def _is_superseding(spool: str) -> bool:
             tail = file.read()
     except OSError:
         return False
-    last_end = max(tail.rfind(b"\x1eI2 %s " % event) for event in _ENDS)
-    return tail.count(b"\x1eI2 UserPromptSubmit ", max(last_end, 0)) > 1
+    last_end = max(tail.rfind(b"\x1eI3 %s " % event) for event in _ENDS)
+    return tail.count(b"\x1eI3 UserPromptSubmit ", max(last_end, 0)) > 1
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> R
         raise CommandError(f"--directory must be an absolute path that ends in /{APP}.", hint, exit_code=2)
     places = Places(data=directory, state=ctx.places.state, spool=ctx.places.spool)
     if prepare:
-        hook_home.install(places)
+        hook_home.install(places, mode=0o644)
         directory.chmod(0o755)
-        (directory / "hook.py").chmod(0o644)
     codex = find_codex(ctx.environ)
     hooks = {hook.event: [hook.to_group()] for hook in wanted_hooks(codex, lambda e: hook_home.hook_command(places, e))}
     document = {

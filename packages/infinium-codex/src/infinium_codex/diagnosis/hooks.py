@@ -141,7 +141,7 @@ def program(s: Situation) -> Check:
     if s.managed:
         return ok(name, f"{home} is your administrator's")
     if state.outdated:
-        return warning(name, f"{home} is another installation's: {', '.join(state.outdated)}", FIX)
+        return warning(name, f"{home} is not as this installation makes it: {', '.join(state.outdated)}", FIX)
     return ok(name, f"{home} is of this installation")
 
 

@@ -1,6 +1,5 @@
 """What every check looks at, gathered once: settings, Codex with its own answers, the project's hooks, the places."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
 from infinium_codex.codex.worktrees import linked_worktree
+from infinium_codex.hook_home import home_of
 from infinium_codex.paths import Places
 from infinium_codex.wiring import home_directory
 
@@ -61,7 +61,7 @@ class Situation(Struct, frozen=True, kw_only=True):
         """The places, with the directory the hooks here really run from: managed ones have one of their own."""
         if self.managed is None:
             return self.places
-        return self.places._replace(data=Path(shlex.split(self.managed.command)[0]).parent)
+        return self.places._replace(data=home_of(self.managed.command))
 
 
 def look(environ: Mapping[str, str], cwd: Path, places: Places, *, now: float) -> Situation:
