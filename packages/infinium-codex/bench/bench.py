@@ -13,7 +13,7 @@ from pathlib import Path
 
 from connectors import Installation, install_ours, install_public
 from delivery import thousand_traces
-from processes import Sample, cpu, wall
+from processes import Sample, usage, wall
 from reading import transcript_speed
 from scaling import draw, public_costs
 from sessions import SESSION
@@ -73,8 +73,9 @@ def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
     """The worker's CPU and memory, in a new session and in one of 300 MiB."""
     sessions = Sessions(ours)
     python = os.path.realpath(ours.data / "python")
-    bare = cpu([python, "-I", "-S", "-c", "pass"], cwd=ours.project, environ=ours.environ)
-    ten = Sample(values=tuple(sessions.turn(tools=10) for _ in range(25)))
+    nothing = [python, "-I", "-S", "-c", "pass"]
+    pairs = [(usage(nothing, cwd=ours.project, environ=ours.environ).cpu, sessions.turn(tools=10)) for _ in range(25)]
+    bare, ten = (Sample(values=values) for values in zip(*pairs, strict=True))
     lengths = [1, 300, 1_000, TURNS]
     theirs = public_costs(public, lengths) if public is not None else {}
     short = theirs[1] / bare.median if theirs else None

@@ -17,6 +17,7 @@ SECONDS = 20
 
 def sleeping_timer(ours: Installation) -> Iterator[Row]:
     """Its memory, and how often it wakes up, behind a turn that goes on."""
+    end_timers(ours)  # those of sessions whose state was removed would sleep on beside it
     prompt = {"session_id": SESSION, "turn_id": "t", "hook_event_name": "UserPromptSubmit", "cwd": str(ours.project)}
     command = ours.commands()["UserPromptSubmit"]
     data = json.dumps(prompt).encode()

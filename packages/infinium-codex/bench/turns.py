@@ -32,7 +32,7 @@ class _Counting(ScriptedModel):
 
 
 def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
-    """Wall time of `codex exec`, in turn with and without our hooks."""
+    """Wall time of `codex exec`, in turn with our hooks, with hooks that do nothing at all, and without any."""
     try:
         codex = install_codex(NEWEST)
     except CodexUnavailableError as error:
@@ -51,6 +51,14 @@ def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
         (home / "config.toml").write_text(f'{text}\n[projects."{plain}"]\ntrust_level = "trusted"\n', "utf-8")
         traced.run("init", "--local", "--no-interactive", "--trust")
         execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
-        cases = {"hooks": f"cd '{traced.project}' && {execute}", "none": f"cd '{plain}' && {execute}"}
+        python = ours.data / "python"
+        idle = f"ln -sfn /bin/true '{python}'; cd '{traced.project}' && {execute}; ln -sfn '{python.readlink()}' '{python}'"
+        cases = {
+            "hooks": f"cd '{traced.project}' && {execute}",
+            "idle": idle,
+            "none": f"cd '{plain}' && {execute}",
+        }
         found = wall(cases, cwd=Path("/"), environ=environ, rounds=11, values=1)
-    yield Row.ratio(f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST})", found["hooks"], found["none"], 1.03)
+    floor = found["idle"].median / found["none"].median
+    what = f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST}; hooks that run /bin/true: {floor:.2f})"
+    yield Row.ratio(what, found["hooks"], found["none"], 1.03)
