@@ -52,7 +52,8 @@ def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
         traced.run("init", "--local", "--no-interactive", "--trust")
         execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
         python = ours.data / "python"
-        idle = f"ln -sfn /bin/true '{python}'; cd '{traced.project}' && {execute}; ln -sfn '{python.readlink()}' '{python}'"
+        interpreter = python.readlink()
+        idle = f"ln -sfn /bin/true '{python}'; cd '{traced.project}' && {execute}; ln -sfn '{interpreter}' '{python}'"
         cases = {
             "hooks": f"cd '{traced.project}' && {execute}",
             "idle": idle,
