@@ -44,7 +44,7 @@ def test_hook_killed_at_every_system_call(lab: Lab, strace: str, tmp_path: Path,
 def test_hook_whose_system_calls_fail(
     lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell, error: str
 ) -> None:
-    """Codex notices nothing, whichever call it is that fails."""
+    """Codex notices nothing, whichever call fails: of the compiled hook, and of the source behind it."""
     names = "open,openat,read,write,mkdir,lstat,fstat,close,getcwd,vfork,clone,getdents64,fcntl,ioctl"
     with lab.idle_hooks():
         before = lab.commands["Stop"]
@@ -55,7 +55,7 @@ def test_hook_whose_system_calls_fail(
             turn = f"t-{number}"
             prefix = shlex.join(tampering(strace, call, f"error={error}", which, []))
             lab.call("UserPromptSubmit", "s-1", turn, prompt="x")
-            lab.commands["Stop"] = f"{prefix} {before}"
+            lab.commands["Stop"] = before.replace("{ ", f"{{ {prefix} ").replace(" || ", f" || {prefix} ", 1)
             size = lab.spool("s-1").stat().st_size
             lab.call("Stop", "s-1", turn)
             lab.commands["Stop"] = before
