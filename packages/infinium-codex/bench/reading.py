@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from infinium_codex.transcript.reader import Transcript
+from infinium_codex.codex.transcript.reader import Transcript
 from processes import Sample
 from sessions import Session, turn_id
 from table import Row

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.spool import checksum
+from infinium_codex.capture.records import checksum
 
 RECORDING = Path(__file__).parent.parent / "tests" / "recordings" / "0.169.0" / "turn"
 SESSION = "01a2088e-0000-7000-8000-000000000000"

@@ -18,7 +18,7 @@ from typing import Any
 from codex_install import ALL, NEWEST, install_codex
 from codex_terminal import NO_ADVERTISEMENT
 from infinium_codex.codex.app_server import AppServer
-from infinium_codex.codex.hooks_file import EVENTS
+from infinium_codex.codex.hooks_json import EVENTS
 from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn

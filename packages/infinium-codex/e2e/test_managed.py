@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from codex_install import CodexUnavailableError, install_codex
+from infinium_codex.capture.install import COMPILED, LAUNCHER, SOURCE
 from infinium_codex.demo.scripted_model import ScriptedModel
-from infinium_codex.hook_home import COMPILED, LAUNCHER, SOURCE
 from private_mounts import with_requirements
 from sandbox import Sandbox
 from scenarios import one_message

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from codex_install import NEWEST, CodexUnavailableError, install_codex
+from infinium_codex.capture.install import is_our_command
 from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import ScriptedModel
-from infinium_codex.hook_home import is_our_command
 from sandbox import Sandbox
 from scenarios import failing_command_patch_message, one_message
 

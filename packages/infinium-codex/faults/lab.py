@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api import Answer, Api
-from infinium_codex.hook_home import COMPILED, SOURCE
-from infinium_codex.paths import spool_directory
+from infinium_codex.capture.install import COMPILED, SOURCE
+from infinium_codex.support.paths import spool_directory
 from infinium_config import ApprovedOrigins
 from infinium_trace import trace_key
 from infinium_transport import EntryKind, Ledger, Outbox
@@ -232,7 +232,7 @@ class Lab(Machine):
 
     def end_background(self) -> None:
         """End the timers, and what they are having done just now: it could start the next one."""
-        marks = (b"infinium_codex/timer.py", b"infinium_codex.tending")
+        marks = (b"infinium_codex/background/scheduler.py", b"infinium_codex.background.maintenance")
         deadline = time.monotonic() + 20
         while found := [pid for mark in marks for pid in processes(mark, self.root)]:
             assert time.monotonic() < deadline, "timers come back again and again"

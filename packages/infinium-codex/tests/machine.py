@@ -142,13 +142,13 @@ class Machine:
 
     def _workers(self) -> bool:
         return any(processes(b"infinium-codex/worker.py", self.root)) or any(
-            processes(b"infinium_codex.tending", self.root)
+            processes(b"infinium_codex.background.maintenance", self.root)
         )
 
     @property
     def timers(self) -> list[int]:
         """The timers that run here."""
-        return list(processes(b"infinium_codex/timer.py", self.root))
+        return list(processes(b"infinium_codex/background/scheduler.py", self.root))
 
     def wait_for(self, find: Callable[[], T], what: str) -> T:
         """Wait until `find` gives something, and give it."""
@@ -178,6 +178,6 @@ def processes(mark: bytes, root: Path) -> Iterator[int]:
 
 def end_timers(root: Path) -> None:
     """End the timers below `root`: what they wait for is the test's no more."""
-    for pid in processes(b"infinium_codex/timer.py", root):
+    for pid in processes(b"infinium_codex/background/scheduler.py", root):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

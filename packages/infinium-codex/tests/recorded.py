@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.hook_events import translate_hook
-from infinium_codex.transcript.reader import Transcript
+from infinium_codex.codex.events import translate_hook
+from infinium_codex.codex.transcript.reader import Transcript
 from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
 
 ROOT = Path(__file__).parent / "recordings"
@@ -60,9 +60,9 @@ class Recording:
             if payload["session_id"] == session:
                 found += translate_hook(payload, at_ms)
         found += Transcript(self.transcript_of(session)).read()
-        agents = sorted({event.agent_id for event in found if event.agent_id is not None})
+        agents = sorted({event.subagent_id for event in found if event.subagent_id is not None})
         for agent in agents:
-            found += Transcript(self.transcript_of(agent), agent_id=agent).read()
+            found += Transcript(self.transcript_of(agent), subagent_id=agent).read()
         return found
 
     def spawned_by(self, session: str) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex.fields import epoch_ms
+from infinium_codex.support.json_fields import epoch_ms
 from machine import Machine
 from recorded import Recording, recording, recordings
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from api import Api, reply, serve
 from fake_codex import FakeCodex
-from infinium_codex.paths import spool_directory
+from infinium_codex.support.paths import spool_directory
 from infinium_transport import Envelope, Ledger, Outbox
 from machine import Machine, end_timers
 from recorded import recordings

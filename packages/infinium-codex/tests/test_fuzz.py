@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from infinium_codex.checkpoint import Checkpoint
-from infinium_codex.hook_events import translate_hook
-from infinium_codex.transcript.reader import Transcript
+from infinium_codex.codex.events import translate_hook
+from infinium_codex.codex.transcript.reader import Transcript
+from infinium_codex.session.checkpoint import Checkpoint
 from infinium_trace import (
     Event,
     Limits,

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from infinium_codex.git_state import GitState, read_git_state
+from infinium_codex.session.git_state import GitState, read_git_state
 from machine import Machine
 
 FIRST, SECOND, THIRD = 1_700_000_000, 1_700_000_100, 1_700_000_200

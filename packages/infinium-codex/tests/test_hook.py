@@ -12,11 +12,11 @@ from pathlib import Path
 
 import infinium_codex
 import pytest
-from infinium_codex.paths import spool_directory
-from infinium_codex.spool import Damage, Record, read_records
+from infinium_codex.capture.records import Damage, Record, read_records
+from infinium_codex.support.paths import spool_directory
 from infinium_config import find_project
 
-HOOK = Path(infinium_codex.__path__[0]) / "hook.py"
+HOOK = Path(infinium_codex.__path__[0]) / "capture" / "hook.py"
 SESSION = "01a20828-75a6-78d1-a88f-1c66e225ea32"
 
 
@@ -118,7 +118,7 @@ def test_prompts_and_ends_start_the_worker_without_codex_descriptors(hook: Hook,
     os.close(read)
     started = wait_for(hook.started).splitlines()
     spool = str(spool_directory(hook.environ) / f"{SESSION}.spool")
-    posix, windows = ["-S", str(hook.home / "worker.py")], ["-m", "infinium_codex.worker"]
+    posix, windows = ["-S", str(hook.home / "worker.py")], ["-m", "infinium_codex.background.worker"]
     assert started == ["-I", *(posix if hook.program == "hook.py" else windows), spool, name]
     assert "pipe:" not in hook.fds.read_text()
 
@@ -254,7 +254,7 @@ def test_where_appending_is_not_one_step_one_hook_writes_at_a_time(tmp_path: Pat
     """Four processes that write in earnest: without turns, some would write over what others wrote."""
     spool = tmp_path / "s.spool"
     code = (
-        "import sys; from infinium_codex.hook_windows import _append;"
+        "import sys; from infinium_codex.capture.hook_windows import _append;"
         "[_append(sys.argv[1], sys.argv[2].encode() * 200 + b'\\n') for _ in range(2000)]"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(spool), letter]) for letter in "abcd"]
@@ -277,7 +277,7 @@ def test_a_turn_that_a_killed_hook_has_left_is_taken_over(hook: Hook) -> None:
 def test_without_posix_the_command_line_takes_the_other_hook(hook: Hook) -> None:
     """`infinium-codex hook Event`, as Codex runs it on Windows, where there is no module `posix`."""
     code = (
-        "import os, sys; sys.modules['infinium_codex.hook'] = None;"
+        "import os, sys; sys.modules['infinium_codex.capture.hook'] = None;"
         "sys.argv = ['infinium-codex', 'hook', 'PreToolUse'];"
         "from infinium_codex.cli import main; main()"
     )

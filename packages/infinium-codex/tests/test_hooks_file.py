@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from infinium_codex.codex.hooks_file import Hook, HooksFileError, our_hooks, plan_install, plan_removal
+from infinium_codex.codex.hooks_json import Hook, HooksFileError, our_hooks, plan_install, plan_removal
 from syrupy.assertion import SnapshotAssertion
 
 OURS = [Hook(event=event, command=f"'/home/dev/data/hook.py' {event}") for event in ("SessionStart", "Stop")]

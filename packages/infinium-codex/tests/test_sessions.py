@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from backports import zstd
-from infinium_codex import reading
-from infinium_codex.checkpoint import Checkpoint, Mark
-from infinium_codex.drain import drain
-from infinium_codex.paths import Places
-from infinium_codex.reading import read_session
-from infinium_codex.transcript.file import readable
-from infinium_codex.transcript.reader import Position
+from infinium_codex.codex.transcript.file import readable
+from infinium_codex.codex.transcript.reader import Position
+from infinium_codex.session import reader as reading
+from infinium_codex.session.checkpoint import Checkpoint, Mark
+from infinium_codex.session.processor import drain
+from infinium_codex.session.reader import read_session
+from infinium_codex.support.paths import Places
 from infinium_trace import ToolFinished, TurnEnded
 from infinium_transport import Outbox
 from machine import Machine

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from infinium_codex.spool import Damage, Record, bring_over, checksum, read_records, remove_spool, set_aside
+from infinium_codex.capture.records import Damage, Record, bring_over, checksum, read_records, remove_spool, set_aside
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex import timer
-from infinium_codex.agenda import GRACE, Agenda, entry_name
-from infinium_codex.drain import drain
-from infinium_codex.paths import Places, spool_directory
+from infinium_codex.background import scheduler as timer
+from infinium_codex.background.schedule import GRACE, Agenda, entry_name
+from infinium_codex.session.processor import drain
+from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
 from machine import Machine, end_timers
 from msgspec.structs import replace
@@ -515,5 +515,5 @@ def test_a_half_removed_spool_nobody_looks_after_is_found_beside_another_session
 
 def tend(machine: Machine, size: int, spool: Path) -> None:
     """What the timer starts for a spool that stood still at this size."""
-    command = [sys.executable, "-I", "-m", "infinium_codex.tending", str(agenda_of(machine))]
+    command = [sys.executable, "-I", "-m", "infinium_codex.background.maintenance", str(agenda_of(machine))]
     subprocess.run([*command, f"{size}:{entry_name(str(spool))}"], env=machine.environ, check=True)

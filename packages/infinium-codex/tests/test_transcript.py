@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from infinium_codex.transcript import passing
-from infinium_codex.transcript.reader import Position, Transcript
+from infinium_codex.codex.transcript import passing
+from infinium_codex.codex.transcript.reader import Position, Transcript
 from infinium_trace import Event, ModelResponded, RecordSkipped, SessionStarted, ToolStarted, TurnEnded, TurnStarted
 from recorded import Recording, recordings
 
@@ -108,7 +108,7 @@ def test_a_transcript_that_was_replaced_by_a_shorter_one_is_read_from_its_start(
 
 
 def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infinium_codex.transcript.reader.MAX_LINE_BYTES", 5_000)
+    monkeypatch.setattr("infinium_codex.codex.transcript.reader.MAX_LINE_BYTES", 5_000)
     path = tmp_path / "t.jsonl"
     lines = NEWEST.transcript.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"x" * 50_000 + b"\n" + b"".join(lines[1:]))

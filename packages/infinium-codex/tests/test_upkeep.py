@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex.paths import spool_directory
+from infinium_codex.support.paths import spool_directory
 from machine import Machine
 from receiver import Receiver
 from recorded import recordings

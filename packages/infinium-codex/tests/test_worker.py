@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex.checkpoint import Checkpoint, Mark
-from infinium_codex.reading import QUIET_SECONDS, read_session
+from infinium_codex.session.checkpoint import Checkpoint, Mark
+from infinium_codex.session.reader import QUIET_SECONDS, read_session
 from machine import Machine
 from recorded import recordings
 
@@ -300,7 +300,7 @@ def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: M
     [spool] = machine.spools
     program = (
         "import os, sys; before = set(sys.modules); os._exit = lambda code: None;"
-        "from infinium_codex.worker import main; main(sys.argv); print(*(set(sys.modules) - before))"
+        "from infinium_codex.background.worker import main; main(sys.argv); print(*(set(sys.modules) - before))"
     )
     command = [machine.python, "-I", "-c", program, str(spool)]
     done = subprocess.run(command, env=machine.environ, check=True, capture_output=True, text=True)

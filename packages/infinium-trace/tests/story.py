@@ -55,17 +55,17 @@ class Where(TypedDict):
     at_ms: int
     source: EventSource
     turn_id: str | None
-    agent_id: str | None
+    subagent_id: str | None
 
 
 def hook(ms: int, turn: str | None = None, agent: str | None = None) -> Where:
     """A hook that ran `ms` after the stories' start."""
-    return Where(at_ms=START_MS + ms, source=EventSource.HOOK, turn_id=turn, agent_id=agent)
+    return Where(at_ms=START_MS + ms, source=EventSource.HOOK, turn_id=turn, subagent_id=agent)
 
 
 def transcript(ms: int, turn: str | None = None, agent: str | None = None) -> Where:
     """A transcript record dated `ms` after the stories' start."""
-    return Where(at_ms=START_MS + ms, source=EventSource.TRANSCRIPT, turn_id=turn, agent_id=agent)
+    return Where(at_ms=START_MS + ms, source=EventSource.TRANSCRIPT, turn_id=turn, subagent_id=agent)
 
 
 def redactor() -> Redactor:

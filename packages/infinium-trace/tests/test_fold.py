@@ -194,7 +194,7 @@ def test_a_subagents_work_belongs_to_the_turn_that_spawned_it_and_is_no_turn_of_
     assert [turn.id for turn in session.turns] == ["turn-1", "turn-2", "turn-4"]
     turn = session.turns[1]
     (subagent,) = (step for step in turn.steps if isinstance(step, Subagent))
-    assert (subagent.agent_id, subagent.agent_type, subagent.duration_ms) == ("agent-7", "explorer", 420.0)
+    assert (subagent.subagent_id, subagent.agent_type, subagent.duration_ms) == ("agent-7", "explorer", 420.0)
     assert subagent.last_message == "Two directories."
     assert subagent.usage == SUBAGENT_USAGE
     assert turn.prompt == "Look around."
@@ -225,7 +225,7 @@ def test_a_subagent_heard_of_late_belongs_to_the_turn_its_start_names() -> None:
 
 
 def test_the_end_of_a_subagents_turn_ends_no_turn_of_the_users() -> None:
-    events = [event for event in delegating_turn() if not (isinstance(event, TurnEnded) and event.agent_id is None)]
+    events = [event for event in delegating_turn() if not (isinstance(event, TurnEnded) and event.subagent_id is None)]
     turn = only_turn(events)
     assert (turn.status, turn.ended_at_ms, turn.last_message) == (TurnStatus.RUNNING, None, None)
 

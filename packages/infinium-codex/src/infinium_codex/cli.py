@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cyclopts import App
 
-    from infinium_codex.result import CommandContext, Result
+    from infinium_codex.support.result import CommandContext, Result
 
 
 HELP = Path(__file__).parent / "help"
@@ -23,9 +23,9 @@ def main() -> None:
     """Entry point of `infinium-codex`."""
     if sys.argv[1:2] == ["hook"]:
         try:
-            from infinium_codex.hook import main as hook_main
+            from infinium_codex.capture.hook import main as hook_main
         except ImportError:  # no `posix`
-            from infinium_codex.hook_windows import main as hook_main
+            from infinium_codex.capture.hook_windows import main as hook_main
         hook_main([str(_hook_program()), *sys.argv[2:]])
     if not _at_once(sys.argv[1:]):
         build_app()()
@@ -81,7 +81,7 @@ def _fits(columns: int) -> bool:
 
 
 def _hook_program() -> Path:
-    from infinium_codex.paths import find_places
+    from infinium_codex.support.paths import find_places
 
     return find_places(os.environ).data / "hook.py"
 
@@ -281,7 +281,7 @@ def build_app() -> "App":
     @app.command
     def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="Whose.")], /) -> None:
         """Print a script that completes these commands in your shell."""
-        from infinium_codex.result import Result
+        from infinium_codex.support.result import Result
 
         script = app.generate_completion(shell=shell)
         _finish(lambda _: Result.success(tuple(script.splitlines())), json=False)
@@ -302,7 +302,7 @@ def build_app() -> "App":
 
 def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> None:
     """Run a command, print its result, end with its exit code. The one place that prints and that catches."""
-    from infinium_codex.result import CommandError, Result, describe
+    from infinium_codex.support.result import CommandError, Result, describe
 
     try:
         result = command(_context())
@@ -325,8 +325,8 @@ def _finish(command: "Callable[[CommandContext], Result]", *, json: bool) -> Non
 
 
 def _context() -> "CommandContext":
-    from infinium_codex.paths import find_places
-    from infinium_codex.result import CommandContext
+    from infinium_codex.support.paths import find_places
+    from infinium_codex.support.result import CommandContext
 
     return CommandContext(
         environ=dict(os.environ),

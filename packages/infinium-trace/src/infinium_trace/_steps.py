@@ -35,42 +35,42 @@ class StepWriter:
                 kind = "TurnFailed" if turn.status is TurnStatus.FAILED else "TurnInterrupted"
                 self._note_error(kind, self._shown.text(turn.reason) or turn.status.value)
 
-    def _write(self, step: Step, agent_id: str | None) -> None:
+    def _write(self, step: Step, subagent_id: str | None) -> None:
         match step:
             case ToolCall():
-                self._tool_call(step, agent_id)
+                self._tool_call(step, subagent_id)
             case Message():
                 said = self._shown.short(step.text, self._limits.output_preview)
-                self._add("message", "Said", agent_id, output_preview=said)
+                self._add("message", "Said", subagent_id, output_preview=said)
             case Compaction():
                 what = f"Compacted the conversation ({step.trigger})" if step.trigger else "Compacted the conversation"
-                self._add("compaction", what, agent_id, duration_ms=milliseconds(step.duration_ms))
+                self._add("compaction", what, subagent_id, duration_ms=milliseconds(step.duration_ms))
             case PermissionRequest():
-                self._permission(step, agent_id)
+                self._permission(step, subagent_id)
             case Subagent():
                 self._subagent(step)
                 for inner in step.steps:
-                    self._write(inner, step.agent_id)
+                    self._write(inner, step.subagent_id)
 
     def _add(
         self,
         action: str,
         description: str,
-        agent_id: str | None,
+        subagent_id: str | None,
         metadata: Mapping[str, object] | None = None,
         **fields: object,
     ) -> None:
-        about = {**(metadata or {}), **present(agent_id=agent_id)}
+        about = {**(metadata or {}), **present(agent_id=subagent_id)}
         self._count += 1
         step = present(step_number=self._count, action=action, description=description, **fields, metadata=about)
         self.steps.add(self._shown.redacted(step))
 
-    def _permission(self, asked: PermissionRequest, agent_id: str | None) -> None:
+    def _permission(self, asked: PermissionRequest, subagent_id: str | None) -> None:
         answer = asked.answer.value if asked.answer else "no answer seen"
         self._add(
             "permission_request",
             f"Asked for leave to run {asked.tool}: {answer}",
-            agent_id,
+            subagent_id,
             present(call_id=asked.call_id, answer=answer),
             duration_ms=milliseconds(asked.waited_ms),
             input_preview=self._shown.short(
@@ -85,10 +85,10 @@ class StepWriter:
             error = self._note_error(kind, self._shown.text(agent.reason) or agent.status.value)
         self._add(
             "subagent",
-            f"Subagent {agent.agent_type or agent.agent_id}",
+            f"Subagent {agent.agent_type or agent.subagent_id}",
             None,
             {
-                "agent_id": agent.agent_id,
+                "agent_id": agent.subagent_id,
                 **present(agent_type=agent.agent_type, status=agent.status.value),
                 **_tokens(agent.usage, agent.calls),
             },
@@ -98,7 +98,7 @@ class StepWriter:
             error=error,
         )
 
-    def _tool_call(self, call: ToolCall, agent_id: str | None) -> None:
+    def _tool_call(self, call: ToolCall, subagent_id: str | None) -> None:
         arguments = self._shown.arguments(call.arguments)
         asked = self._shown.short(argument_text(arguments), self._limits.input_preview)
         answered = self._shown.short(call.output, self._limits.output_preview)
@@ -108,7 +108,7 @@ class StepWriter:
         self._add(
             "tool_call",
             self._tool_description(call, arguments),
-            agent_id,
+            subagent_id,
             present(
                 call_id=call.call_id,
                 called_by=call.parent_call_id,

@@ -174,5 +174,5 @@ def _call(call: ModelCall, provider: str | None) -> Payload:
         prompt_tokens=call.usage.prompt,
         completion_tokens=call.usage.completion,
         latency_ms=call.latency_ms,
-        purpose=f"subagent {call.agent_id}" if call.agent_id else None,
+        purpose=f"subagent {call.subagent_id}" if call.subagent_id else None,
     )

@@ -19,9 +19,9 @@ from infinium_trace.session import ModelCall, Subagent, Turn
 class SubagentBuilder(WorkBuilder):
     """What one subagent did for one turn."""
 
-    def __init__(self, agent_id: str, started_at_ms: int) -> None:
+    def __init__(self, subagent_id: str, started_at_ms: int) -> None:
         super().__init__(started_at_ms)
-        self.agent_id = agent_id
+        self.subagent_id = subagent_id
         self._turns: set[str] = set()
 
     def add(self, event: Event) -> None:
@@ -46,9 +46,9 @@ class SubagentBuilder(WorkBuilder):
     def build(self, calls: list[ModelCall]) -> Subagent:
         """The subagent, with its own among these responses of the model."""
         last = self.facts.get("last_message", str)
-        own = [call.usage for call in calls if call.agent_id == self.agent_id]
+        own = [call.usage for call in calls if call.subagent_id == self.subagent_id]
         return Subagent(
-            agent_id=self.agent_id,
+            subagent_id=self.subagent_id,
             started_at_ms=self.started_at_ms,
             ended_at_ms=self.ended_at_ms,
             agent_type=self.facts.get("agent_type", str),
@@ -92,9 +92,9 @@ class TurnBuilder(WorkBuilder):
             case _:
                 super().add(event)
 
-    def add_of_subagent(self, event: Event, agent_id: str) -> None:
+    def add_of_subagent(self, event: Event, subagent_id: str) -> None:
         """Take in one event of a subagent that works for this turn."""
-        subagent = self.subagents.setdefault(agent_id, SubagentBuilder(agent_id, event.at_ms))
+        subagent = self.subagents.setdefault(subagent_id, SubagentBuilder(subagent_id, event.at_ms))
         if isinstance(event, ModelResponded | SourcesDisagreed):
             self.account(event)
         else:
@@ -111,9 +111,9 @@ class TurnBuilder(WorkBuilder):
             usage=event.usage,
             model=event.model,
             latency_ms=event.latency_ms,
-            agent_id=event.agent_id,
+            subagent_id=event.subagent_id,
         )
-        self._calls.setdefault((event.agent_id, event.response_id), call)
+        self._calls.setdefault((event.subagent_id, event.response_id), call)
         if event.model:
             self._models.setdefault(event.model)
 

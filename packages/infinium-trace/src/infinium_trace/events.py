@@ -73,7 +73,7 @@ class _Event(Struct, frozen=True, kw_only=True):
     source: EventSource
     turn_id: str | None = None
     """The turn it belongs to; None where the source does not say, then the turn running at `at_ms`."""
-    agent_id: str | None = None
+    subagent_id: str | None = None
     """The subagent it belongs to; None for the user's own session."""
 
 
@@ -194,7 +194,7 @@ class Compacted(_Event, frozen=True, kw_only=True):
 
 
 class SubagentStarted(_Event, frozen=True, kw_only=True):
-    """A subagent (`agent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
+    """A subagent (`subagent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
 
     agent_type: str | None = None
     parent_turn_id: str | None = None
@@ -203,7 +203,7 @@ class SubagentStarted(_Event, frozen=True, kw_only=True):
 
 
 class SubagentEnded(_Event, frozen=True, kw_only=True):
-    """A subagent (`agent_id`) ended."""
+    """A subagent (`subagent_id`) ended."""
 
     agent_type: str | None = None
     last_message: str | None = None

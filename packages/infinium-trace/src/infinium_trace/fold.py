@@ -68,8 +68,8 @@ class _SessionBuilder:
             self.skipped[event.what] = self.skipped.get(event.what, 0) + 1
             return
         self.sources.add(event.source)
-        if event.agent_id is not None:
-            self.of_subagents.append((event.agent_id, event, self.current))
+        if event.subagent_id is not None:
+            self.of_subagents.append((event.subagent_id, event, self.current))
         elif isinstance(event, SessionStarted):
             self._start(event)
         elif isinstance(event, SessionEnded):
@@ -115,18 +115,20 @@ class _SessionBuilder:
         heard of. What was done for a turn that is not told of here is counted where that turn is.
         """
         told = [event for _, event, _ in self.of_subagents if isinstance(event, SubagentStarted)]
-        named = {(event.agent_id, event.turn_id): event.parent_turn_id for event in told if event.parent_turn_id}
+        named = {(event.subagent_id, event.turn_id): event.parent_turn_id for event in told if event.parent_turn_id}
         first_heard: dict[str, str | None] = {}
         at_work_for: dict[str, str] = {}
-        for agent_id, event, running in self.of_subagents:
+        for subagent_id, event, running in self.of_subagents:
             guess = event.turn_id if event.turn_id in self.turns else running
-            first_heard[agent_id] = first_heard.get(agent_id) or guess
-            parent = named.get((agent_id, event.turn_id)) or named.get((agent_id, None)) or first_heard[agent_id]
+            first_heard[subagent_id] = first_heard.get(subagent_id) or guess
+            parent = (
+                named.get((subagent_id, event.turn_id)) or named.get((subagent_id, None)) or first_heard[subagent_id]
+            )
             if event.turn_id is None:  # told from outside, of whatever it is doing
-                parent = at_work_for.get(agent_id, parent)
+                parent = at_work_for.get(subagent_id, parent)
             if parent is not None and parent in self.turns:
-                at_work_for[agent_id] = parent
-                self.turns[parent].add_of_subagent(event, agent_id)
+                at_work_for[subagent_id] = parent
+                self.turns[parent].add_of_subagent(event, subagent_id)
 
     def build(self) -> Session:
         self._add_to_subagents()

@@ -79,7 +79,7 @@ class PermissionRequest(Struct, frozen=True, kw_only=True):
 class Subagent(Struct, frozen=True, kw_only=True):
     """An agent this turn started: its work counts here and nowhere else."""
 
-    agent_id: str
+    subagent_id: str
     started_at_ms: int
     ended_at_ms: int | None = None
     agent_type: str | None = None
@@ -111,7 +111,7 @@ class ModelCall(Struct, frozen=True, kw_only=True):
     usage: TokenUsage
     model: str | None = None
     latency_ms: int | None = None
-    agent_id: str | None = None
+    subagent_id: str | None = None
     """The subagent it answered; None for the turn itself."""
 
 

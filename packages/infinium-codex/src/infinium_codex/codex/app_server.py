@@ -15,7 +15,7 @@ from typing import Self
 from msgspec import Struct
 
 from infinium_codex.codex.program import CodexProgram
-from infinium_codex.fields import mapping, parse_object, text
+from infinium_codex.support.json_fields import mapping, parse_object, text
 from infinium_codex.version import VERSION
 
 DEADLINE_SECONDS = 15.0

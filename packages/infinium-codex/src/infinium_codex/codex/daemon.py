@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from infinium_codex.paths import codex_home
+from infinium_codex.codex.program import codex_home
 
 PROC = Path("/proc")
 MATTERS = (

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -73,3 +74,9 @@ def events_of(codex: CodexProgram | None) -> tuple[str, ...]:
 def runs_async(codex: CodexProgram | None, event: str) -> bool:
     """Whether the event's hook is best run without Codex waiting: a tool's, where Codex can do that."""
     return event in _TOOL_EVENTS and codex is not None and codex.version is not None and codex.version >= ASYNC_SINCE
+
+
+def codex_home(environ: Mapping[str, str]) -> Path:
+    """Codex's own home: `CODEX_HOME`, else `~/.codex`."""
+    chosen = environ.get("CODEX_HOME")
+    return Path(chosen) if chosen else Path.home() / ".codex"

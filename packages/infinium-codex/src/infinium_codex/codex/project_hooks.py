@@ -8,15 +8,15 @@ from pathlib import Path
 from infinium_config import find_project, main_checkout
 from msgspec import Struct, field
 
+from infinium_codex.capture.install import is_our_command
 from infinium_codex.codex.app_server import AppServer, AppServerError, HookState
-from infinium_codex.codex.hooks_file import Hook, Plan
+from infinium_codex.codex.hooks_json import Hook, Plan
 from infinium_codex.codex.program import TRUST_SINCE, CodexProgram, events_of, runs_async
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
 from infinium_codex.codex.trust import keep_trust, trust_ours
 from infinium_codex.codex.worktrees import hooks_root
-from infinium_codex.hook_home import is_our_command
-from infinium_codex.paths import Places
-from infinium_codex.result import CommandError
+from infinium_codex.support.paths import Places
+from infinium_codex.support.result import CommandError
 
 
 def project_root(cwd: Path, home: Path | None) -> Path:

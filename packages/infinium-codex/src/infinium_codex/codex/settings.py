@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from infinium_codex.codex.app_server import AppServer, AppServerError
 from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
-from infinium_codex.fields import mapping, text
+from infinium_codex.support.json_fields import mapping, text
 
 REQUIREMENTS = "requirements.toml, which your administrator keeps"
 FLAG, OLD_FLAG = "hooks", "codex_hooks"

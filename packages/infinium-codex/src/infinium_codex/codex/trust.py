@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct, field
 
 from infinium_codex.codex.app_server import AppServer, HookState
-from infinium_codex.fields import mapping
+from infinium_codex.support.json_fields import mapping
 
 
 class TrustChange(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from infinium_config import LOCAL, ApprovedOrigins, Secret
 from infinium_config.resolve import shown
 
-from infinium_codex.result import CommandContext, CommandError
+from infinium_codex.support.result import CommandContext, CommandError
 
 STDIN = "-"
 """In place of a secret: read it from standard input, since an argument shows in process lists."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from infinium_config import load
 
-from infinium_codex.agenda import Agenda, entry_name
-from infinium_codex.checkpoint import SUFFIX as STATE
-from infinium_codex.checkpoint import Checkpoint
-from infinium_codex.lock import try_lock
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.spool import CLOSED_SUFFIX as CLOSED
-from infinium_codex.spool import SUFFIX as SPOOL
-from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.background.schedule import Agenda, entry_name
+from infinium_codex.capture.records import CLOSED_SUFFIX as CLOSED
+from infinium_codex.capture.records import SUFFIX as SPOOL
+from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.session.checkpoint import SUFFIX as STATE
+from infinium_codex.session.checkpoint import Checkpoint
+from infinium_codex.support.locks import try_lock
+from infinium_codex.support.result import CommandContext, Result
 
 DAY_SECONDS = 86_400.0
 LOCK = ".lock"
@@ -55,7 +55,7 @@ def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
     """Trace what can still be traced of a dead session, then remove its files; give those that went."""
     closed, state = spool.with_suffix(CLOSED), spool.with_suffix(STATE)
     if not dry_run and (spool.exists() or closed.exists() or Checkpoint.load(state).owed):
-        from infinium_codex.working import work
+        from infinium_codex.background.session_work import work
 
         work(spool, ctx.places, ctx.environ, over=True)
     own = [path for path in (spool, closed, state) if path.exists()]

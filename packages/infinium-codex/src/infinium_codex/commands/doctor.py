@@ -2,12 +2,12 @@
 
 import time
 
-from infinium_codex.diagnosis.checks import Check, Verdict
-from infinium_codex.diagnosis.examination import Flow, examine, will_flow
-from infinium_codex.diagnosis.repair import mend
-from infinium_codex.diagnosis.situation import look
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.wiring import take_hook_errors
+from infinium_codex.delivery.wiring import take_hook_errors
+from infinium_codex.doctor.checks import Check, Verdict
+from infinium_codex.doctor.examination import Flow, examine, will_flow
+from infinium_codex.doctor.repair import mend
+from infinium_codex.doctor.situation import look
+from infinium_codex.support.result import CommandContext, Result
 
 _WIDTH = 22
 

@@ -3,8 +3,8 @@
 from infinium_transport import Entry, EntryKind
 
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.wiring import open_ledger, take_hook_errors
+from infinium_codex.delivery.wiring import open_ledger, take_hook_errors
+from infinium_codex.support.result import CommandContext, Result
 
 _KINDS = (EntryKind.error, EntryKind.dead, EntryKind.dropped)
 _WORDS = {EntryKind.dead: "dead letter", EntryKind.dropped: "dropped"}

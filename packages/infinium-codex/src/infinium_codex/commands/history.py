@@ -3,8 +3,8 @@
 from infinium_transport import LOCAL, Entry, EntryKind
 
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.wiring import open_ledger
+from infinium_codex.delivery.wiring import open_ledger
+from infinium_codex.support.result import CommandContext, Result
 
 
 def run(ctx: CommandContext, *, count: int, clear: bool) -> Result:

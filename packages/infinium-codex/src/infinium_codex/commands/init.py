@@ -25,21 +25,20 @@ from infinium_config.project import CONFIG
 from msgspec import Struct
 from msgspec.structs import replace
 
-from infinium_codex import hook_home
+from infinium_codex.capture import install as hook_home
 from infinium_codex.codex import features
 from infinium_codex.codex.app_server import AppServerError
 from infinium_codex.codex.config_toml import ConfigTomlError
-from infinium_codex.codex.hooks_file import HooksFileError, Plan, plan_install, plan_removal
-from infinium_codex.codex.program import CodexProgram, find_codex
+from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install, plan_removal
+from infinium_codex.codex.program import CodexProgram, codex_home, find_codex
 from infinium_codex.codex.project_hooks import Answer, ProjectHooks, Survey, project_root, wanted_hooks
 from infinium_codex.codex.worktrees import linked_worktree, unread_worktrees
 from infinium_codex.commands import gitignore, wizard
 from infinium_codex.commands.asking import agree_on_address, checked, given_secret, yes
 from infinium_codex.commands.obstacles import refuse_policy, refuse_read_only, refuse_untrusted
 from infinium_codex.commands.wizard import Choices
-from infinium_codex.paths import codex_home
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.wiring import home_directory
+from infinium_codex.delivery.wiring import home_directory
+from infinium_codex.support.result import CommandContext, CommandError, Result
 
 
 class InitOptions(Struct, frozen=True, kw_only=True):

@@ -6,12 +6,12 @@ where a project was set up, or where the environment names an agent.
 
 from pathlib import Path
 
-from infinium_codex import hook_home
+from infinium_codex.capture import install as hook_home
 from infinium_codex.codex.program import HOOKS_ON_SINCE, CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.codex.settings import FLAG
-from infinium_codex.paths import APP, Places
-from infinium_codex.result import CommandContext, CommandError, Result
+from infinium_codex.support.paths import APP, Places
+from infinium_codex.support.result import CommandContext, CommandError, Result
 
 
 def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> Result:

@@ -6,7 +6,7 @@ from pathlib import Path
 from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.project_hooks import ProjectHooks, Survey
 from infinium_codex.codex.settings import REQUIREMENTS
-from infinium_codex.result import CommandError
+from infinium_codex.support.result import CommandError
 
 
 def refuse_policy(survey: Survey, *, managed: bool) -> None:

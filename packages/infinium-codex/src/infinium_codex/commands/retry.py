@@ -4,12 +4,12 @@ from infinium_config import load
 from infinium_transport import DeliveryReport, Outbox
 from msgspec.structs import asdict
 
-from infinium_codex.agenda import Agenda
+from infinium_codex.background.schedule import Agenda
+from infinium_codex.background.scheduler import read_agenda
 from infinium_codex.commands.when import local_time
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.sending import leave_to_timer
-from infinium_codex.timer import read_agenda
-from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.delivery.send import leave_to_timer
+from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.support.result import CommandContext, Result
 
 
 def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:

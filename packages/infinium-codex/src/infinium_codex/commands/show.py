@@ -2,10 +2,10 @@
 
 from infinium_transport import EntryKind, InfiniumTransportError, Outbox
 
-from infinium_codex.fields import parse_object
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.trace_view import view_trace
-from infinium_codex.wiring import open_ledger, open_local, open_outbox
+from infinium_codex.delivery.wiring import open_ledger, open_local, open_outbox
+from infinium_codex.support.json_fields import parse_object
+from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.view.terminal import view_trace
 
 
 def run(key: str, ctx: CommandContext) -> Result:

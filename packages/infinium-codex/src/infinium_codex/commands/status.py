@@ -4,13 +4,13 @@ from infinium_config import DECLARED, LOCAL, SECRET_VARIABLE, ApprovedOrigins, S
 from infinium_transport import EntryKind
 
 from infinium_codex.codex.daemon import RESTART, find_daemon
-from infinium_codex.codex.hooks_file import HooksFileError, our_hooks
+from infinium_codex.codex.hooks_json import HooksFileError, our_hooks
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.held_traces import held_traces
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.delivery.blocked import held_traces
+from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.support.result import CommandContext, CommandError, Result
 
 _QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file or declared.default == ())
 """Shown only where something set them."""

@@ -10,10 +10,10 @@ from infinium_config import LOCAL, Settings, load
 from infinium_trace import encode
 from infinium_transport import Accepted, Envelope, Outcome, Refusal, Rejected, Retry, Unauthorized
 
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.tracing import LOCAL_AGENT
+from infinium_codex.delivery.wiring import SecretFinder, home_directory, make_client, open_ledger, open_local
+from infinium_codex.session.trace_builder import LOCAL_AGENT
+from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.version import VERSION
-from infinium_codex.wiring import SecretFinder, home_directory, make_client, open_ledger, open_local
 
 NAME = "Test trace of infinium-codex"
 KIND = "test"

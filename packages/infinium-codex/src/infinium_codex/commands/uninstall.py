@@ -14,12 +14,12 @@ from infinium_config import (
 from infinium_config.project import CONFIG
 
 from infinium_codex.codex.app_server import AppServerError
-from infinium_codex.codex.hooks_file import HooksFileError, Plan, plan_removal
+from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_removal
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.worktrees import linked_worktree
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.wiring import home_directory
+from infinium_codex.delivery.wiring import home_directory
+from infinium_codex.support.result import CommandContext, CommandError, Result
 
 
 def run(ctx: CommandContext, *, yes: bool) -> Result:

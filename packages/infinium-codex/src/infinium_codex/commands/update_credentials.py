@@ -20,11 +20,11 @@ from infinium_transport import DeliveryReport
 from msgspec import Struct
 from msgspec.structs import replace
 
-from infinium_codex.agenda import Agenda
+from infinium_codex.background.schedule import Agenda
 from infinium_codex.commands.asking import agree_on_address, ask_for, checked, given_secret
-from infinium_codex.result import CommandContext, CommandError, Result
-from infinium_codex.sending import leave_to_timer
-from infinium_codex.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.delivery.send import leave_to_timer
+from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.support.result import CommandContext, CommandError, Result
 
 
 class NewCredentials(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.commands.asking import ask_for, choose, yes
-from infinium_codex.result import CommandContext
+from infinium_codex.support.result import CommandContext
 
 
 class Choices(Struct, frozen=True, kw_only=True):

@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, codex_config, demo_turn
-from infinium_codex.fields import mapping, parse_object, text
-from infinium_codex.result import CommandContext, Result
-from infinium_codex.trace_view import view_trace
+from infinium_codex.support.json_fields import mapping, parse_object, text
+from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.view.terminal import view_trace
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1

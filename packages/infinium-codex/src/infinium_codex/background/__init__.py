@@ -1,0 +1,1 @@
+"""Unattended processes: the worker, the scheduler and what it starts."""

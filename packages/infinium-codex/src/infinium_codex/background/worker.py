@@ -1,0 +1,80 @@
+"""The worker: makes traces of what a session's spool and transcript hold, and delivers them.
+
+The hook starts it, detached, when a turn begins or ends, through the launcher in its home: `python -I -S worker.py
+SPOOL_FILE EVENT`. At a prompt it only sees to it that a timer runs, so that a turn is traced though nothing more is
+heard of it; what costs time to import is imported when there is something to trace. One runs a session; a second one
+for the same session leaves at once, because the first looks again before it goes.
+"""
+
+import gc
+import os
+import sys
+from collections.abc import Mapping
+
+from infinium_codex.background.schedule import AGENDA_LINK, Agenda, entry_name
+
+_TAIL_BYTES = 1 << 20
+_ENDS = (b"Stop", b"Interrupt", b"SessionEnd")
+
+
+def main(argv: list[str]) -> None:
+    """Work off the spool file named in `argv[1]`."""
+    spool = os.path.abspath(argv[1])  # noqa: PTH100
+    prompt = argv[2:] == ["UserPromptSubmit"]
+    os.chdir("/")  # the session's directory may be removed or unmounted while we work
+    os.umask(0o077)
+    _make_way()
+    try:
+        if prompt:
+            _see_to_timer(spool, os.environ)
+        if not prompt or _is_superseding(spool):
+            gc.disable()  # importing makes no garbage, and looking for it costs a tenth of the time
+            from infinium_codex.background.session_work import work_off
+
+            gc.freeze()
+            gc.enable()
+            work_off(spool, os.environ)
+    except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
+        from infinium_codex.background.session_work import tell
+
+        tell(spool, os.environ, error)
+        sys.exit(1)
+    os._exit(0)  # everything is on disk: taking the interpreter down in order would cost another tenth
+
+
+def _make_way() -> None:
+    """Leave the processor to whatever the person at the keyboard waits for, hooks included."""
+    try:
+        os.nice(10)
+    except (OSError, AttributeError):  # not allowed here; not Windows'
+        return
+
+
+def _see_to_timer(spool: str, environ: Mapping[str, str]) -> None:
+    """Have a timer stand behind the turn that begins: it may be the last that is heard of this Codex."""
+    try:
+        directory = os.readlink(f"{os.path.dirname(spool)}/{AGENDA_LINK}")  # noqa: PTH115, PTH120
+    except OSError:
+        from infinium_codex.support.paths import find_places
+
+        directory = str(find_places(environ).agenda)
+    agenda = Agenda(directory)
+    if not agenda.has(entry_name(spool)):
+        agenda.watch(spool, environ)
+    agenda.start_timer(environ)
+
+
+def _is_superseding(spool: str) -> bool:
+    """Whether the spool's tail has a prompt before this one, and no end of a turn in between."""
+    try:
+        with open(spool, "rb") as file:  # noqa: PTH123
+            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL_BYTES, 0))
+            tail = file.read()
+    except OSError:
+        return False
+    last_end = max(tail.rfind(b"\x1eI3 %s " % event) for event in _ENDS)
+    return tail.count(b"\x1eI3 UserPromptSubmit ", max(last_end, 0)) > 1
+
+
+if __name__ == "__main__":
+    main(sys.argv)

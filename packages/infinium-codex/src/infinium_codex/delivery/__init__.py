@@ -1,0 +1,1 @@
+"""Sends queued traces: the outbox, the secret and the approved origin of each agent."""

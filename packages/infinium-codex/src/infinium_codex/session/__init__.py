@@ -1,0 +1,1 @@
+"""Reads a session's spool and transcript and builds its traces."""

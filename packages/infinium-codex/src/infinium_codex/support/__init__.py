@@ -1,0 +1,1 @@
+"""Paths, locks, processes, logs and other helpers that every room may use."""

@@ -1,0 +1,81 @@
+"""A trace payload as a person would want to read it."""
+
+from collections.abc import Iterator, Mapping
+
+from infinium_codex.support.json_fields import mapping, text
+
+_WIDTH = 100
+
+
+def view_trace(payload: Mapping[str, object]) -> tuple[str, ...]:
+    """The lines that show one trace: what was asked, what was done, what it cost."""
+    return tuple(_lines(payload))
+
+
+def _lines(payload: Mapping[str, object]) -> Iterator[str]:
+    environment, sections = mapping(payload, "environment"), mapping(payload, "sections")
+    tags = mapping(environment, "custom_tags")
+    yield f"{text(payload, 'name') or 'Trace'}"
+    yield f"  {text(payload, 'description') or ''}"
+    agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
+    until = text(payload, "current_datetime")
+    yield f"  {_seconds(payload.get('duration'))} until {until}, {agent}, {text(tags, 'models')}"
+    yield ""
+    for step in _objects(payload.get("steps")):
+        yield from _step(step)
+    if files := mapping(sections, "development").get("files_modified"):
+        yield ""
+        yield f"Files    {', '.join(map(str, files)) if isinstance(files, list) else files}"
+    usage = mapping(payload, "llm_usage")
+    if "prompt_tokens" in usage:
+        cached, reasoning = text(tags, "cached_tokens"), text(tags, "reasoning_tokens")
+        yield (
+            f"Tokens   {usage['prompt_tokens']:,} prompt ({_thousands(cached)} cached), "
+            f"{usage.get('completion_tokens', 0):,} completion ({_thousands(reasoning)} reasoning), "
+            f"{usage.get('api_calls_count', 0)} model calls"
+        )
+    for error in _objects(payload.get("errors")):
+        yield f"Error    {_cut(text(error, 'message') or '', _WIDTH)}"
+    for warning in _texts(mapping(sections, "general").get("warnings")):
+        yield f"Note     {warning}"
+    if answer := text(payload, "output_summary"):
+        yield f"Answer   {_cut(answer, _WIDTH)}"
+    where = ", ".join(
+        f"{name} {value}" for name in ("session", "turn", "git_branch", "sources") if (value := text(tags, name))
+    )
+    yield f"Tags     {where}"
+
+
+def _step(step: Mapping[str, object]) -> Iterator[str]:
+    metadata = mapping(step, "metadata")
+    call = mapping(step, "tool_call")
+    name = text(call, "tool_name") or text(step, "action") or ""
+    took = f"{step['duration_ms']:,} ms" if "duration_ms" in step else ""
+    code = metadata.get("exit_code")
+    ended = f"exit {code}" if code not in (None, 0) else "failed" if "error" in step else ""
+    what = _cut(text(step, "description") or text(step, "output_preview") or "", 60)
+    yield f"  {step.get('step_number'):>3}  {name:<12} {what:<60}  {took:>10}  {ended}".rstrip()
+    for change in _objects(metadata.get("files")):
+        lines = f"+{change.get('lines_added', '?')} -{change.get('lines_removed', '?')}"
+        yield f"       {'':<12} {change.get('kind')} {change.get('path')} ({lines})"
+
+
+def _objects(values: object) -> list[Mapping[str, object]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _texts(values: object) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+
+
+def _cut(value: str, width: int) -> str:
+    line = " ".join(value.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _seconds(value: object) -> str:
+    return f"{value:.3f} s" if isinstance(value, int | float) else "?"
+
+
+def _thousands(value: str | None) -> str:
+    return f"{int(value):,}" if value and value.isdigit() else "0"
