@@ -18,9 +18,10 @@ from typing import Any
 from codex_install import ALL, NEWEST, install_codex
 from codex_terminal import NO_ADVERTISEMENT
 from infinium_codex.codex.app_server import AppServer
-from infinium_codex.codex.hooks_json import EVENTS
-from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.codex.hook_events import EVENT_NAMES
+from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.trust import trust_ours
+from infinium_codex.codex.versions import HOOKS_ON_SINCE, TRUST_SINCE
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
 from sandbox import Sandbox
 from scenarios import SCENARIOS, Scenario
@@ -91,7 +92,7 @@ def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
     dump = sandbox.root / "dump.py"
     dump.write_text(_DUMP, "utf-8")
     command = f"{sys.executable} -I -S {dump} {events} >/dev/null 2>&1"
-    hooks = {event: [{"hooks": [{"type": "command", "command": command, "timeout": 3}]}] for event in EVENTS}
+    hooks = {event: [{"hooks": [{"type": "command", "command": command, "timeout": 3}]}] for event in EVENT_NAMES}
     if scenario.goes_on_once:
         stop = sandbox.root / "stop.py"
         stop.write_text(_STOP_ONCE, "utf-8")

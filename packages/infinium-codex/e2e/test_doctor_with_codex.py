@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from infinium_codex.codex.app_server import AppServer
-from infinium_codex.codex.program import TRUST_SINCE, Version, find_codex
+from infinium_codex.codex.program import find_codex
+from infinium_codex.codex.versions import TRUST_SINCE, Version
 from infinium_codex.demo.scripted_model import ScriptedModel
 from machine import processes
 from sandbox import Sandbox, wait_for

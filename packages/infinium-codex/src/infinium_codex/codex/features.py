@@ -5,8 +5,9 @@ from pathlib import Path
 
 from infinium_codex.codex.app_server import AppServer, AppServerError
 from infinium_codex.codex.config_toml import feature_flag, with_feature
-from infinium_codex.codex.program import HOOKS_ON_SINCE, CodexProgram, codex_home
+from infinium_codex.codex.program import CodexProgram, codex_home
 from infinium_codex.codex.settings import FLAG, OLD_FLAG, CodexSettings
+from infinium_codex.codex.versions import HOOKS_ON_SINCE
 
 
 def needs_flag(codex: CodexProgram | None, environ: Mapping[str, str]) -> bool:

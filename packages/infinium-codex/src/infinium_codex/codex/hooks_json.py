@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from infinium_codex.codex.hook_events import EVENT_NAMES
+
 IsOurs = Callable[[str], bool]
 
-EVENTS = (
-    "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest", "PreCompact", "PostCompact",
-    "SubagentStart", "SubagentStop", "Stop", "Interrupt", "SessionEnd",
-)  # fmt: skip
 _OLD_CONNECTOR = re.compile(r"infinium[-_]codex(?:[-_]connector)?\b")
-_CAPPED = ("SessionEnd", "Interrupt")
 
 
 class HooksFileError(Exception):
@@ -25,6 +22,7 @@ class Hook(Struct, frozen=True, kw_only=True):
 
     event: str
     command: str
+    timeout_seconds: int = 5
     run_async: bool = False
 
     def to_group(self) -> dict[str, object]:
@@ -33,7 +31,7 @@ class Hook(Struct, frozen=True, kw_only=True):
             "type": "command",
             "command": self.command,
             "commandWindows": f"infinium-codex hook {self.event}",
-            "timeout": 3 if self.event in _CAPPED else 5,  # seconds; Codex caps these two at 3
+            "timeout": self.timeout_seconds,
         }
         if self.run_async:
             handler["async"] = True
@@ -194,7 +192,7 @@ def _works(group: object, hook: Hook, *, can_async: bool, renew: bool) -> bool:
 def _repair(document: dict[str, object]) -> list[str]:
     """Mend what connectors 1.x wrote: events at the top level, which make Codex drop the whole file."""
     repaired = []
-    for event in EVENTS:
+    for event in EVENT_NAMES:
         if event not in document:
             continue
         groups = document.pop(event)

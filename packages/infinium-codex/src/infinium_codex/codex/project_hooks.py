@@ -10,10 +10,12 @@ from msgspec import Struct, field
 
 from infinium_codex.capture.install import is_our_command
 from infinium_codex.codex.app_server import AppServer, AppServerError, HookState
+from infinium_codex.codex.hook_events import hook_events_of
 from infinium_codex.codex.hooks_json import Hook, Plan
-from infinium_codex.codex.program import TRUST_SINCE, CodexProgram, events_of, runs_async
+from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
 from infinium_codex.codex.trust import keep_trust, trust_ours
+from infinium_codex.codex.versions import TRUST_SINCE
 from infinium_codex.codex.worktrees import hooks_root
 from infinium_codex.support.paths import Places
 from infinium_codex.support.result import CommandError
@@ -37,7 +39,17 @@ def project_root(cwd: Path, home: Path | None) -> Path:
 
 def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> list[Hook]:
     """The hooks of ours for this Codex, each with the command of its event."""
-    return [Hook(event=event, command=command(event), run_async=runs_async(codex, event)) for event in events_of(codex)]
+    # An unknown version might skip async hooks.
+    can_async = codex is not None and codex.version is not None and codex.can_async
+    return [
+        Hook(
+            event=event.name,
+            command=command(event.name),
+            timeout_seconds=event.timeout_seconds,
+            run_async=event.prefers_async and can_async,
+        )
+        for event in hook_events_of(codex)
+    ]
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from infinium_config import main_checkout
 from msgspec import Struct
 
 from infinium_codex.codex.app_server import AppServer, AppServerError
-from infinium_codex.codex.program import HOOKS_ON_SINCE, TRUST_SINCE, CodexProgram
+from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.versions import HOOKS_ON_SINCE, TRUST_SINCE
 from infinium_codex.support.json_fields import mapping, text
 
 REQUIREMENTS = "requirements.toml, which your administrator keeps"

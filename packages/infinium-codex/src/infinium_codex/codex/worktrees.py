@@ -8,10 +8,8 @@ from pathlib import Path
 
 from infinium_config import main_checkout
 
-from infinium_codex.codex.program import CodexProgram, Version
-
-MAIN_HOOKS_SINCE: Version = (0, 131, 0)
-"""First version seen to read the main checkout's hooks; 0.129 reads the worktree's own."""
+from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.versions import MAIN_HOOKS_SINCE
 
 
 def linked_worktree(cwd: Path) -> Path | None:

@@ -7,9 +7,10 @@ where a project was set up, or where the environment names an agent.
 from pathlib import Path
 
 from infinium_codex.capture import install as hook_home
-from infinium_codex.codex.program import HOOKS_ON_SINCE, CodexProgram, find_codex
+from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.codex.settings import FLAG
+from infinium_codex.codex.versions import HOOKS_ON_SINCE, format_version
 from infinium_codex.support.paths import APP, Places
 from infinium_codex.support.result import CommandContext, CommandError, Result
 
@@ -37,7 +38,7 @@ def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> R
 def _commented(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:
     import tomli_w
 
-    oldest = ".".join(map(str, HOOKS_ON_SINCE))
+    oldest = format_version(HOOKS_ON_SINCE)
     made = f"Made for Codex {codex.version_text}" if codex else "Made without a Codex at hand"
     if codex is not None and codex.can_async:
         made += ", whose tool hooks are async: Codex before 0.150 passes over those"

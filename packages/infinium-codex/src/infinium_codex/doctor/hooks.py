@@ -9,9 +9,11 @@ from pathlib import Path
 from infinium_codex.capture import install as hook_home
 from infinium_codex.capture.records import SUFFIX, Record, read_records
 from infinium_codex.codex.app_server import HookState
+from infinium_codex.codex.hook_events import events_of
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, old_hooks, our_hooks, plan_install
-from infinium_codex.codex.program import TRUST_SINCE, codex_home, events_of
+from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.project_hooks import wanted_hooks
+from infinium_codex.codex.versions import TRUST_SINCE
 from infinium_codex.doctor import codex
 from infinium_codex.doctor.checks import Check, Verdict, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation

@@ -7,6 +7,7 @@ from infinium_trace.events import EventSource, SessionStarted, TokenUsage
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from infinium_codex.codex.versions import TURN_ERRORS_SINCE, is_at_least, parse_version
 from infinium_codex.support.json_fields import mapping, text
 
 _ANSWERS = frozenset({"reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
@@ -73,9 +74,7 @@ class Position(Struct, kw_only=True):
     @property
     def tells_failures(self) -> bool:
         """Whether this version's `task_complete` names the error of a turn that failed (0.145 does, 0.140 does not)."""
-        major, _, rest = self.session.get("client_version", "").partition(".")
-        minor = rest.partition(".")[0]
-        return not (major.isdecimal() and minor.isdecimal()) or (int(major), int(minor)) >= (0, 145)
+        return is_at_least(parse_version(self.session.get("client_version", "")), TURN_ERRORS_SINCE)
 
     def take_patch(self, call_id: str) -> str:
         """The patch of this call, kept no longer: something tells what became of it."""
