@@ -169,8 +169,8 @@ def test_two_who_set_up_projects_at_once_lose_no_approval(origins: ApprovedOrigi
 HOLD = """
 import sys
 from pathlib import Path
-from infinium_config.file_lock import file_lock
-with file_lock(Path(sys.argv[1]), 1.0):
+from infinium_config.locks import wait_for_lock
+with wait_for_lock(sys.argv[1], 1.0):
     print(flush=True)
     sys.stdin.read()
 """
@@ -184,7 +184,7 @@ def test_a_process_that_never_finishes_holds_nobody_up_for_ever(origins: Approve
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(InfiniumConfigError, match=r"held by another process.*try again"):
+        with pytest.raises(InfiniumConfigError, match=r"Another process has held.*try again"):
             hurried.approve(OTHER, "https://one.example")
         assert hurried.is_approved(AGENT, "https://one.example")  # reading waits for nobody
         holder.kill()

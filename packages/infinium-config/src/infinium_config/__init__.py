@@ -1,38 +1,45 @@
-"""Projects, settings that know their source, and secrets that stay where they belong."""
+"""Projects, settings with the source of each value, and the agent's secret, for Infinium connectors.
 
-from infinium_config.credentials import (
-    KEYRING_SERVICE,
-    SECRET_VARIABLE,
-    KeyringUnavailable,
-    SecretFound,
-    SecretMissing,
-    SecretRefused,
-    Stored,
-    delete_secret,
-    get_secret,
-    store_secret,
-)
-from infinium_config.declared import DECLARED, Declared
-from infinium_config.errors import InfiniumConfigError, ProjectFileError, SettingError
-from infinium_config.model import (
-    DEFAULT_BASE_URL,
-    LOCAL,
-    Granularity,
-    Problem,
-    Project,
-    ProjectFile,
-    Setting,
-    Settings,
-    Source,
-    UserFile,
-    granularity_flags,
-)
-from infinium_config.origins import ApprovedOrigins, origin_of
-from infinium_config.parse import parse_agent_id, parse_base_url
-from infinium_config.project import find_project, load, main_checkout
-from infinium_config.project_file import read_project_file, read_user_file, write_project_file
-from infinium_config.resolve import resolve
-from infinium_config.secret import Secret
+A name's module loads when the name is first used, so that importing `infinium_config.files` or `infinium_config.locks`,
+which are public modules of their own, loads nothing else.
+"""
+
+TYPE_CHECKING = False  # importing typing costs more than this module
+if TYPE_CHECKING:
+    from infinium_config.checkout import Checkout, find_checkout, main_checkout, read_checkout
+    from infinium_config.credentials import (
+        KEYRING_SERVICE,
+        SECRET_VARIABLE,
+        KeyringUnavailable,
+        SecretFound,
+        SecretMissing,
+        SecretRefused,
+        Stored,
+        delete_secret,
+        get_secret,
+        store_secret,
+    )
+    from infinium_config.declared import DECLARED, Declared
+    from infinium_config.errors import InfiniumConfigError, LockTimeoutError, ProjectFileError, SettingError
+    from infinium_config.model import (
+        DEFAULT_BASE_URL,
+        LOCAL,
+        Granularity,
+        Problem,
+        Project,
+        ProjectFile,
+        Setting,
+        Settings,
+        Source,
+        UserFile,
+        granularity_flags,
+    )
+    from infinium_config.origins import ApprovedOrigins, origin_of
+    from infinium_config.parse import parse_agent_id, parse_base_url
+    from infinium_config.precedence import resolve
+    from infinium_config.project import find_project, load
+    from infinium_config.project_file import read_project_file, read_user_file, write_project_file
+    from infinium_config.secret import Secret
 
 __all__ = [
     "DECLARED",
@@ -41,10 +48,12 @@ __all__ = [
     "LOCAL",
     "SECRET_VARIABLE",
     "ApprovedOrigins",
+    "Checkout",
     "Declared",
     "Granularity",
     "InfiniumConfigError",
     "KeyringUnavailable",
+    "LockTimeoutError",
     "Problem",
     "Project",
     "ProjectFile",
@@ -60,6 +69,7 @@ __all__ = [
     "Stored",
     "UserFile",
     "delete_secret",
+    "find_checkout",
     "find_project",
     "get_secret",
     "granularity_flags",
@@ -68,9 +78,62 @@ __all__ = [
     "origin_of",
     "parse_agent_id",
     "parse_base_url",
+    "read_checkout",
     "read_project_file",
     "read_user_file",
     "resolve",
     "store_secret",
     "write_project_file",
 ]
+
+_MODULES = {
+    "checkout": ("Checkout", "find_checkout", "main_checkout", "read_checkout"),
+    "credentials": (
+        "KEYRING_SERVICE",
+        "SECRET_VARIABLE",
+        "KeyringUnavailable",
+        "SecretFound",
+        "SecretMissing",
+        "SecretRefused",
+        "Stored",
+        "delete_secret",
+        "get_secret",
+        "store_secret",
+    ),
+    "declared": ("DECLARED", "Declared"),
+    "errors": ("InfiniumConfigError", "LockTimeoutError", "ProjectFileError", "SettingError"),
+    "model": (
+        "DEFAULT_BASE_URL",
+        "LOCAL",
+        "Granularity",
+        "Problem",
+        "Project",
+        "ProjectFile",
+        "Setting",
+        "Settings",
+        "Source",
+        "UserFile",
+        "granularity_flags",
+    ),
+    "origins": ("ApprovedOrigins", "origin_of"),
+    "parse": ("parse_agent_id", "parse_base_url"),
+    "precedence": ("resolve",),
+    "project": ("find_project", "load"),
+    "project_file": ("read_project_file", "read_user_file", "write_project_file"),
+    "secret": ("Secret",),
+}
+"""The public names of each module (a test holds them to `__all__` and to the imports above)."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    module = next((module for module, names in _MODULES.items() if name in names), None)
+    if module is None:
+        raise AttributeError(f"module 'infinium_config' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"infinium_config.{module}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infinium_config.atomic import write_atomically
-from infinium_config.file_lock import file_lock
+from infinium_config.files import read_small_file, write_atomically
+from infinium_config.locks import wait_for_lock
 from infinium_config.model import DEFAULT_BASE_URL
-from infinium_config.project_file import read_small_file
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -68,7 +67,7 @@ class ApprovedOrigins:
     def _changing(self) -> Iterator[dict[str, list[str]]]:
         """The approvals as they are once nobody else changes them, written when the block ends."""
         _make_private(self.path.parent)
-        with file_lock(self.path.with_name(f"{self.path.name}.lock"), self._patience):
+        with wait_for_lock(self.path.with_name(f"{self.path.name}.lock"), self._patience):
             approved = self._load()
             yield approved
             write_atomically(self.path, json.dumps({"schema": 1, "agents": approved}, indent=2).encode() + b"\n")

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from infinium_config.checkout import main_checkout
+from infinium_config.files import read_small_file
 from infinium_config.model import Project, Settings
-from infinium_config.project_file import read_project_file, read_small_file, read_user_file
-from infinium_config.resolve import resolve
+from infinium_config.precedence import resolve
+from infinium_config.project_file import read_project_file, read_user_file
 
 CONFIG = Path(".infinium") / "config.json"
 
@@ -26,19 +28,6 @@ def find_project(start: Path, *, home: Path | None) -> Project | None:
     return None
 
 
-def main_checkout(directory: Path) -> Path | None:
-    """The main checkout of the linked worktree whose top is `directory`; None where it is not one."""
-    link = read_small_file(directory / ".git") or b""
-    if not link.startswith(b"gitdir:"):
-        return None
-    own = directory / link[7:].strip().decode("utf-8", "surrogateescape")
-    common = (read_small_file(own / "commondir") or b"").strip().decode("utf-8", "surrogateescape")
-    if not common:
-        return None
-    git = Path(*_collapsed((own / common).parts))
-    return git.parent if git.name == ".git" else None
-
-
 def load(start: Path, environ: Mapping[str, str], *, home: Path | None) -> Settings:
     """The settings that hold in `start`. Raises ProjectFileError for a file that cannot be used."""
     project = find_project(start, home=home)
@@ -48,13 +37,3 @@ def load(start: Path, environ: Mapping[str, str], *, home: Path | None) -> Setti
 
 def _upwards(directory: Path) -> list[Path]:
     return [directory, *directory.parents]
-
-
-def _collapsed(parts: tuple[str, ...]) -> list[str]:
-    kept: list[str] = []
-    for part in parts:
-        if part == "..":
-            kept = kept[:-1]
-        else:
-            kept.append(part)
-    return kept

@@ -2,17 +2,15 @@
 
 import json
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infinium_config import parse
-from infinium_config.atomic import write_atomically
 from infinium_config.errors import ProjectFileError
+from infinium_config.files import read_small_file, write_atomically
 from infinium_config.model import ProjectFile, UserFile
 
-MAX_BYTES = 1 << 20
 _KEYS = ("agent_id", "base_url", "paused", "flush_on_stop", "flush_on_session_end", "redaction", "redact_patterns")
 _USERS_KEYS = ("redaction", "redact_patterns", "redact_allow")
 _LISTS = ("redact_patterns", "redact_allow")
@@ -96,18 +94,3 @@ def write_project_file(path: Path, file: ProjectFile) -> bool:
             f"{path} cannot be written: {error.strerror or error}. Check who owns the directory."
         ) from None
     return True
-
-
-def read_small_file(path: Path) -> bytes | None:
-    """The bytes of a regular file of at most 1 MiB; None for anything else, a link or a FIFO included."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        fd = os.open(path, flags)
-    except (OSError, ValueError):
-        return None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        return None
-    with os.fdopen(fd, "rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    return raw if len(raw) <= MAX_BYTES else None

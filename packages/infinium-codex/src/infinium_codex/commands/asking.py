@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from infinium_config import LOCAL, ApprovedOrigins, Secret
-from infinium_config.resolve import shown
+from infinium_config.precedence import shown
 
 from infinium_codex.support.result import CommandContext, CommandError
 
