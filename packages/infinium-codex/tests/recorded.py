@@ -7,7 +7,7 @@ from typing import Any
 
 from infinium_codex.codex.events import translate_hook
 from infinium_codex.codex.transcript.reader import Transcript
-from infinium_trace import Event, Limits, Redactor, TraceContext, fold, turn_payload
+from infinium_trace import Event, PriceTable, TraceContext, TraceOptions, build_turn_trace, fold
 
 ROOT = Path(__file__).parent / "recordings"
 
@@ -77,10 +77,11 @@ class Recording:
     def payloads(self, session: str | None = None) -> list[dict[str, Any]]:
         """The trace of every turn of a session."""
         folded = fold(self.events(session))
-        return [turn_payload(folded, turn, CONTEXT, Limits(), Redactor()) for turn in folded.turns]
+        return [json.loads(build_turn_trace(folded, turn, CONTEXT, OPTIONS).body) for turn in folded.turns]
 
 
-CONTEXT = TraceContext(session_id="session", connector_version="2.0.0", runtime="CPython 3.11.0")
+CONTEXT = TraceContext(session_id="session", runtime="CPython 3.11.0")
+OPTIONS = TraceOptions(program="codex", version="2.0.0", prices=PriceTable())
 
 
 def recordings(scenario: str = "*") -> list[Recording]:

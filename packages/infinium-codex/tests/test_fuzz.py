@@ -15,17 +15,14 @@ from infinium_codex.codex.transcript.reader import Transcript
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_trace import (
     Event,
-    Limits,
     RecordSkipped,
-    Redactor,
+    SummaryBuilder,
     ToolFinished,
     ToolStarted,
-    encode,
+    build_turn_trace,
     fold,
-    session_payload,
-    turn_payload,
 )
-from recorded import CONTEXT, Recording, recording, recordings
+from recorded import CONTEXT, OPTIONS, Recording, recording, recordings
 
 FUZZ = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -70,8 +67,10 @@ def can_be_sent(events: list[Event]) -> None:
     """The whole way to the bytes on the wire."""
     session = fold(events)
     for turn in session.turns:
-        json.loads(encode(turn_payload(session, turn, CONTEXT, Limits(), Redactor())))
-    json.loads(encode(session_payload(session, session.turns, CONTEXT, Limits(), Redactor(), part=1)))
+        json.loads(build_turn_trace(session, turn, CONTEXT, OPTIONS).body)
+    summary = SummaryBuilder(CONTEXT, OPTIONS)
+    summary.add(session, session.turns)
+    json.loads(summary.build().body)
 
 
 def replaced(value: Any, path: random.Random, new: Any) -> Any:

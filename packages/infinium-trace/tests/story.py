@@ -1,7 +1,8 @@
 """Small sessions told by hand: what hooks and transcript of an agent say about the same work, milliseconds apart."""
 
+import json
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from infinium_trace import (
     AssistantSaid,
@@ -10,10 +11,9 @@ from infinium_trace import (
     Event,
     EventSource,
     FileChange,
-    Limits,
     ModelResponded,
     PermissionAsked,
-    Redactor,
+    Session,
     SessionEnded,
     SessionStarted,
     SubagentEnded,
@@ -22,9 +22,12 @@ from infinium_trace import (
     ToolFinished,
     ToolStarted,
     TraceContext,
+    TraceOptions,
+    Turn,
     TurnEnded,
     TurnStarted,
     TurnStatus,
+    build_turn_trace,
 )
 
 START_MS = 1_790_000_000_000
@@ -39,10 +42,9 @@ SUBAGENT_USAGE = TokenUsage(prompt=1_000, completion=30, cached=200, reasoning=1
 
 PATCH = "*** Begin Patch\n*** Add File: src/cart.py\n+def total() -> int:\n+    return 0\n*** End Patch\n"
 
-LIMITS = Limits()
+OPTIONS = TraceOptions(program="codex", version="2.0.0")
 CONTEXT = TraceContext(
     session_id="5a3c1f6e-session",
-    connector_version="2.0.0",
     runtime="CPython 3.12.1",
     os="Linux",
     project_name="shop",
@@ -68,9 +70,13 @@ def transcript(ms: int, turn: str | None = None, agent: str | None = None) -> Wh
     return Where(at_ms=START_MS + ms, source=EventSource.TRANSCRIPT, turn_id=turn, subagent_id=agent)
 
 
-def redactor() -> Redactor:
-    """A redactor that leaves every text as it is."""
-    return Redactor(enabled=False)
+def turn_payload(
+    session: Session, turn: Turn, context: TraceContext = CONTEXT, options: TraceOptions = OPTIONS
+) -> dict[str, Any]:
+    """Return the parsed body of a turn's trace."""
+    found = json.loads(build_turn_trace(session, turn, context, options).body)
+    assert isinstance(found, dict)
+    return found
 
 
 def told_by(source: EventSource, events: Iterable[Event]) -> list[Event]:

@@ -11,27 +11,26 @@ from infinium_trace import (
     ChangeKind,
     Event,
     FileChange,
-    Limits,
     ModelResponded,
     ToolFinished,
     ToolStarted,
+    TraceOptions,
     TurnEnded,
     TurnStarted,
     TurnStatus,
     encode,
     fold,
-    turn_payload,
 )
 from msgspec.structs import replace
-from story import CONTEXT, CWD, FIRST, MODEL, hook, redactor, transcript
+from story import CWD, FIRST, MODEL, OPTIONS, hook, transcript, turn_payload
 
-WIDE = Limits(input_preview=4_000, output_preview=65_536)
+WIDE = replace(OPTIONS, max_input_preview=4_000, max_output_preview=65_536, max_body_bytes=1 << 40)
 """A user who wants to see everything."""
 FAILED = 250
 """The call in the middle of the long turn, which fails."""
 
 
-def long_turn(calls: int = 500, output: str = "x" * 65_536, limits: Limits = WIDE) -> dict[str, Any]:
+def long_turn(calls: int = 500, output: str = "x" * 65_536, options: TraceOptions = WIDE) -> dict[str, Any]:
     events: list[Event] = [TurnStarted(**hook(0, "t"), prompt="Run everything.", cwd=CWD, model=MODEL)]
     for number in range(calls):
         call = f"call-{number}"
@@ -49,7 +48,7 @@ def long_turn(calls: int = 500, output: str = "x" * 65_536, limits: Limits = WID
         ]
     events.append(TurnEnded(**transcript(90_000, "t"), status=TurnStatus.COMPLETED, last_message="All run."))
     session = fold(events)
-    return turn_payload(session, session.turns[0], CONTEXT, limits, redactor())
+    return turn_payload(session, session.turns[0], options=options)
 
 
 def sent(payload: dict[str, Any], limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
@@ -200,8 +199,7 @@ def test_a_body_never_exceeds_its_limit(frame: dict[str, Any], steps: list[Any],
 @given(st.integers(2, 400), st.integers(0, 5_000), st.sampled_from(["x", "é", "😀", "\ud83d", '"', "\x1b[0m"]))
 def test_every_turn_fits_and_keeps_its_ends(calls: int, length: int, letter: str) -> None:
     limit = 80_000
-    limits = replace(WIDE, output_preview=5_000)
-    payload = long_turn(calls, letter * length, limits)
+    payload = long_turn(calls, letter * length, replace(WIDE, max_output_preview=5_000))
     read = sent(payload, limit)
     numbers = [step["step_number"] for step in read["steps"]]
     assert (numbers[0], numbers[-1]) == (1, calls)

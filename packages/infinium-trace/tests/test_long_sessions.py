@@ -10,27 +10,25 @@ from hypothesis import strategies as st
 from infinium_trace import (
     MAX_BODY_BYTES,
     Event,
-    Limits,
     ModelResponded,
-    Redactor,
     Session,
-    SessionSummary,
+    SummaryBuilder,
     TokenUsage,
     ToolFinished,
     ToolStarted,
+    TraceOptions,
     TurnEnded,
     TurnStarted,
     TurnStatus,
     _kept,
     _totals,
-    encode,
     fold,
-    session_payload,
 )
-from story import CONTEXT, CWD, MODEL, hook, transcript
+from msgspec.structs import replace
+from story import CONTEXT, CWD, MODEL, OPTIONS, hook, transcript
 
 SECRET = "ghp_" + "x8Kq2LmZ7Rt4Vw9Yb3Nc6Hd1Jf5Ps0Ga2TeU"
-WIDE = Limits(input_preview=2_000, output_preview=2_000)
+WIDE = replace(OPTIONS, max_input_preview=2_000, max_output_preview=2_000)
 
 
 def one_turn(number: int, *, output: str = "no output", exit_code: int = 0, calls: int = 1) -> Session:
@@ -50,15 +48,15 @@ def one_turn(number: int, *, output: str = "no output", exit_code: int = 0, call
     return fold(events)
 
 
-def summary_of(sessions: list[Session], limits: Limits | None = None) -> SessionSummary:
-    summary = SessionSummary(CONTEXT, limits or Limits(), Redactor())
+def summary_of(sessions: list[Session], options: TraceOptions = OPTIONS) -> SummaryBuilder:
+    summary = SummaryBuilder(CONTEXT, options)
     for session in sessions:
         summary.add(session, session.turns)
     return summary
 
 
-def sent(summary: SessionSummary) -> dict[str, Any]:
-    body = encode(summary.payload(part=1), left_out=summary.left_out)
+def sent(summary: SummaryBuilder) -> dict[str, Any]:
+    body = summary.build().body
     assert len(body) <= MAX_BODY_BYTES
     found = json.loads(body)
     assert isinstance(found, dict)
@@ -69,13 +67,14 @@ def sent(summary: SessionSummary) -> dict[str, Any]:
 def test_it_says_the_same_however_many_turns_are_taken_in_at_a_time(sizes: list[int]) -> None:
     found = [one_turn(number, output=f"the key is {SECRET}", exit_code=number % 2) for number in range(sum(sizes))]
     turns = [turn for session in found for turn in session.turns]
-    whole = session_payload(found[-1], turns, CONTEXT, Limits(), Redactor(), part=1)
-    summary = SessionSummary(CONTEXT, Limits(), Redactor())
+    whole = SummaryBuilder(CONTEXT, OPTIONS)
+    whole.add(found[-1], turns)
+    summary = SummaryBuilder(CONTEXT, OPTIONS)
     for size in sizes:
         summary.add(found[0], turns[:size])
         turns = turns[size:]
-    assert summary.payload(part=1) == whole
-    assert summary.left_out == {}
+    assert summary.build() == whole.build()
+    assert "steps_left_out" not in sent(summary)["environment"]["custom_tags"]
 
 
 def test_what_was_taken_out_of_a_text_is_counted_once_though_it_comes_again() -> None:
@@ -102,7 +101,7 @@ def test_it_takes_no_more_memory_however_long_the_session(monkeypatch: pytest.Mo
     """With a limit of 64 KiB in place of 1 MiB, so that a short session is a long one."""
     for module in (_kept, _totals):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 64 << 10)
-    summary = SessionSummary(CONTEXT, WIDE, Redactor())
+    summary = SummaryBuilder(CONTEXT, WIDE)
 
     def take_in(first: int, last: int) -> int:
         for number in range(first, last):
@@ -115,5 +114,5 @@ def test_it_takes_no_more_memory_however_long_the_session(monkeypatch: pytest.Mo
         some, many = take_in(0, 400), take_in(400, 800)
     finally:
         tracemalloc.stop()
-    assert summary.left_out
+    assert "steps_left_out" in sent(summary)["environment"]["custom_tags"]
     assert many < 1.5 * some

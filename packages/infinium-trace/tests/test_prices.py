@@ -4,19 +4,16 @@ from typing import Any
 
 import pytest
 from infinium_trace import (
-    Limits,
     ModelCall,
     PricesError,
     PriceTable,
-    Redactor,
     TokenUsage,
-    TraceContext,
+    TraceOptions,
     fold,
     packaged_prices,
-    turn_payload,
 )
 from msgspec.structs import replace
-from story import CONTEXT, session_begins, working_turn
+from story import OPTIONS, session_begins, turn_payload, working_turn
 
 TABLE = PriceTable.parse(
     """
@@ -37,8 +34,8 @@ def call(model: str | None, prompt: int = 1_000_000, cached: int = 0, completion
 
 def traced(table: PriceTable | None) -> dict[str, Any]:
     session = fold([*session_begins(), *working_turn()])
-    context: TraceContext = CONTEXT if table is None else replace(CONTEXT, prices=table)
-    return turn_payload(session, session.turns[0], context, Limits(), Redactor())
+    options: TraceOptions = OPTIONS if table is None else replace(OPTIONS, prices=table)
+    return turn_payload(session, session.turns[0], options=options)
 
 
 def test_cached_tokens_are_part_of_the_prompt_and_cheaper() -> None:

@@ -3,20 +3,16 @@
 import pytest
 from infinium_trace import (
     Event,
-    Limits,
-    Redactor,
     RunOfTests,
     ToolFinished,
     ToolStarted,
-    TraceContext,
     TurnEnded,
     TurnStarted,
     TurnStatus,
     fold,
     read_test_run,
-    turn_payload,
 )
-from story import CWD, hook, transcript
+from story import CWD, hook, transcript, turn_payload
 
 PYTEST_IN_COLOUR = """\
 \x1b[31mERROR\x1b[0m test_x.py::\x1b[1mtest_five\x1b[0m - ValueError
@@ -136,10 +132,7 @@ def development(*runs: tuple[str, str, int | None]) -> dict[str, object]:
         events.append(ToolFinished(**at, call_id=str(number), output=output, exit_code=exit_code))
     events.append(TurnEnded(**transcript(9_000, "t"), status=TurnStatus.COMPLETED))
     session = fold(events)
-    context = TraceContext(session_id="s", connector_version="2.0.0")
-    sections = turn_payload(session, session.turns[0], context, Limits(), Redactor())["sections"]
-    assert isinstance(sections, dict)
-    found = sections.get("development", {})
+    found = turn_payload(session, session.turns[0])["sections"].get("development", {})
     assert isinstance(found, dict)
     return found
 

@@ -1,7 +1,6 @@
 """The model of an agent's session, and the Infinium trace made of it. Pure: no files, no clock, no network."""
 
-from infinium_trace._shown import Payload
-from infinium_trace.context import HeadMove, Limits, TraceContext
+from infinium_trace.context import HeadMove, TraceContext
 from infinium_trace.events import (
     AssistantSaid,
     ChangeKind,
@@ -27,7 +26,7 @@ from infinium_trace.events import (
 from infinium_trace.fit import MAX_BODY_BYTES, encode
 from infinium_trace.fold import fold
 from infinium_trace.identity import trace_key
-from infinium_trace.payload import SessionSummary, session_payload, turn_payload
+from infinium_trace.options import RedactionMode, TraceOptions
 from infinium_trace.preview import clean, preview
 from infinium_trace.prices import Price, PricesError, PriceTable, packaged_prices
 from infinium_trace.redact import RedactionPatternError, Redactor
@@ -44,6 +43,7 @@ from infinium_trace.session import (
     ToolCall,
     Turn,
 )
+from infinium_trace.trace import SummaryBuilder, Trace, build_turn_trace
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -56,45 +56,45 @@ __all__ = [
     "EventSource",
     "FileChange",
     "HeadMove",
-    "Limits",
     "Message",
     "ModelCall",
     "ModelResponded",
-    "Payload",
     "PermissionAsked",
     "PermissionRequest",
     "Price",
     "PriceTable",
     "PricesError",
     "RecordSkipped",
+    "RedactionMode",
     "RedactionPatternError",
     "Redactor",
     "RunOfTests",
     "Session",
     "SessionEnded",
     "SessionStarted",
-    "SessionSummary",
     "SourcesDisagreed",
     "Step",
     "Subagent",
     "SubagentEnded",
     "SubagentStarted",
+    "SummaryBuilder",
     "TokenUsage",
     "ToolCall",
     "ToolFinished",
     "ToolStarted",
+    "Trace",
     "TraceContext",
+    "TraceOptions",
     "Turn",
     "TurnEnded",
     "TurnStarted",
     "TurnStatus",
+    "build_turn_trace",
     "clean",
     "encode",
     "fold",
     "packaged_prices",
     "preview",
     "read_test_run",
-    "session_payload",
     "trace_key",
-    "turn_payload",
 ]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from infinium_trace.context import TraceContext
 from infinium_trace.events import FileChange
 from infinium_trace.preview import clean, preview
 from infinium_trace.redact import Redactor
@@ -20,8 +19,8 @@ _LAST_MS = 253_402_300_799_000
 class Shown:
     """Every text is cleaned and goes through the redactor before it is cut."""
 
-    def __init__(self, context: TraceContext, redactor: Redactor) -> None:
-        self.metadata_only = context.metadata_only
+    def __init__(self, redactor: Redactor, *, metadata_only: bool) -> None:
+        self.metadata_only = metadata_only
         self.cut = 0
         """Previews that do not hold the whole text."""
         self._redactor = redactor

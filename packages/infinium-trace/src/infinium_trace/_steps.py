@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from infinium_trace._kept import KeptErrors, KeptSteps
 from infinium_trace._shown import Arguments, Payload, Shown, argument_text, changed, milliseconds, present, relative
-from infinium_trace.context import Limits
 from infinium_trace.events import TokenUsage, TurnStatus
+from infinium_trace.options import TraceOptions
 from infinium_trace.preview import preview
 from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
 
@@ -18,9 +18,9 @@ _MCP = "mcp__"
 class StepWriter:
     """Writes the steps of one payload, and gathers their errors."""
 
-    def __init__(self, shown: Shown, limits: Limits, *, bounded: bool) -> None:
+    def __init__(self, shown: Shown, options: TraceOptions, *, bounded: bool) -> None:
         self.steps, self.errors = KeptSteps(bounded=bounded), KeptErrors(bounded=bounded)
-        self._shown, self._limits = shown, limits
+        self._shown, self._options = shown, options
         self._count = 0
         self._cwd: str | None = None
         """The directory of the turn being written: paths below it are told without it."""
@@ -40,7 +40,7 @@ class StepWriter:
             case ToolCall():
                 self._tool_call(step, subagent_id)
             case Message():
-                said = self._shown.short(step.text, self._limits.output_preview)
+                said = self._shown.short(step.text, self._options.max_output_preview)
                 self._add("message", "Said", subagent_id, output_preview=said)
             case Compaction():
                 what = f"Compacted the conversation ({step.trigger})" if step.trigger else "Compacted the conversation"
@@ -74,7 +74,7 @@ class StepWriter:
             present(call_id=asked.call_id, answer=answer),
             duration_ms=milliseconds(asked.waited_ms),
             input_preview=self._shown.short(
-                argument_text(self._shown.arguments(asked.arguments)), self._limits.input_preview
+                argument_text(self._shown.arguments(asked.arguments)), self._options.max_input_preview
             ),
         )
 
@@ -93,15 +93,15 @@ class StepWriter:
                 **_tokens(agent.usage, agent.calls),
             },
             duration_ms=milliseconds(agent.duration_ms),
-            input_preview=self._shown.short(agent.prompt, self._limits.input_preview),
-            output_preview=self._shown.short(agent.last_message, self._limits.output_preview),
+            input_preview=self._shown.short(agent.prompt, self._options.max_input_preview),
+            output_preview=self._shown.short(agent.last_message, self._options.max_output_preview),
             error=error,
         )
 
     def _tool_call(self, call: ToolCall, subagent_id: str | None) -> None:
         arguments = self._shown.arguments(call.arguments)
-        asked = self._shown.short(argument_text(arguments), self._limits.input_preview)
-        answered = self._shown.short(call.output, self._limits.output_preview)
+        asked = self._shown.short(argument_text(arguments), self._options.max_input_preview)
+        answered = self._shown.short(call.output, self._options.max_output_preview)
         error = self._tool_error(call) if call.failed else None
         duration = milliseconds(call.duration_ms)
         server, _, tool = call.tool.removeprefix(_MCP).partition("__") if call.tool.startswith(_MCP) else ("", "", "")

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from infinium_trace._kept import KeptText
 from infinium_trace._shown import Payload, Shown, count, present, relative
-from infinium_trace.context import Limits, TraceContext
 from infinium_trace.events import EventSource, TokenUsage
 from infinium_trace.fit import MAX_BODY_BYTES, size_of
+from infinium_trace.options import TraceOptions
+from infinium_trace.prices import PriceTable
 from infinium_trace.runner_output import RunOfTests, test_runs
 from infinium_trace.session import ModelCall, Session, Turn
 
@@ -17,15 +18,15 @@ _MOST_DISAGREEMENTS = 100
 class Totals:
     """Sums and lists over the turns so far."""
 
-    def __init__(self, context: TraceContext, limits: Limits, shown: Shown) -> None:
-        self._context, self._shown = context, shown
+    def __init__(self, options: TraceOptions, shown: Shown) -> None:
+        self._prices, self._shown = options.prices, shown
         self.turns = 0
         self.last: Turn | None = None
         self.started_at_ms: int | None = None
         self.ended_at_ms = 0
         self.duration_ms = 0.0
-        self.prompts = KeptText("\n\n", limits.input_summary)
-        self.words = KeptText("\n\n", limits.output_summary)
+        self.prompts = KeptText("\n\n", options.max_input_summary)
+        self.words = KeptText("\n\n", options.max_output_summary)
         self.models: dict[str, None] = {}
         self.statuses: dict[str, None] = {}
         self.tools: dict[str, None] = {}
@@ -47,7 +48,7 @@ class Totals:
             self._skipped[kind] = self._skipped.get(kind, 0) + number
         for turn in turns:
             self._add(turn, session)
-        self.tokens.add([call for turn in turns for call in turn.calls], session.provider, self._context)
+        self.tokens.add([call for turn in turns for call in turn.calls], session.provider, self._prices)
 
     def _add(self, turn: Turn, session: Session) -> None:
         self.turns += 1
@@ -118,7 +119,7 @@ class Tokens:
         self._calls: list[Payload] = []
         self._bytes = 0
 
-    def add(self, calls: Iterable[ModelCall], provider: str | None, context: TraceContext) -> None:
+    def add(self, calls: Iterable[ModelCall], provider: str | None, prices: PriceTable) -> None:
         """Take in more responses."""
         calls = list(calls)
         if not calls:
@@ -127,7 +128,7 @@ class Tokens:
         latencies = [call.latency_ms for call in calls if call.latency_ms is not None]
         if latencies:
             self._latency_ms = (self._latency_ms or 0) + sum(latencies)
-        cost = context.prices.estimate(calls, provider)
+        cost = prices.estimate(calls, provider)
         self._cost = None if cost is None or self._cost is None else self._cost + cost
         self._list(calls, provider, first=not self.count)
         self.count += len(calls)

@@ -6,10 +6,9 @@ from infinium_trace._kept import KeptText
 from infinium_trace._shown import Payload, Shown, count, iso, present
 from infinium_trace._steps import StepWriter
 from infinium_trace._totals import Totals
-from infinium_trace.context import Limits, TraceContext
-from infinium_trace.identity import trace_key
+from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
-from infinium_trace.redact import Redactor
+from infinium_trace.options import TraceOptions
 from infinium_trace.session import Compaction, Session, Turn
 
 MAX_NAME = 500
@@ -20,71 +19,16 @@ _MARK = 40
 """Room for a preview's mark."""
 
 
-def turn_payload(session: Session, turn: Turn, context: TraceContext, limits: Limits, redactor: Redactor) -> Payload:
-    """The trace of one turn."""
-    writer = _Writer(context, limits, redactor, bounded=False)
-    writer.add(session, (turn,))
-    key = trace_key(context.session_id, None, turn.id, "turn")
-    return writer.payload(writer.title(turn), {"turn": turn.id, "trace_key": key, "kind": "turn"})
+class PayloadWriter:
+    """Writes one payload. With `bounded`, it keeps no more of a long session than fits into a body."""
 
-
-def session_payload(
-    session: Session, turns: Sequence[Turn], context: TraceContext, limits: Limits, redactor: Redactor, *, part: int
-) -> Payload:
-    """The summary of `turns`, the session's `part`: 1, or more where the user came back after a summary."""
-    summary = SessionSummary(context, limits, redactor)
-    summary.add(session, turns)
-    return summary.payload(part=part)
-
-
-class SessionSummary:
-    """The summary of a session's turns, taken in a few at a time; it holds no more than a payload can say of them."""
-
-    def __init__(self, context: TraceContext, limits: Limits, redactor: Redactor) -> None:
-        self.first_turn: str | None = None
-        """The id of the first of the turns; None while there is none."""
-        self._context = context
-        self._title = ""
-        self._writer = _Writer(context, limits, redactor, bounded=True)
-
-    def add(self, session: Session, turns: Sequence[Turn]) -> None:
-        """Take in more turns, with the session as it was read with them."""
-        if turns and self.first_turn is None:
-            self.first_turn = turns[0].id
-            self._title = self._writer.title(turns[0])
-        self._writer.add(session, turns)
-
-    def payload(self, *, part: int) -> Payload:
-        """The trace of these turns, the session's `part`."""
-        turns = self._writer.totals.turns
-        title = f"Session of {count(turns, 'turn')}" + (f", part {part}" if part > 1 else "")
-        if self._title:
-            title += f": {self._title}"
-        key = trace_key(self._context.session_id, None, self.first_turn or str(part), "session")
-        tags = {"trace_key": key, "kind": "session", "part": str(part), "turns": str(turns)}
-        return self._writer.payload(title, tags)
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """What was not kept, as there is no room for it in a body: for `encode` to tell of."""
-        writer = self._writer
-        found = {
-            "steps_left_out": writer.steps.steps.left_out,
-            "errors_left_out": writer.steps.errors.left_out,
-            "calls_left_out": writer.totals.tokens.left_out,
-        }
-        return {what: number for what, number in found.items() if number}
-
-
-class _Writer:
-    """Writes one payload."""
-
-    def __init__(self, context: TraceContext, limits: Limits, redactor: Redactor, *, bounded: bool) -> None:
-        self.context, self.redactor = context, redactor
+    def __init__(self, context: TraceContext, options: TraceOptions, *, bounded: bool) -> None:
+        self.context, self.options = context, options
         self.session = Session()
-        self.shown = Shown(context, redactor)
-        self.steps = StepWriter(self.shown, limits, bounded=bounded)
-        self.totals = Totals(context, limits, self.shown)
+        self.redactor = options.redactor()
+        self.shown = Shown(self.redactor, metadata_only=options.metadata_only)
+        self.steps = StepWriter(self.shown, options, bounded=bounded)
+        self.totals = Totals(options, self.shown)
         self._description = KeptText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
@@ -125,6 +69,16 @@ class _Writer:
         )
         return {**head, **work, **about, "environment": self._environment(tags)}
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The number of steps, errors and model calls that a bounded writer did not keep."""
+        found = {
+            "steps_left_out": self.steps.steps.left_out,
+            "errors_left_out": self.steps.errors.left_out,
+            "calls_left_out": self.totals.tokens.left_out,
+        }
+        return {what: number for what, number in found.items() if number}
+
     def _short(self, text: KeptText) -> str | None:
         self.shown.cut += text.is_cut
         return text.shown() or None
@@ -140,13 +94,17 @@ class _Writer:
                 tests_run=sum(run.run for run in runs) if runs else None,
                 tests_passed=sum(run.passed for run in runs) if runs else None,
             ),
-            general=present(tools_used=sorted(totals.tools), warnings=totals.warnings, tags=["codex"]),
+            general=present(
+                tools_used=sorted(totals.tools),
+                warnings=totals.warnings,
+                tags=[self.options.program, *self.options.tags],
+            ),
             time_tracking=present(start_time=iso(started), end_time=iso(ended)),
             project=present(project_name=self.context.project_name),
         )
 
     def _environment(self, tags: Mapping[str, str]) -> Payload:
-        session, context, totals = self.session, self.context, self.totals
+        session, context, options, totals = self.session, self.context, self.options, self.totals
         last, usage = totals.last, totals.tokens.usage
         told = totals.tokens.count > 0
         before = context.commit_at(totals.started_at_ms or 0)
@@ -162,25 +120,25 @@ class _Writer:
             models=", ".join(totals.models),
             originator=session.originator,
             stop_hook_continuations=str(totals.continuations) if totals.continuations else None,
-            cost_estimated_by=None if totals.tokens.cost is None else f"list prices of {context.prices.as_of}",
+            cost_estimated_by=None if totals.tokens.cost is None else f"list prices of {options.prices.as_of}",
             cached_tokens=str(usage.cached) if told else None,
             reasoning_tokens=str(usage.reasoning) if told else None,
             first_token_ms=str(last.first_token_ms) if last and last.first_token_ms is not None else None,
             sources=", ".join(sorted(totals.sources)),
             os=context.os,
-            redaction=context.redaction,
+            redaction=options.redaction,
             previews_cut=str(self.shown.cut) if self.shown.cut else None,
         )
         found = self.shown.redacted(
             present(
-                framework=context.agent_program,
+                framework=options.program,
                 framework_version=session.client_version,
-                sdk_version=context.connector_version,
+                sdk_version=options.version,
                 python_version=context.runtime.rpartition(" ")[2] if context.runtime else None,
                 runtime=context.runtime,
             )
         )
-        custom = self.shown.redacted({**custom, **tags, **context.extra_tags})
+        custom = self.shown.redacted({**custom, **tags, **options.custom_tags})
         if self.redactor.counts:
             counts = sorted(self.redactor.counts.items())
             custom["redacted"] = ", ".join(f"{kind}: {number}" for kind, number in counts)

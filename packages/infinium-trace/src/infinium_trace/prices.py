@@ -1,6 +1,7 @@
 """What responses of a model cost at list price: dated tables, and nothing for a model no table knows."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,10 @@ class PriceTable(Struct, frozen=True, kw_only=True):
         return round(total, 6) if total else None
 
 
+@cache
 def packaged_prices() -> PriceTable:
-    """The table this version of the package came with: the one thing the package reads from a file."""
-    # JSON, as it takes a tenth of the time that TOML takes to load a parser and be parsed.
+    """Return the list prices in this package, the only file that the package reads."""
+    # JSON: TOML takes ten times as long, because its parser has to be imported.
     return _table(msgspec.json.decode(Path(__file__).with_name("prices.json").read_bytes()))
 
 

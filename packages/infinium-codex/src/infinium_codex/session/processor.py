@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infinium_config import Settings
-from infinium_trace import Session, SessionSummary, Subagent, Turn, TurnStatus, fold
+from infinium_trace import Session, Subagent, SummaryBuilder, Turn, TurnStatus, fold
 from infinium_trace.events import Event, EventSource, TurnEnded
 from msgspec import Struct
 from msgspec.structs import replace
@@ -160,7 +160,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
     while mark is not None:
         told, mark = _sum_up(spool, mark, end, told, summary, reason)
     part = checkpoint.part
-    if summary.first_turn is not None:
+    if summary.first_turn_id is not None:
         tracer.queue_summary(summary, part)
         part += 1
     told_now = remember(checkpoint.told, told.done[len(checkpoint.told) :])
@@ -168,7 +168,7 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
 
 
 def _sum_up(
-    spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SessionSummary, reason: str
+    spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SummaryBuilder, reason: str
 ) -> tuple[Checkpoint, Mark | None]:
     """Add one slice to the summary; gives what has been told by then, and where the next slice begins.
 

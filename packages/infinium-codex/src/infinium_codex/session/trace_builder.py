@@ -1,4 +1,4 @@
-"""From a folded session to a trace in the outbox."""
+"""Builds the traces of a session and queues them in the outbox."""
 
 import platform
 import time
@@ -8,18 +8,16 @@ from typing import Self
 
 from infinium_config import LOCAL, Settings
 from infinium_trace import (
-    Limits,
     PricesError,
     PriceTable,
-    Redactor,
     Session,
-    SessionSummary,
+    SummaryBuilder,
+    Trace,
     TraceContext,
+    TraceOptions,
     Turn,
-    encode,
+    build_turn_trace,
     packaged_prices,
-    trace_key,
-    turn_payload,
 )
 from infinium_transport import Envelope, Outbox
 from msgspec import Struct
@@ -34,25 +32,19 @@ LOCAL_AGENT = "local"
 
 
 class Tracer(Struct, frozen=True, kw_only=True):
-    """Queues the traces of one session for the destination its project names."""
+    """Queues the traces of one session for the agent and the address of its project."""
 
-    session_id: str
     agent_id: str
     base_url: str
     outbox: Outbox
     context: TraceContext
-    limits: Limits
-    secrets: tuple[str, ...]
-    patterns: tuple[str, ...]
-    """Expressions of further secrets, of the user or of the project."""
-    allow: tuple[str, ...]
-    """The user's own expressions of values that stay."""
+    options: TraceOptions
 
     @classmethod
     def open(
         cls, session_id: str, cwd: Path, places: Places, environ: Mapping[str, str], settings: Settings
     ) -> Self | None:
-        """A tracer for the project at `cwd`; None, and an error in the ledger, when it has no destination."""
+        """Return a tracer for the project at `cwd`. Without an agent id, note an error in the ledger, return None."""
         base_url = settings.base_url.value
         agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
         if agent_id is None:
@@ -61,81 +53,67 @@ class Tracer(Struct, frozen=True, kw_only=True):
             return None
         git = read_git_state(cwd)
         root = settings.project.root if settings.project else cwd
-        secret = environ.get("INFINIUM_AGENT_SECRET")
         return cls(
-            session_id=session_id,
             agent_id=agent_id,
             base_url=base_url,
             outbox=open_outbox(places),
             context=TraceContext(
                 session_id=session_id,
-                connector_version=VERSION,
-                agent_program="codex",
                 runtime=f"{platform.python_implementation()} {platform.python_version()}",
                 os=platform.system(),
                 project_name=root.name,
                 git_branch=git.branch,
                 git_commit=git.commit,
                 git_moves=git.moves,
-                extra_tags={},
-                prices=_prices(places),
-                redaction=settings.redaction.value,
             ),
-            limits=Limits(
-                input_preview=settings.max_input_preview.value,
-                output_preview=settings.max_output_preview.value,
-                input_summary=settings.max_input_summary.value,
-                output_summary=settings.max_output_summary.value,
-            ),
-            secrets=(secret,) if secret else (),
-            patterns=settings.redact_patterns.value,
-            allow=settings.redact_allow.value,
+            options=_options(places, environ, settings),
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
-        """Put the turn's trace into the outbox, once."""
-        key = trace_key(self.session_id, None, turn.id, "turn")
-        payload = turn_payload(session, turn, self.context, self.limits, self._redactor())
-        self._queue(key, payload, {"kind": "turn", "turn": turn.id})
+        """Queue the turn's trace. Queuing it again has no effect."""
+        self._queue(build_turn_trace(session, turn, self.context, self.options))
 
-    def summary(self) -> SessionSummary:
-        """A summary without any turns yet."""
-        return SessionSummary(self.context, self.limits, self._redactor())
+    def summary(self) -> SummaryBuilder:
+        """Return a summary without turns."""
+        return SummaryBuilder(self.context, self.options)
 
-    def queue_summary(self, summary: SessionSummary, part: int) -> None:
-        """Put the summary, the session's `part`, into the outbox, once."""
-        # By its first turn, not its number: a session whose checkpoint was removed counts its parts anew.
-        key = trace_key(self.session_id, None, summary.first_turn or str(part), "session")
-        labels = {"kind": "session", "part": str(part)}
-        self._queue(key, summary.payload(part=part), labels, summary.left_out)
+    def queue_summary(self, summary: SummaryBuilder, part: int) -> None:
+        """Queue the summary as the session's `part`. Queuing it again has no effect."""
+        self._queue(summary.build(part=part))
 
-    def _redactor(self) -> Redactor:
-        return Redactor(
-            secrets=self.secrets,
-            patterns=self.patterns,
-            allow=self.allow,
-            enabled=self.context.redaction != "off",
-        )
-
-    def _queue(
-        self, key: str, payload: dict[str, object], labels: dict[str, str], left_out: Mapping[str, int] | None = None
-    ) -> None:
-        labels |= {"session": self.session_id, "project": self.context.project_name or ""}
+    def _queue(self, trace: Trace) -> None:
         self.outbox.put(
             Envelope(
-                key=key,
+                key=trace.key,
                 agent_id=self.agent_id,
                 base_url=self.base_url,
-                body=encode(payload, left_out=left_out),
+                body=trace.body,
                 created=time.time(),
-                name=str(payload.get("name", "")),
-                labels=labels,
+                name=trace.name,
+                labels=dict(trace.labels),
             )
         )
 
 
+def _options(places: Places, environ: Mapping[str, str], settings: Settings) -> TraceOptions:
+    secret = environ.get("INFINIUM_AGENT_SECRET")
+    return TraceOptions(
+        program="codex",
+        version=VERSION,
+        redaction=settings.redaction.value,
+        redact_patterns=settings.redact_patterns.value,
+        redact_allow=settings.redact_allow.value,
+        secrets=(secret,) if secret else (),
+        max_input_preview=settings.max_input_preview.value,
+        max_output_preview=settings.max_output_preview.value,
+        max_input_summary=settings.max_input_summary.value,
+        max_output_summary=settings.max_output_summary.value,
+        prices=_prices(places),
+    )
+
+
 def _prices(places: Places) -> PriceTable:
-    """List prices, and the user's own before them; a table that cannot be read is told of, and costs no trace."""
+    """Return the user's prices with the list prices behind them. An invalid file is noted as an error and ignored."""
     table = packaged_prices()
     try:
         return table.with_own(PriceTable.parse(places.prices.read_text("utf-8")))
