@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from infinium_codex.codex.transcript import passing
+from infinium_codex.codex.transcript import skip_turns
 from infinium_codex.codex.transcript.reader import Position, Transcript
 from infinium_trace import Event, ModelResponded, RecordSkipped, SessionStarted, ToolStarted, TurnEnded, TurnStarted
 from recorded import Recording, recordings
@@ -52,7 +52,7 @@ def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(
     recording: Recording, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it cost, how long it took and what ran in it, whatever came before and after."""
-    monkeypatch.setattr(passing, "_BLOCK", block)
+    monkeypatch.setattr(skip_turns, "_BLOCK_BYTES", block)
     whole = list(Transcript(recording.transcript).read())
     for turn in {event.turn_id for event in whole if isinstance(event, TurnStarted)}:
         wanted = list(Transcript(recording.transcript, wanted=frozenset({str(turn)})).read())

@@ -1,6 +1,11 @@
-"""Codex's hook events, one payload at a time, as neutral events."""
+"""Translates Codex's hook events into neutral events.
 
-from collections.abc import Iterator, Mapping
+To add an event, declare it in `codex/hook_events.py`, write a function that translates its payload, and add it to
+`TRANSLATORS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypedDict
 
 from infinium_trace.events import (
     Compacted,
@@ -19,109 +24,160 @@ from infinium_trace.events import (
     TurnStatus,
 )
 
-from infinium_codex.codex.event_fields import Where
-from infinium_codex.codex.tools import (
-    SHELL,
-    given_more,
-    output_text,
-    patch_changes,
-    read_output,
-    tool_arguments,
-    tool_name,
-)
+from infinium_codex.codex import hook_events
+from infinium_codex.codex.event_fields import EventFields, of_subagent
+from infinium_codex.codex.file_changes import patch_changes
+from infinium_codex.codex.tool_outputs import output_text, read_output
+from infinium_codex.codex.tools import APPLY_PATCH, SHELL, followup_target, tool_arguments, tool_name
 from infinium_codex.support.json_fields import mapping, parse_object, text
 
+Payload = Mapping[str, object]
+Translator = Callable[[EventFields, Payload], Iterable[Event]]
 
-def translate_hook(payload: Mapping[str, object], at_ms: int) -> Iterator[Event]:
-    """Neutral events for one hook payload (`hook_event_name` and its fields); `at_ms` is when the hook ran."""
-    where = Where(
+
+def translate_hook(payload: Payload, at_ms: int) -> Iterator[Event]:
+    """Yield the neutral events of one hook payload. `at_ms` is when the hook ran, in UTC epoch milliseconds."""
+    fields = EventFields(
         at_ms=at_ms,
         source=EventSource.HOOK,
         turn_id=text(payload, "turn_id"),
         subagent_id=text(payload, "agent_id"),
     )
-    cwd, model, permission = text(payload, "cwd"), text(payload, "model"), text(payload, "permission_mode")
-    name = text(payload, "hook_event_name") or ""
-    match name:
-        case "SessionStart":
-            yield SessionStarted(
-                **where, trigger=text(payload, "source") or "startup", cwd=cwd, model=model, permission_mode=permission
-            )
-        case "UserPromptSubmit":
-            yield TurnStarted(**where, prompt=text(payload, "prompt"), cwd=cwd, model=model, permission_mode=permission)
-        case "PreToolUse":
-            tool = text(payload, "tool_name") or "unknown"
-            yield TurnStarted(**where, cwd=cwd, model=model, permission_mode=permission)
-            yield ToolStarted(
-                **where,
-                call_id=_call_id(payload),
-                tool=tool_name(tool),
-                arguments=tool_arguments(tool, payload.get("tool_input")),
-            )
-        case "PostToolUse":
-            yield _tool_finished(where, payload)
-            yield from _given_more(where, payload)
-        case "PermissionRequest":
-            tool = text(payload, "tool_name") or "unknown"
-            yield PermissionAsked(
-                **where, tool=tool_name(tool), arguments=tool_arguments(tool, payload.get("tool_input"))
-            )
-        case "PreCompact" | "PostCompact":
-            phase = "started" if name == "PreCompact" else "finished"
-            yield Compacted(**where, phase=phase, trigger=text(payload, "trigger"))
-        case "SubagentStart":
-            yield SubagentStarted(**where, agent_type=text(payload, "agent_type"))
-        case "SubagentStop":
-            yield SubagentEnded(
-                **where,
-                agent_type=text(payload, "agent_type"),
-                last_message=text(payload, "last_assistant_message"),
-            )
-        case "Stop":
-            yield TurnEnded(
-                **where,
-                status=TurnStatus.COMPLETED,
-                last_message=text(payload, "last_assistant_message"),
-                continued_by_hook=payload.get("stop_hook_active") is True,
-            )
-        case "Interrupt":
-            yield TurnEnded(**where, status=TurnStatus.INTERRUPTED, reason="interrupted")
-        case "SessionEnd":
-            yield SessionEnded(**where, reason=text(payload, "reason"))
-        case _:
-            yield RecordSkipped(**where, what=f"hook:{name[:64] or 'unnamed'}")
+    name = text(payload, "hook_event_name") or "unnamed"
+    translate = TRANSLATORS.get(name, _unknown)
+    yield from translate(fields, payload)
 
 
-def _call_id(payload: Mapping[str, object]) -> str:
-    return text(payload, "tool_use_id") or f"unidentified-{text(payload, 'turn_id')}"
+class _TurnSettings(TypedDict):
+    cwd: str | None
+    model: str | None
+    permission_mode: str | None
 
 
-def _given_more(where: Where, payload: Mapping[str, object]) -> Iterator[Event]:
-    tool = tool_name(text(payload, "tool_name") or "")
-    subagent_id = given_more(tool, tool_arguments(tool, payload.get("tool_input")))
-    if subagent_id is not None and where["subagent_id"] is None:
-        said = parse_object(output_text(payload.get("tool_response"))) or {}
-        if own_turn := text(said, "submission_id"):
-            of_agent = Where(**{**where, "turn_id": own_turn, "subagent_id": subagent_id})
-            yield SubagentStarted(**of_agent, parent_turn_id=where["turn_id"], call_id=_call_id(payload))
+def _turn_settings(payload: Payload) -> _TurnSettings:
+    return _TurnSettings(
+        cwd=text(payload, "cwd"), model=text(payload, "model"), permission_mode=text(payload, "permission_mode")
+    )
 
 
-def _tool_finished(where: Where, payload: Mapping[str, object]) -> ToolFinished:
-    tool = text(payload, "tool_name") or "unknown"
-    # A shell's hook response is the bare output: a head in it would be the command's own words.
+def _session_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield SessionStarted(**fields, trigger=text(payload, "source") or "startup", **_turn_settings(payload))
+
+
+def _prompt_submitted(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield TurnStarted(**fields, prompt=text(payload, "prompt"), **_turn_settings(payload))
+
+
+def _tool_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    tool = _tool(payload)
+    yield TurnStarted(**fields, **_turn_settings(payload))
+    yield ToolStarted(
+        **fields,
+        call_id=_call_id(payload),
+        tool=tool_name(tool),
+        arguments=tool_arguments(tool, payload.get("tool_input")),
+    )
+
+
+def _tool_finished(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    tool = _tool(payload)
+    # A shell's response is the command's bare output. A header in it would be the command's own text.
     result = read_output(payload.get("tool_response"), bare=tool_name(tool) == SHELL)
     arguments = tool_arguments(tool, payload.get("tool_input"))
-    patched = tool == "apply_patch" and isinstance(arguments, str) and result.exit_code in (0, None)
-    structured = mapping(payload, "tool_response")
-    return ToolFinished(
-        **where,
+    patched = tool == APPLY_PATCH and result.exit_code in (0, None)
+    yield ToolFinished(
+        **fields,
         call_id=_call_id(payload),
         tool=tool_name(tool),
         output=result.output,
         exit_code=result.exit_code,
         duration_ms=result.duration_ms,
-        failed=structured.get("isError") is True or None,
+        failed=mapping(payload, "tool_response").get("isError") is True or None,
         error=result.error,
         aborted=result.aborted,
         changes=patch_changes(arguments) if patched and isinstance(arguments, str) else (),
     )
+    yield from _subagent_continued(fields, payload)
+
+
+def _subagent_continued(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    """Yield the turn of a subagent that the call sent more work to. The call's output names that turn."""
+    tool = tool_name(text(payload, "tool_name") or "")
+    subagent_id = followup_target(tool, tool_arguments(tool, payload.get("tool_input")))
+    if subagent_id is None or fields["subagent_id"] is not None:
+        return
+    output = parse_object(output_text(payload.get("tool_response"))) or {}
+    if own_turn := text(output, "submission_id"):
+        yield SubagentStarted(
+            **of_subagent(fields, subagent_id, own_turn), parent_turn_id=fields["turn_id"], call_id=_call_id(payload)
+        )
+
+
+def _permission_requested(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    tool = _tool(payload)
+    arguments = tool_arguments(tool, payload.get("tool_input"))
+    yield PermissionAsked(**fields, tool=tool_name(tool), arguments=arguments)
+
+
+def _compaction_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield Compacted(**fields, phase="started", trigger=text(payload, "trigger"))
+
+
+def _compaction_finished(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield Compacted(**fields, phase="finished", trigger=text(payload, "trigger"))
+
+
+def _subagent_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield SubagentStarted(**fields, agent_type=text(payload, "agent_type"))
+
+
+def _subagent_ended(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    last_message = text(payload, "last_assistant_message")
+    yield SubagentEnded(**fields, agent_type=text(payload, "agent_type"), last_message=last_message)
+
+
+def _turn_completed(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield TurnEnded(
+        **fields,
+        status=TurnStatus.COMPLETED,
+        last_message=text(payload, "last_assistant_message"),
+        continued_by_hook=payload.get("stop_hook_active") is True,
+    )
+
+
+def _turn_interrupted(fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001 - a Translator
+    yield TurnEnded(**fields, status=TurnStatus.INTERRUPTED, reason="interrupted")
+
+
+def _session_ended(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    yield SessionEnded(**fields, reason=text(payload, "reason"))
+
+
+def _unknown(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    name = text(payload, "hook_event_name") or "unnamed"
+    yield RecordSkipped(**fields, what=f"hook:{name[:64]}")
+
+
+TRANSLATORS: Mapping[str, Translator] = {
+    hook_events.SESSION_START.name: _session_started,
+    hook_events.USER_PROMPT_SUBMIT.name: _prompt_submitted,
+    hook_events.PRE_TOOL_USE.name: _tool_started,
+    hook_events.POST_TOOL_USE.name: _tool_finished,
+    hook_events.PERMISSION_REQUEST.name: _permission_requested,
+    hook_events.PRE_COMPACT.name: _compaction_started,
+    hook_events.POST_COMPACT.name: _compaction_finished,
+    hook_events.SUBAGENT_START.name: _subagent_started,
+    hook_events.SUBAGENT_STOP.name: _subagent_ended,
+    hook_events.STOP.name: _turn_completed,
+    hook_events.INTERRUPT.name: _turn_interrupted,
+    hook_events.SESSION_END.name: _session_ended,
+}
+"""The function that translates each event."""
+
+
+def _tool(payload: Payload) -> str:
+    return text(payload, "tool_name") or "unknown"
+
+
+def _call_id(payload: Payload) -> str:
+    return text(payload, "tool_use_id") or f"unidentified-{text(payload, 'turn_id')}"

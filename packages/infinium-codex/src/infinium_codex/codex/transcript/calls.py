@@ -1,39 +1,120 @@
-"""Tool calls and their outputs in a transcript, as the model made and saw them."""
+"""Handles the records of tool calls and their outputs, as the model made and saw them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from infinium_trace.events import Event, SubagentEnded, SubagentStarted, ToolFinished, ToolStarted
+from infinium_trace.events import Event, ToolFinished, ToolStarted
 from msgspec.structs import replace
 
-from infinium_codex.codex.event_fields import Where
-from infinium_codex.codex.tools import read_output, tool_arguments, tool_name
-from infinium_codex.support.json_fields import mapping, parse_object, text
+from infinium_codex.codex.event_fields import EventFields
+from infinium_codex.codex.file_changes import patch_changes
+from infinium_codex.codex.tool_outputs import read_output
+from infinium_codex.codex.tools import (
+    APPLY_PATCH,
+    CODE_MODE,
+    SEND_INPUT,
+    WEB_SEARCH,
+    WRITE_STDIN,
+    followup_target,
+    tool_arguments,
+    tool_name,
+)
+from infinium_codex.codex.transcript.position import Position, without
+from infinium_codex.codex.transcript.subagents import subagents_in_output
+from infinium_codex.support.json_fields import text
 
-CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
-OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+_UNNAMED_TOOLS = {"web_search_call": WEB_SEARCH, "local_shell_call": "local_shell"}
+"""Tools whose records carry no name."""
 
 
-def call_started(at: Where, payload: Mapping[str, object]) -> ToolStarted:
-    """The call; a web search and an old local shell have their arguments in `action`."""
-    kind = text(payload, "type") or ""
-    name = text(payload, "name") or {"web_search_call": "web_search", "local_shell_call": "local_shell"}.get(
-        kind, "unknown"
-    )
+def tool_called(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield the call, and note what later records need to know of it."""
+    started = _read_call(fields, payload)
+    note = CALL_NOTES.get(started.tool)
+    if note is not None:
+        note(position, started)
+    yield started
+
+
+def web_search_called(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield the call and its end. The model's side runs it, so the transcript has no output of it."""
+    yield from tool_called(position, fields, payload)
+    failed = text(payload, "status") == "failed" or None
+    yield ToolFinished(**fields, call_id=_call_id(payload), failed=failed)
+
+
+def tool_answered(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield the call's result, with the files it changed and the subagents it reports."""
+    call_id = text(payload, "call_id")
+    if call_id is None:
+        return  # not the output of a call: Codex informs the model of something
+    finished, process = _read_result(fields, call_id, payload)
+    patch = position.take_patch(call_id)
+    polled = position.open_polls.get(call_id)
+    if polled is not None:
+        yield from _poll_answered(position, fields, finished, polled)
+        return
+    if process is not None:
+        command = (fields["turn_id"] or "", call_id)
+        position.background_commands = {**position.background_commands, process: command}
+    if position.code_mode_call == call_id:
+        position.code_mode_call = None
+    applied = finished.exit_code in (0, None) and not finished.failed
+    yield replace(finished, changes=patch_changes(patch)) if patch and applied else finished
+    yield from subagents_in_output(fields, finished, position.agent_followups.get(call_id))
+    position.agent_followups = without(position.agent_followups, call_id)
+
+
+def _note_patch(position: Position, call: ToolStarted) -> None:
+    if isinstance(call.arguments, str):
+        position.open_patches = {**position.open_patches, call.call_id: call.arguments}
+
+
+def _note_poll(position: Position, call: ToolStarted) -> None:
+    if isinstance(call.arguments, Mapping):
+        process = str(call.arguments.get("session_id"))
+        position.open_polls = {**position.open_polls, call.call_id: process}
+
+
+def _note_code_mode(position: Position, call: ToolStarted) -> None:
+    position.code_mode_call = call.call_id
+
+
+def _note_followup(position: Position, call: ToolStarted) -> None:
+    if (subagent_id := followup_target(call.tool, call.arguments)) is not None:
+        position.agent_followups = {**position.agent_followups, call.call_id: subagent_id}
+
+
+CALL_NOTES: Mapping[str, Callable[[Position, ToolStarted], None]] = {
+    APPLY_PATCH: _note_patch,
+    WRITE_STDIN: _note_poll,
+    CODE_MODE: _note_code_mode,
+    SEND_INPUT: _note_followup,
+}
+"""What the position notes of a call of each tool whose later records refer to it."""
+
+
+def _read_call(fields: EventFields, payload: Mapping[str, object]) -> ToolStarted:
+    # A web search and an old local shell call have their arguments in `action`.
+    name = text(payload, "name") or _UNNAMED_TOOLS.get(text(payload, "type") or "", "unknown")
     raw = next((payload[key] for key in ("arguments", "input", "action") if key in payload), None)
     return ToolStarted(
-        **at,
-        call_id=text(payload, "call_id") or text(payload, "id") or "unidentified",
+        **fields,
+        call_id=_call_id(payload),
         tool=tool_name(name, text(payload, "namespace")),
         arguments=tool_arguments(name, raw),
     )
 
 
-def call_finished(at: Where, payload: Mapping[str, object]) -> tuple[ToolFinished, str | None]:
-    """What the model was told of a call, and Codex's number for a command that runs on."""
+def _call_id(payload: Mapping[str, object]) -> str:
+    return text(payload, "call_id") or text(payload, "id") or "unidentified"
+
+
+def _read_result(fields: EventFields, call_id: str, payload: Mapping[str, object]) -> tuple[ToolFinished, str | None]:
+    """Return the result, and Codex's number for the command if it continues in the background."""
     result = read_output(payload.get("output"))
     finished = ToolFinished(
-        **at,
-        call_id=text(payload, "call_id") or "unidentified",
+        **fields,
+        call_id=call_id,
         output=result.output,
         exit_code=result.exit_code,
         duration_ms=result.duration_ms,
@@ -46,40 +127,24 @@ def call_finished(at: Where, payload: Mapping[str, object]) -> tuple[ToolFinishe
     return finished, result.process
 
 
-def poll_finished(at: Where, poll: ToolFinished, origin: tuple[str, str] | None) -> Iterator[ToolFinished]:
-    """A look at a command in the background, and what it tells of the command: `origin`, its turn and call."""
-    if origin is None or poll.error:
+def _poll_answered(position: Position, fields: EventFields, poll: ToolFinished, process: str) -> Iterator[Event]:
+    """Yield a poll's own result, and its output as that of the background command it asked about."""
+    position.open_polls = without(position.open_polls, poll.call_id)
+    command = position.background_commands.get(process)
+    if command is None or poll.error:
         yield replace(poll, still_running=False)
         return
-    # How the command ended is its own story: the look at it did not fail.
+    if not poll.still_running:
+        position.background_commands = without(position.background_commands, process)
+    # The exit code is the command's: the poll itself did not fail.
     yield replace(poll, still_running=False, exit_code=None)
-    turn_id, call_id = origin
-    where = Where(**{**at, "turn_id": turn_id or at["turn_id"]})
+    turn_id, call_id = command
+    of_command = EventFields(**{**fields, "turn_id": turn_id or fields["turn_id"]})
     yield ToolFinished(
-        **where,
+        **of_command,
         call_id=call_id,
         output=poll.output,
         output_continues=True,
         exit_code=poll.exit_code,
         still_running=poll.still_running,
     )
-
-
-def spawned(at: Where, finished: ToolFinished, target: str | None) -> Iterator[Event]:
-    """Subagents an output tells of: one that was spawned, `target` that was given more, or the ones waited for."""
-    said = parse_object(finished.output or "") if at["subagent_id"] is None else None
-    if said is None:
-        return
-    subagent_id = text(said, "agent_id")
-    if subagent_id is not None and "nickname" in said:
-        of_agent = Where(**{**at, "turn_id": None, "subagent_id": subagent_id})
-        yield SubagentStarted(**of_agent, parent_turn_id=at["turn_id"], call_id=finished.call_id)
-    own_turn = text(said, "submission_id")
-    if target is not None and own_turn is not None:
-        of_agent = Where(**{**at, "turn_id": own_turn, "subagent_id": target})
-        yield SubagentStarted(**of_agent, parent_turn_id=at["turn_id"], call_id=finished.call_id)
-    for subagent_id, state in mapping(said, "status").items():
-        message = text(state, "completed") if isinstance(state, dict) else None
-        if message is not None and "timed_out" in said:
-            of_agent = Where(**{**at, "turn_id": None, "subagent_id": subagent_id})
-            yield SubagentEnded(**of_agent, last_message=message)

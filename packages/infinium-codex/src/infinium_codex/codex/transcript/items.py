@@ -1,106 +1,176 @@
-"""Records that tell the whole of one thing that happened: `item_completed`, from 0.150 on, and its forerunners."""
+"""Handles records that report one finished thing as a whole: `item_completed`, from 0.150 on, and its predecessors.
 
-from collections.abc import Iterator, Mapping
+To add an item kind, write a function that yields its events and add it to `ITEM_HANDLERS`. A kind that another record
+also reports, or that no trace needs, goes into `IGNORED_ITEMS`.
+"""
 
-from infinium_trace.events import (
-    Event,
-    RecordSkipped,
-    SubagentStarted,
-    ToolFinished,
-    ToolStarted,
-    TurnStarted,
-)
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from infinium_codex.codex.event_fields import Where
-from infinium_codex.codex.tools import SHELL, UNIFIED_EXEC_HEAD_MS, output_text, recorded_changes
+from infinium_trace.events import Event, RecordSkipped, SubagentStarted, ToolFinished, ToolStarted, TurnStarted
+from msgspec import Struct
+from msgspec.structs import replace
+
+from infinium_codex.codex.event_fields import EventFields, at_time, of_subagent
+from infinium_codex.codex.file_changes import recorded_changes
+from infinium_codex.codex.tool_outputs import UNMEASURED_START_MS, output_text
+from infinium_codex.codex.tools import APPLY_PATCH, SHELL, SPAWN_AGENT, WEB_SEARCH
+from infinium_codex.codex.transcript.position import Position
 from infinium_codex.support.json_fields import content, integer, mapping, text, texts
 
-IGNORED = frozenset({
-    "world_state", "thread_settings_applied", "thread_goal_updated", "user_message", "agent_message", "agent_reasoning",
-    "reasoning", "message", "AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "context_compacted",
-    "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured", "thread_name_updated", "ImageView",
-    "web_search_end", "view_image_tool_call", "collab_agent_spawn_end", "collab_agent_interaction_end",
-    "collab_waiting_end", "collab_close_end", "collab_resume_end",
-})  # fmt: skip
-"""Records that say nothing a trace wants, or say again what another record says."""
-
-_FAILED = ("failed", "declined")
+IGNORED_ITEMS = frozenset({"AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "ImageView"})
+"""Items that no trace needs, or that another record reports as well."""
+_NESTED_CALL_PREFIX = "exec-"
+"""How the id of a call begins that a Code Mode program made."""
 
 
-def item_completed(at: Where, item: Mapping[str, object], payload: Mapping[str, object]) -> Iterator[Event]:
-    """What one item tells; its own times are better than the record's."""
-    kind, call_id = text(item, "type") or "unnamed", text(item, "id") or "unidentified"
-    started, ended = integer(payload, "started_at_ms"), integer(payload, "completed_at_ms")
-    begun = at if started is None else Where(**{**at, "at_ms": started})
-    at = at if ended is None else Where(**{**at, "at_ms": ended})
-    status = text(item, "status")
-    failed = True if status in _FAILED else None
-    match kind:
-        case "CommandExecution":
-            if words := texts(item, "command"):
-                yield ToolStarted(**begun, call_id=call_id, tool=SHELL, arguments={"command": words[-1]})
-            yield ToolFinished(
-                **at,
-                call_id=call_id,
-                output=text(item, "aggregated_output"),
-                exit_code=integer(item, "exit_code"),
-                duration_ms=_command_ms(item),
-                failed=failed,
-                refused=status == "declined",
-                cwd=(text(item, "cwd") or "").removeprefix("file://") or None,
-            )
-        case "FileChange":
-            yield ToolStarted(**begun, call_id=call_id, tool="apply_patch")
-            yield ToolFinished(
-                **at,
-                call_id=call_id,
-                duration_ms=float(ended - started) if started is not None and ended is not None else None,
-                failed=failed,
-                refused=status == "declined",
-                changes=() if failed else recorded_changes(mapping(item, "changes")),
-            )
-        case "McpToolCall":
-            result = mapping(item, "result")
-            yield _mcp_finished(at, call_id, item, result, text(mapping(item, "error"), "message"), failed is True)
-        case "WebSearch":
-            arguments = mapping(item, "action") or {"query": text(item, "query")}
-            yield ToolStarted(**begun, call_id=call_id, tool="web_search", arguments=dict(arguments))
-            yield ToolFinished(**at, call_id=call_id)
-        case "CollabAgentToolCall":
-            for subagent_id in texts(item, "receiver_thread_ids") if text(item, "tool") == "spawn_agent" else ():
-                of_agent = Where(**{**at, "turn_id": None, "subagent_id": subagent_id})
-                yield SubagentStarted(**of_agent, parent_turn_id=at["turn_id"], call_id=call_id)
-        case "UserMessage":
-            yield TurnStarted(**at, prompt=content(item.get("content")) or None)
-        case _ if kind not in IGNORED:
-            yield RecordSkipped(**at, what=f"item:{kind[:64]}")
+class _Item(Struct, frozen=True):
+    """An `item_completed` record, as its handlers need it."""
+
+    record: Mapping[str, object]
+    call_id: str
+    started: EventFields
+    """Event fields with the time at which the item started. Its own times are more exact than the record's."""
+    completed: EventFields
+    duration_ms: float | None
+
+    @property
+    def declined(self) -> bool:
+        return self.record.get("status") == "declined"
+
+    @property
+    def failed(self) -> bool | None:
+        return self.record.get("status") in ("failed", "declined") or None
 
 
-def patch_applied(at: Where, call_id: str, payload: Mapping[str, object]) -> ToolFinished:
-    """`patch_apply_end`, 0.129 to 0.147."""
+def item_completed(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield the events of one item."""
+    record = mapping(payload, "item")
+    kind = text(record, "type") or "unnamed"
+    if kind in IGNORED_ITEMS:
+        return
+    item = _read_item(fields, record, payload)
+    handler = ITEM_HANDLERS.get(kind)
+    if handler is None:
+        yield RecordSkipped(**item.completed, what=f"item:{kind[:64]}")
+        return
+    for event in handler(item):
+        yield _with_parent(position, event) if isinstance(event, ToolFinished) else event
+
+
+def patch_applied(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield the result of a patch from a `patch_apply_end` (0.129 to 0.147)."""
+    call_id = text(payload, "call_id") or "unidentified"
+    position.take_patch(call_id)
     failed = payload.get("success") is False
-    return ToolFinished(
-        **at,
-        call_id=call_id,
-        failed=failed or None,
-        changes=() if failed else recorded_changes(mapping(payload, "changes")),
+    changes = () if failed else recorded_changes(mapping(payload, "changes"))
+    yield ToolFinished(**fields, call_id=call_id, failed=failed or None, changes=changes)
+
+
+def mcp_call_ended(
+    position: Position,  # noqa: ARG001 - a RecordHandler
+    fields: EventFields,
+    payload: Mapping[str, object],
+) -> Iterator[Event]:
+    """Yield the result of an MCP call from a `mcp_tool_call_end` (before 0.150): `{"Ok": …}` or `{"Err": …}`."""
+    result = mapping(payload, "result")
+    error = text(result, "Err")
+    call_id = text(payload, "call_id") or "unidentified"
+    yield _mcp_finished(fields, call_id, payload, mapping(result, "Ok"), error, failed=error is not None)
+
+
+def _read_item(fields: EventFields, record: Mapping[str, object], payload: Mapping[str, object]) -> _Item:
+    started, completed = integer(payload, "started_at_ms"), integer(payload, "completed_at_ms")
+    return _Item(
+        record,
+        text(record, "id") or "unidentified",
+        at_time(fields, started),
+        at_time(fields, completed),
+        float(completed - started) if started is not None and completed is not None else None,
     )
 
 
-def mcp_ended(at: Where, payload: Mapping[str, object]) -> ToolFinished:
-    """`mcp_tool_call_end`, before 0.150: its `result` is `{"Ok": …}` or `{"Err": …}`."""
-    result = mapping(payload, "result")
-    answer, error = mapping(result, "Ok"), text(result, "Err")
-    return _mcp_finished(at, text(payload, "call_id") or "unidentified", payload, answer, error, error is not None)
+def _with_parent(position: Position, finished: ToolFinished) -> ToolFinished:
+    """Return the call with the Code Mode call that made it, if one did. Its patch needs no other record now."""
+    position.take_patch(finished.call_id)
+    if finished.call_id.startswith(_NESTED_CALL_PREFIX):
+        return replace(finished, parent_call_id=position.code_mode_call)
+    return finished
+
+
+def _command(item: _Item) -> Iterator[Event]:
+    if words := texts(item.record, "command"):
+        yield ToolStarted(**item.started, call_id=item.call_id, tool=SHELL, arguments={"command": words[-1]})
+    yield ToolFinished(
+        **item.completed,
+        call_id=item.call_id,
+        output=text(item.record, "aggregated_output"),
+        exit_code=integer(item.record, "exit_code"),
+        duration_ms=_command_ms(item.record),
+        failed=item.failed,
+        refused=item.declined,
+        cwd=(text(item.record, "cwd") or "").removeprefix("file://") or None,
+    )
+
+
+def _file_change(item: _Item) -> Iterator[Event]:
+    yield ToolStarted(**item.started, call_id=item.call_id, tool=APPLY_PATCH)
+    yield ToolFinished(
+        **item.completed,
+        call_id=item.call_id,
+        duration_ms=item.duration_ms,
+        failed=item.failed,
+        refused=item.declined,
+        changes=() if item.failed else recorded_changes(mapping(item.record, "changes")),
+    )
+
+
+def _mcp_call(item: _Item) -> Iterator[Event]:
+    result, error = mapping(item.record, "result"), text(mapping(item.record, "error"), "message")
+    yield _mcp_finished(item.completed, item.call_id, item.record, result, error, failed=item.failed is True)
+
+
+def _web_search(item: _Item) -> Iterator[Event]:
+    arguments = mapping(item.record, "action") or {"query": text(item.record, "query")}
+    yield ToolStarted(**item.started, call_id=item.call_id, tool=WEB_SEARCH, arguments=dict(arguments))
+    yield ToolFinished(**item.completed, call_id=item.call_id)
+
+
+def _subagent_call(item: _Item) -> Iterator[Event]:
+    if text(item.record, "tool") != SPAWN_AGENT:
+        return
+    for subagent_id in texts(item.record, "receiver_thread_ids"):
+        of_agent = of_subagent(item.completed, subagent_id, None)
+        yield SubagentStarted(**of_agent, parent_turn_id=item.completed["turn_id"], call_id=item.call_id)
+
+
+def _user_message(item: _Item) -> Iterator[Event]:
+    yield TurnStarted(**item.completed, prompt=content(item.record.get("content")) or None)
+
+
+ITEM_HANDLERS: Mapping[str, Callable[[_Item], Iterable[Event]]] = {
+    "CommandExecution": _command,
+    "FileChange": _file_change,
+    "McpToolCall": _mcp_call,
+    "WebSearch": _web_search,
+    "CollabAgentToolCall": _subagent_call,
+    "UserMessage": _user_message,
+}
+"""The function that handles each kind of item."""
 
 
 def _mcp_finished(
-    at: Where, call_id: str, record: Mapping[str, object], answer: Mapping[str, object], error: str | None, failed: bool
+    fields: EventFields,
+    call_id: str,
+    record: Mapping[str, object],
+    answer: Mapping[str, object],
+    error: str | None,
+    *,
+    failed: bool,
 ) -> ToolFinished:
     output = output_text(answer) or None
     failed = failed or answer.get("isError") is True
     return ToolFinished(
-        **at,
+        **fields,
         call_id=call_id,
         output=output,
         duration_ms=_duration_ms(record),
@@ -109,10 +179,11 @@ def _mcp_finished(
     )
 
 
-def _command_ms(item: Mapping[str, object]) -> float | None:
-    measured = _duration_ms(item)
-    unified = (text(item, "source") or "").startswith("unified_exec")
-    return measured if measured is None or not unified else measured + UNIFIED_EXEC_HEAD_MS
+def _command_ms(record: Mapping[str, object]) -> float | None:
+    measured = _duration_ms(record)
+    if measured is None or not (text(record, "source") or "").startswith("unified_exec"):
+        return measured
+    return measured + UNMEASURED_START_MS
 
 
 def _duration_ms(record: Mapping[str, object]) -> float | None:

@@ -1,7 +1,7 @@
-"""How far a transcript was read, and what its records up to there said that later ones leave out."""
+"""How far a transcript has been read, and what later records need to know of the earlier ones."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from infinium_trace.events import EventSource, SessionStarted, TokenUsage
 from msgspec import Meta, Struct, field
@@ -10,82 +10,104 @@ from msgspec.structs import replace
 from infinium_codex.codex.versions import TURN_ERRORS_SINCE, is_at_least, parse_version
 from infinium_codex.support.json_fields import mapping, text
 
-_ANSWERS = frozenset({"reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
-_ASKS = frozenset({"task_started", "user_message", "function_call_output", "custom_tool_call_output", "compacted"})
+_REQUEST_RECORDS = frozenset({
+    "task_started", "user_message", "function_call_output", "custom_tool_call_output", "compacted",
+})  # fmt: skip
+"""Records after which the model has something to answer."""
+_RESPONSE_RECORDS = frozenset({
+    "reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call",
+})  # fmt: skip
+"""Records that are part of the model's answer."""
 
+_Value = TypeVar("_Value")
 Offset = Annotated[int, Meta(ge=0)]
 """Bytes from the start of a file."""
 
 
 class Position(Struct, kw_only=True):
-    """A place in a transcript. The open calls in it are few: a reading mostly ends between two turns.
+    """A place in a transcript, stored in the checkpoint.
 
-    It moves with the reading, record by record, so it is not frozen: `copy` gives one that stays where it is. Its
-    mappings are never changed, only exchanged.
+    The reader changes it record by record; `copy` returns one that does not change. Its mappings are replaced, never
+    changed, so that copies may share them.
     """
 
     offset: Offset = 0
     turn_id: str | None = None
     model: str | None = None
-    copying: bool = False
-    """In the history of another session, which this one was forked with."""
-    total: TokenUsage = field(default_factory=TokenUsage)
-    """The thread's tokens so far: a repeated `token_count` adds nothing to it."""
-    asked_ms: int = 0
-    """When the model was last given something to answer."""
-    answered_ms: int = 0
-    """When its last answer came, 0 while there is none to what it was last given."""
+    in_copied_history: bool = False
+    """Whether the records are those of the session that this one was forked from."""
+    total_usage: TokenUsage = field(default_factory=TokenUsage)
+    """The thread's tokens so far. A repeated `token_count` does not change it."""
+    requested_ms: int = 0
+    """When the model last got something to answer, in epoch milliseconds."""
+    responded_ms: int = 0
+    """When the model's last record came since then; 0 before the first one."""
     latency_ms: int = 0
-    """How long the answer before that took, until a record tells what it cost."""
-    prompted: bool = False
-    """The turn has a prompt that wants an answer."""
+    """Latency of the response before that, until a record reports its tokens."""
+    prompt_pending: bool = False
+    """Whether the turn has a prompt that needs an answer."""
     session: Mapping[str, str] = field(default_factory=dict)
-    """The session's facts from `session_meta`, kept because only the transcript's first line has them."""
-    patches: Mapping[str, str] = field(default_factory=dict)
-    """Patches, by call, whose changes no record has told yet: up to 0.128 only the call itself names the files."""
-    polls: Mapping[str, str] = field(default_factory=dict)
-    """Calls that look at a command in the background, and Codex's number for that command."""
-    running: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Commands in the background by Codex's number: their turn and call."""
-    given: Mapping[str, str] = field(default_factory=dict)
-    """Calls that give a subagent more to do, and the agent's id."""
-    program: str | None = None
-    """The call of Code Mode whose nested calls come next."""
+    """Facts from `session_meta`, which only the transcript's first line has."""
+    open_patches: Mapping[str, str] = field(default_factory=dict)
+    """Patch by call id, until a record reports the changed files. Up to 0.128 only the patch names them."""
+    open_polls: Mapping[str, str] = field(default_factory=dict)
+    """Calls that ask for the output of a background command: the command's number by call id."""
+    background_commands: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Turn id and call id of each background command, by Codex's number for it."""
+    agent_followups: Mapping[str, str] = field(default_factory=dict)
+    """Calls that send a subagent more work: the subagent's id by call id."""
+    code_mode_call: str | None = None
+    """The running call of Code Mode, whose nested calls come next."""
 
     def copy(self) -> Self:
-        """A place that stays here."""
+        """Return a position that does not change while this one advances."""
         return replace(self)
 
     def begin_turn(self, turn_id: str, model: str | None) -> None:
-        """Note that a turn begins. It is younger than its session, unless it was copied from another one."""
+        """Enter a turn. Ids are ordered by time: a turn older than its session is copied from another session."""
         own = turn_id > self.session.get("id", "")
-        self.turn_id, self.model, self.copying = turn_id, model or self.model, self.copying and not own
+        self.turn_id, self.model = turn_id, model or self.model
+        self.in_copied_history = self.in_copied_history and not own
 
-    def note_time(self, name: str, role: str | None, at_ms: int) -> None:
-        """Note when the model was asked and when it answered, as far as this record tells."""
-        if name in _ASKS or (name == "message" and role == "user"):
-            if self.answered_ms:
-                self.latency_ms = max(self.answered_ms - self.asked_ms, 0)
-            self.prompted = name == "user_message" or (self.prompted and name != "task_started")
-            self.asked_ms, self.answered_ms = at_ms, 0
-        elif self.asked_ms and (name in _ANSWERS or (name == "message" and role == "assistant")):
-            self.answered_ms = at_ms
+    def note_time(self, kind: str, role: str | None, at_ms: int) -> None:
+        """Update the times of request and response with one record's time. `role` is that of a `message`."""
+        if kind in _REQUEST_RECORDS or (kind == "message" and role == "user"):
+            self._note_request(kind, at_ms)
+        elif self.requested_ms and (kind in _RESPONSE_RECORDS or (kind == "message" and role == "assistant")):
+            self.responded_ms = at_ms
 
-    @property
-    def tells_failures(self) -> bool:
-        """Whether this version's `task_complete` names the error of a turn that failed (0.145 does, 0.140 does not)."""
-        return is_at_least(parse_version(self.session.get("client_version", "")), TURN_ERRORS_SINCE)
+    def _note_request(self, kind: str, at_ms: int) -> None:
+        if self.responded_ms:
+            self.latency_ms = max(self.responded_ms - self.requested_ms, 0)
+        self.prompt_pending = kind == "user_message" or (self.prompt_pending and kind != "task_started")
+        self.requested_ms, self.responded_ms = at_ms, 0
+
+    def take_latency(self) -> int | None:
+        """Return the latency of the response whose tokens are reported now, in milliseconds, and forget it."""
+        latency = max(self.responded_ms - self.requested_ms, 0) if self.responded_ms else self.latency_ms
+        self.latency_ms = self.responded_ms = 0
+        return latency or None
 
     def take_patch(self, call_id: str) -> str:
-        """The patch of this call, kept no longer: something tells what became of it."""
-        found = self.patches.get(call_id, "")
+        """Return the call's patch, or "" if there is none, and forget it."""
+        found = self.open_patches.get(call_id, "")
         if found:
-            self.patches = {call: patch for call, patch in self.patches.items() if call != call_id}
+            self.open_patches = without(self.open_patches, call_id)
         return found
+
+    @property
+    def reports_turn_errors(self) -> bool:
+        """Whether this session's Codex writes the error of a failed turn into the transcript."""
+        return is_at_least(parse_version(self.session.get("client_version", "")), TURN_ERRORS_SINCE)
+
+
+def without(entries: Mapping[str, _Value], key: str) -> Mapping[str, _Value]:
+    """Return the mapping without one key."""
+    return {other: value for other, value in entries.items() if other != key} if key in entries else entries
 
 
 def session_started(facts: Mapping[str, str], subagent_id: str | None = None) -> SessionStarted:
-    """The session's start as its `session_meta` told it, now or in an earlier reading."""
+    """Return the session's start from the facts of its `session_meta`."""
     started = facts.get("started_ms", "")
     return SessionStarted(
         at_ms=int(started) if started.isdecimal() else 0,
@@ -103,7 +125,7 @@ def session_started(facts: Mapping[str, str], subagent_id: str | None = None) ->
 
 
 def session_facts(payload: Mapping[str, object], at_ms: int) -> dict[str, str]:
-    """What a `session_meta` says of its session."""
+    """Return the facts that a `session_meta` has about its session, to store in `Position.session`."""
     git = mapping(payload, "git")
     spawn = mapping(mapping(mapping(payload, "source"), "subagent"), "thread_spawn")
     found = {

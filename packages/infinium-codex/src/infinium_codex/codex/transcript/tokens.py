@@ -1,61 +1,75 @@
-"""Tokens as a transcript tells them: one event a response, whichever record tells of it and however often."""
+"""Counts the tokens of each model response once, whichever records report them and however often.
+
+From 0.155 a response has a `token_usage_record` of its own. Before, only `token_count` has the thread's running total,
+whose growth is the response. Both records may come several times. In a fork the total begins with the parent's tokens.
+"""
 
 from collections.abc import Mapping
 
 from infinium_trace.events import Event, ModelResponded, SourcesDisagreed, TokenUsage
 
-from infinium_codex.codex.event_fields import Where
+from infinium_codex.codex.event_fields import EventFields
 from infinium_codex.codex.transcript.position import Position
 from infinium_codex.support.json_fields import integer, mapping, text
 
 
-def count_tokens(position: Position, at: Where, name: str, payload: Mapping[str, object]) -> tuple[Event, ...]:
-    """Take in a `token_usage_record` or a `token_count`. Both carry the thread's running total: it tells what is new.
+def token_usage_record(position: Position, fields: EventFields, payload: Mapping[str, object]) -> tuple[Event, ...]:
+    """Return the response that a `token_usage_record` reports."""
+    if text(payload, "thread_id") not in (None, position.session.get("id"), fields["subagent_id"]):
+        return ()  # another thread's response, which that thread's transcript reports
+    total, usage = _usage(mapping(payload, "thread_token_usage")), _usage(mapping(payload, "usage"))
+    return _count(position, fields, total=total, usage=usage, response_id=text(payload, "response_id"))
 
-    From 0.155 on a response has a record of its own, and the total only confirms it. Before, the total's growth is
-    the response; in a fork it begins with what the parent had used.
-    """
-    known = position.total
-    if name == "token_usage_record":
-        total, usage = _usage(mapping(payload, "thread_token_usage")), _usage(mapping(payload, "usage"))
-        response_id = text(payload, "response_id")
-        if text(payload, "thread_id") not in (None, position.session.get("id"), at["subagent_id"]):
-            return ()  # another thread's: told there
+
+def token_count(position: Position, fields: EventFields, payload: Mapping[str, object]) -> tuple[Event, ...]:
+    """Return the response that a `token_count` reports through the growth of the total."""
+    info = mapping(payload, "info")
+    total = _usage(mapping(info, "total_token_usage"))
+    if _is_first_of_fork(position):
+        usage = _usage(mapping(info, "last_token_usage"))
     else:
-        info = mapping(payload, "info")
-        total, response_id = _usage(mapping(info, "total_token_usage")), None
-        usage = _grown(total, known)
-        if known.total == 0 and "forked_from" in position.session:
-            usage = _usage(mapping(info, "last_token_usage"))
-    if total.total <= known.total:
+        usage = _growth(total, position.total_usage)
+    return _count(position, fields, total=total, usage=usage)
+
+
+def _count(
+    position: Position, fields: EventFields, *, total: TokenUsage, usage: TokenUsage, response_id: str | None = None
+) -> tuple[Event, ...]:
+    """Return the response if the total is new, and a warning if the total grew by something else than its usage."""
+    if total.total <= position.total_usage.total:
         return ()
-    latency = max(position.answered_ms - position.asked_ms, 0) if position.answered_ms else position.latency_ms
-    position.total, position.latency_ms, position.answered_ms = total, 0, 0  # an answer is counted once
+    growth, includes_parent = _growth(total, position.total_usage), _is_first_of_fork(position)
+    position.total_usage = total
+    latency_ms = position.take_latency()
     if usage.total == 0:
         return ()
     responded = ModelResponded(
-        **at,
-        response_id=response_id or f"response-{total.total}",  # the total stands still for a repeated record
+        **fields,
+        response_id=response_id or f"response-{total.total}",  # the total is the same in a repeated record
         usage=usage,
         model=position.model,
-        latency_ms=latency or None,
+        latency_ms=latency_ms,
     )
-    grown = _grown(total, known)
-    if grown != usage and not (known.total == 0 and "forked_from" in position.session):
-        what = (
-            f"tokens of {responded.response_id}: its own record says {_says(usage)},"
-            f" the session's total grew by {_says(grown)}"
-        )
-        return responded, SourcesDisagreed(**at, what=what)
-    return (responded,)
+    if includes_parent or growth == usage:
+        return (responded,)
+    what = (
+        f"tokens of {responded.response_id}: its own record says {_format(usage)},"
+        f" the session's total grew by {_format(growth)}"
+    )
+    return responded, SourcesDisagreed(**fields, what=what)
 
 
-def _grown(total: TokenUsage, known: TokenUsage) -> TokenUsage:
+def _is_first_of_fork(position: Position) -> bool:
+    """Return whether the next total is a fork's first, which includes the parent's tokens."""
+    return position.total_usage.total == 0 and "forked_from" in position.session
+
+
+def _growth(total: TokenUsage, before: TokenUsage) -> TokenUsage:
     return TokenUsage(
-        prompt=max(total.prompt - known.prompt, 0),
-        completion=max(total.completion - known.completion, 0),
-        cached=max(total.cached - known.cached, 0),
-        reasoning=max(total.reasoning - known.reasoning, 0),
+        prompt=max(total.prompt - before.prompt, 0),
+        completion=max(total.completion - before.completion, 0),
+        cached=max(total.cached - before.cached, 0),
+        reasoning=max(total.reasoning - before.reasoning, 0),
     )
 
 
@@ -68,5 +82,5 @@ def _usage(record: Mapping[str, object]) -> TokenUsage:
     )
 
 
-def _says(usage: TokenUsage) -> str:
+def _format(usage: TokenUsage) -> str:
     return f"{usage.prompt:,} prompt and {usage.completion:,} completion"

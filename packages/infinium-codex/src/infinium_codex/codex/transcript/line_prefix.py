@@ -1,0 +1,30 @@
+"""Reads a transcript line's kind from its first bytes. Most lines are skipped, and need no parsing for that."""
+
+import re
+
+_PREFIX = re.compile(
+    rb'\{ ?"timestamp": ?"([^"\\]{1,40})", ?(?:"ordinal": ?\d{1,20}, ?)?'
+    rb'"type": ?"(\w{1,64})", ?"payload": ?\{ ?(?:"type": ?"(\w{1,64})")?'
+)
+_TOTAL = re.compile(rb'"total_token_usage": ?\{([^{}]{1,400})\}')
+_INPUT, _OUTPUT = re.compile(rb'"input_tokens": ?(\d{1,18})\b'), re.compile(rb'"output_tokens": ?(\d{1,18})\b')
+
+
+def read_prefix(line: bytes) -> tuple[str, bytes] | None:
+    """Return the record's kind and its timestamp, or None if the line has to be parsed to know them."""
+    match = _PREFIX.match(line)
+    if match is None:
+        return None
+    timestamp, kind, inner_kind = match.groups()
+    if kind == b"event_msg" or kind == b"response_item":
+        kind = inner_kind
+    return None if kind is None else (kind.decode(), timestamp)
+
+
+def total_tokens(line: bytes) -> int | None:
+    """Return the session's tokens so far from a `token_count` line, or None if its text does not show them."""
+    total = _TOTAL.search(line)
+    if total is None:
+        return None
+    prompt, completion = _INPUT.search(total[1]), _OUTPUT.search(total[1])
+    return int(prompt[1]) + int(completion[1]) if prompt and completion else None

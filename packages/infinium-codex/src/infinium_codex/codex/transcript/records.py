@@ -1,0 +1,123 @@
+"""Handlers of transcript records, by record kind.
+
+To add a record kind, write a function that yields its events and add it to `RECORD_HANDLERS`. A kind that no trace
+needs, or whose facts another record has, goes into `IGNORED_RECORDS`. Records in neither are reported as `RecordSkipped`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from infinium_trace.events import (
+    AssistantSaid,
+    Compacted,
+    Event,
+    RecordSkipped,
+    SubagentStarted,
+    TurnEnded,
+    TurnStarted,
+    TurnStatus,
+)
+
+from infinium_codex.codex.event_fields import EventFields
+from infinium_codex.codex.transcript.calls import tool_answered, tool_called, web_search_called
+from infinium_codex.codex.transcript.items import item_completed, mcp_call_ended, patch_applied
+from infinium_codex.codex.transcript.position import Position
+from infinium_codex.codex.transcript.tokens import token_count, token_usage_record
+from infinium_codex.support.json_fields import content, integer, mapping, text
+
+Payload = Mapping[str, object]
+RecordHandler = Callable[[Position, EventFields, Payload], Iterable[Event]]
+"""Takes the position in the transcript, the event's fields and the record's payload. It may change the position."""
+
+IGNORED_RECORDS = frozenset({
+    "world_state", "thread_settings_applied", "thread_goal_updated", "agent_message", "agent_reasoning", "reasoning",
+    "context_compacted", "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured",
+    "thread_name_updated", "web_search_end", "view_image_tool_call", "collab_agent_spawn_end",
+    "collab_agent_interaction_end", "collab_waiting_end", "collab_close_end", "collab_resume_end",
+})  # fmt: skip
+"""Records that no trace needs, or that another record repeats."""
+
+
+def handle_record(kind: str, position: Position, fields: EventFields, payload: Payload) -> tuple[Event, ...]:
+    """Return the events of one record, and update the position."""
+    handler = RECORD_HANDLERS.get(kind)
+    if handler is not None:
+        return tuple(handler(position, fields, payload))
+    return () if kind in IGNORED_RECORDS else (RecordSkipped(**fields, what=f"transcript:{kind[:64]}"),)
+
+
+def _turn_started(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield TurnStarted(
+        **fields,
+        cwd=text(payload, "cwd"),
+        model=text(payload, "model"),
+        effort=text(payload, "effort") or text(mapping(payload, "collaboration_mode"), "reasoning_effort"),
+    )
+    root_turn = text(payload, "root_turn_id")
+    if fields["subagent_id"] is not None and root_turn is not None and root_turn != fields["turn_id"]:
+        yield SubagentStarted(**fields, parent_turn_id=root_turn)
+
+
+def _user_message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    if prompt := text(payload, "message"):
+        yield TurnStarted(**fields, prompt=prompt)
+
+
+def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    if text(payload, "role") == "assistant" and (message := content(payload.get("content"))):
+        yield AssistantSaid(**fields, text=message, message_id=text(payload, "id"))
+
+
+def _turn_completed(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+    """Yield the turn's end. A failed turn is complete, too; before 0.145 only the missing answer shows the failure."""
+    error, answer = mapping(payload, "error"), text(payload, "last_agent_message")
+    unanswered = answer is None and position.prompt_pending and not position.reports_turn_errors
+    yield TurnEnded(
+        **fields,
+        status=TurnStatus.FAILED if error or unanswered else TurnStatus.COMPLETED,
+        guessed=unanswered and not error,
+        reason=text(error, "message") or ("the model gave no answer" if unanswered else None),
+        last_message=answer,
+        duration_ms=integer(payload, "duration_ms"),
+        first_token_ms=integer(payload, "time_to_first_token_ms"),
+    )
+
+
+def _turn_aborted(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield TurnEnded(
+        **fields,
+        status=TurnStatus.INTERRUPTED,
+        reason=text(payload, "reason"),
+        duration_ms=integer(payload, "duration_ms"),
+    )
+
+
+def _turn_failed(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield TurnEnded(**fields, status=TurnStatus.FAILED, reason=text(payload, "message"))
+
+
+def _compacted(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield Compacted(**fields, phase="finished", summary=text(payload, "message"))
+
+
+RECORD_HANDLERS: Mapping[str, RecordHandler] = {
+    "task_started": _turn_started,
+    "turn_context": _turn_started,
+    "user_message": _user_message,
+    "message": _message,
+    "function_call": tool_called,
+    "custom_tool_call": tool_called,
+    "local_shell_call": tool_called,
+    "web_search_call": web_search_called,
+    "function_call_output": tool_answered,
+    "custom_tool_call_output": tool_answered,
+    "item_completed": item_completed,
+    "patch_apply_end": patch_applied,
+    "mcp_tool_call_end": mcp_call_ended,
+    "token_usage_record": token_usage_record,
+    "token_count": token_count,
+    "task_complete": _turn_completed,
+    "turn_aborted": _turn_aborted,
+    "error": _turn_failed,
+    "compacted": _compacted,
+}
+"""The function that handles each kind of record."""

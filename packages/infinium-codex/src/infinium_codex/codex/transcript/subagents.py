@@ -1,0 +1,44 @@
+"""Finds subagents in the output of the calls that start them, send them work or wait for them."""
+
+from collections.abc import Iterator, Mapping
+
+from infinium_trace.events import Event, SubagentEnded, SubagentStarted, ToolFinished
+
+from infinium_codex.codex.event_fields import EventFields, of_subagent
+from infinium_codex.support.json_fields import mapping, parse_object, text
+
+
+def subagents_in_output(fields: EventFields, finished: ToolFinished, target: str | None) -> Iterator[Event]:
+    """Yield what a call's output reports of subagents. `target` is the subagent that the call sent more work to.
+
+    A subagent's own transcript is not searched: its calls belong to the turn that started it.
+    """
+    output = parse_object(finished.output or "") if fields["subagent_id"] is None else None
+    if output is None:
+        return
+    yield from _spawned(fields, finished.call_id, output)
+    if target is not None:
+        yield from _continued(fields, finished.call_id, output, target)
+    if "timed_out" in output:
+        yield from _awaited(fields, output)
+
+
+def _spawned(fields: EventFields, call_id: str, output: Mapping[str, object]) -> Iterator[Event]:
+    subagent_id = text(output, "agent_id")
+    if subagent_id is not None and "nickname" in output:
+        of_agent = of_subagent(fields, subagent_id, None)
+        yield SubagentStarted(**of_agent, parent_turn_id=fields["turn_id"], call_id=call_id)
+
+
+def _continued(fields: EventFields, call_id: str, output: Mapping[str, object], target: str) -> Iterator[Event]:
+    own_turn = text(output, "submission_id")
+    if own_turn is not None:
+        of_agent = of_subagent(fields, target, own_turn)
+        yield SubagentStarted(**of_agent, parent_turn_id=fields["turn_id"], call_id=call_id)
+
+
+def _awaited(fields: EventFields, output: Mapping[str, object]) -> Iterator[Event]:
+    for subagent_id, state in mapping(output, "status").items():
+        message = text(state, "completed") if isinstance(state, dict) else None
+        if message is not None:
+            yield SubagentEnded(**of_subagent(fields, subagent_id, None), last_message=message)
