@@ -1,7 +1,7 @@
 """Handlers of transcript records, by record kind.
 
 To add a record kind, write a function that yields its events and add it to `RECORD_HANDLERS`. A kind that no trace
-needs, or whose facts another record has, goes into `IGNORED_RECORDS`. Records in neither are reported as `RecordSkipped`.
+needs, or whose facts another record has, goes into `IGNORED_RECORDS`. Any other record is reported as `RecordSkipped`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
