@@ -49,7 +49,7 @@ def _is_timer(directory: Path, ours: Installation) -> bool:
         command = (directory / "cmdline").read_bytes()
     except OSError:
         return False
-    return b"infinium_codex/background/scheduler.py" in command and os.fsencode(ours.home) in command
+    return b"infinium_codex.background.scheduler" in command and os.fsencode(ours.home) in command
 
 
 def _status(directory: Path) -> dict[str, int]:

@@ -232,7 +232,7 @@ class Lab(Machine):
 
     def end_background(self) -> None:
         """End the timers, and what they are having done just now: it could start the next one."""
-        marks = (b"infinium_codex/background/scheduler.py", b"infinium_codex.background.maintenance")
+        marks = (b"infinium_codex.background.scheduler", b"infinium_codex.background.maintenance")
         deadline = time.monotonic() + 20
         while found := [pid for mark in marks for pid in processes(mark, self.root)]:
             assert time.monotonic() < deadline, "timers come back again and again"

@@ -148,7 +148,7 @@ class Machine:
     @property
     def timers(self) -> list[int]:
         """The timers that run here."""
-        return list(processes(b"infinium_codex/background/scheduler.py", self.root))
+        return list(processes(b"infinium_codex.background.scheduler", self.root))
 
     def wait_for(self, find: Callable[[], T], what: str) -> T:
         """Wait until `find` gives something, and give it."""
@@ -178,6 +178,6 @@ def processes(mark: bytes, root: Path) -> Iterator[int]:
 
 def end_timers(root: Path) -> None:
     """End the timers below `root`: what they wait for is the test's no more."""
-    for pid in processes(b"infinium_codex/background/scheduler.py", root):
+    for pid in processes(b"infinium_codex.background.scheduler", root):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

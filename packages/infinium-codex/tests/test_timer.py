@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import infinium_codex
+import infinium_config
 import pytest
-from infinium_codex.background import scheduler as timer
-from infinium_codex.background.schedule import GRACE, Agenda, entry_name
+from infinium_codex.background.schedule import GRACE, Schedule, entry_name
+from infinium_codex.background.wake_up import wake
 from infinium_codex.session.processor import drain
 from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
@@ -70,8 +72,8 @@ def tags(trace: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def agenda_of(machine: Machine) -> Path:
-    return machine.home / ".local" / "state" / "infinium-codex" / "agenda"
+def schedule_of(machine: Machine) -> Schedule:
+    return Schedule(str(machine.home / ".local" / "state" / "infinium-codex" / "schedule"))
 
 
 def places_of(machine: Machine) -> Places:
@@ -128,8 +130,8 @@ def test_a_trace_that_could_not_be_sent_goes_when_it_is_due(tmp_path: Path) -> N
         machine.wait_for(lambda: len(receiver.requests) == 3, "the third attempt")
         machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
     assert len({request.body for request in receiver.requests}) == 1
-    agenda = agenda_of(machine)
-    assert [path for path in agenda.iterdir() if path.is_file() and b"sesame" in path.read_bytes()] == []
+    entries = Path(schedule_of(machine).directory)
+    assert [path for path in entries.iterdir() if path.is_file() and b"sesame" in path.read_bytes()] == []
 
 
 def test_one_timer_serves_all_sessions(machine: Machine) -> None:
@@ -138,7 +140,7 @@ def test_one_timer_serves_all_sessions(machine: Machine) -> None:
         prompt(machine, "turn-1", "x", waiting, f"s-{number}")
     machine.wait_until_idle()
     assert len(machine.timers) == 1
-    assert len(timer.read_agenda(str(agenda_of(machine)))) == 6
+    assert len(schedule_of(machine).entries()) == 6
 
 
 def test_a_killed_timer_is_replaced_by_the_next_worker(machine: Machine) -> None:
@@ -206,10 +208,14 @@ def test_the_waiting_timer_is_small(machine: Machine) -> None:
     [pid] = machine.timers
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     assert int(status["VmRSS"].split()[0]) <= 15 * 1024
-    program = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
-    command = [sys.executable, "-I", "-S", "-c", program, str(timer.__file__)]
+    program = "import sys; sys.path += sys.argv[1:]; import infinium_codex.background.scheduler; print(*sys.modules)"
+    packages = [str(Path(package.__path__[0]).parent) for package in (infinium_codex, infinium_config)]
+    command = [sys.executable, "-I", "-S", "-c", program, *packages]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    unwanted = {"dataclasses", "infinium_codex", "keyring", "msgspec", "niquests", "pathlib", "structlog", "subprocess"}
+    ours = {name for name in loaded if name.startswith("infinium_")}
+    background = {f"infinium_codex.background{name}" for name in ("", ".schedule", ".scheduler", ".wake_up")}
+    assert ours == {"infinium_codex", "infinium_config", "infinium_config.files", *background}
+    unwanted = {"collections", "dataclasses", "importlib.util", "msgspec", "pathlib", "re", "subprocess", "typing"}
     assert loaded & unwanted == set()
 
 
@@ -235,11 +241,11 @@ def test_a_session_that_cannot_be_traced_is_kept_a_day_and_then_removed(machine:
     [spool] = machine.spools
     machine.wait_until_idle()
     waits = {entry_name(str(spool)): (str(spool), 0.3 + GRACE)}
-    machine.wait_for(lambda: timer.read_agenda(str(agenda_of(machine))) == waits, "the day of grace")
+    machine.wait_for(lambda: schedule_of(machine).entries() == waits, "the day of grace")
     old = time.time() - GRACE - 60
     os.utime(spool, (old, old))
-    Agenda(str(agenda_of(machine))).watch(str(spool), STALE)
-    assert timer.wake_timer(str(agenda_of(machine)))
+    schedule_of(machine).add_session(str(spool), STALE)
+    assert wake(schedule_of(machine).directory)
     machine.wait_for(lambda: not machine.spools, "the spool to go")
     machine.wait_for(lambda: gone(machine), "the timer to end")
     assert "could not be traced for more than a day" in machine.errors()[0]
@@ -307,7 +313,7 @@ def agents_asked_for(receiver: Receiver) -> list[str]:
 
 
 def outbox_of(machine: Machine) -> Outbox:
-    return Outbox(agenda_of(machine).parent / "outbox")
+    return Outbox(Path(schedule_of(machine).directory).parent / "outbox")
 
 
 def rest_for(machine: Machine, seconds: float, *, timer_after: float | None = None) -> None:
@@ -318,8 +324,8 @@ def rest_for(machine: Machine, seconds: float, *, timer_after: float | None = No
         assert noted is not None
         now = time.time()
         outbox.postpone(queued.key, replace(noted, since=now, due=now + seconds))
-    Agenda(str(agenda_of(machine))).send_after(seconds if timer_after is None else timer_after)
-    timer.wake_timer(str(agenda_of(machine)))
+    schedule_of(machine).add_outbox(seconds if timer_after is None else timer_after)
+    wake(schedule_of(machine).directory)
 
 
 def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_path: Path) -> None:
@@ -430,7 +436,7 @@ def test_a_summary_goes_out_though_somebody_removed_the_spool(summing: Machine) 
         [summary] = summing.traces()
         assert (tags(summary)["turns"], summary["llm_usage"]["api_calls_count"]) == ("2", 2)
         assert len(removed(summing)) == 1
-    assert timer.read_agenda(str(agenda_of(summing))) == {}
+    assert schedule_of(summing).entries() == {}
 
 
 def test_a_session_that_goes_on_in_a_new_spool_is_summed_up_whole(summing: Machine) -> None:
@@ -452,7 +458,7 @@ def test_cleanup_sums_up_what_it_finds_without_a_spool(summing: Machine) -> None
     os.utime(spool.with_suffix(".state"), (old, old))
     assert summing.run("cleanup").returncode == 0
     assert [tags(summary)["turns"] for summary in summing.traces()] == ["2"]
-    assert timer.read_agenda(str(agenda_of(summing))) == {}
+    assert schedule_of(summing).entries() == {}
     assert list(spool.parent.glob(f"{spool.stem}*")) == []
 
 
@@ -460,14 +466,14 @@ def test_a_checkpoint_nobody_looks_after_any_more_is_found_beside_another_sessio
     """Its entry is gone too. The timer sees it when it has a session of the same directory to close."""
     spool = play_turns(summing, 0, 1)
     spool.unlink()
-    Agenda(str(agenda_of(summing))).forget(entry_name(str(spool)))
+    schedule_of(summing).remove(entry_name(str(spool)))
     prompt(summing, "turn-1", "another session")
     both = summing.wait_for_traces(2)
     assert sorted(tags(summary)["turns"] for summary in both) == ["1", "2"]
 
 
 def test_events_that_are_gone_with_everything_beside_them_are_told_of(machine: Machine) -> None:
-    """A reboot empties the temp directory, and not the agenda."""
+    """A reboot empties the temp directory, and not the schedule."""
     prompt(machine, "turn-1", "lost", WAITING)
     machine.wait_until_idle()
     [spool] = machine.spools
@@ -476,7 +482,7 @@ def test_events_that_are_gone_with_everything_beside_them_are_told_of(machine: M
     tend(machine, 0, spool)
     [told] = machine.errors()
     assert told.startswith("A session's events are gone from ")
-    assert timer.read_agenda(str(agenda_of(machine))) == {}
+    assert schedule_of(machine).entries() == {}
 
 
 def half_removed(machine: Machine) -> Path:
@@ -497,7 +503,7 @@ def test_a_worker_killed_while_it_removed_a_spool_leaves_no_event_behind(machine
     spool = half_removed(machine)
     tend(machine, 0, spool)
     assert not spool.with_suffix(".closed").exists()
-    assert Agenda(str(agenda_of(machine))).has(entry_name(str(spool)))
+    assert schedule_of(machine).has(entry_name(str(spool)))
     assert len(machine.traces()) == 2
     tend(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()][2:] == ["behind its last look"]
@@ -506,7 +512,7 @@ def test_a_worker_killed_while_it_removed_a_spool_leaves_no_event_behind(machine
 
 def test_a_half_removed_spool_nobody_looks_after_is_found_beside_another_session(machine: Machine) -> None:
     spool = half_removed(machine)
-    Agenda(str(agenda_of(machine))).forget(entry_name(str(spool)))
+    schedule_of(machine).remove(entry_name(str(spool)))
     prompt(machine, "turn-1", "another session", session="s-2")
     told = {trace["input_summary"] for trace in machine.wait_for_traces(4)}
     assert {"another session", "behind its last look"} <= told
@@ -515,5 +521,5 @@ def test_a_half_removed_spool_nobody_looks_after_is_found_beside_another_session
 
 def tend(machine: Machine, size: int, spool: Path) -> None:
     """What the timer starts for a spool that stood still at this size."""
-    command = [sys.executable, "-I", "-m", "infinium_codex.background.maintenance", str(agenda_of(machine))]
+    command = [sys.executable, "-I", "-m", "infinium_codex.background.maintenance", schedule_of(machine).directory]
     subprocess.run([*command, f"{size}:{entry_name(str(spool))}"], env=machine.environ, check=True)

@@ -1,6 +1,6 @@
 """What the timer has done: stale sessions closed, the outbox sent, what nobody will ever need taken away.
 
-`python -I -m infinium_codex.background.maintenance AGENDA SIZE:ENTRY…`: the entries that are due, each with the size
+`python -I -m infinium_codex.background.maintenance SCHEDULE SIZE:ENTRY…`: the entries that are due, each with the size
 its spool had while it stood still. One that has grown since is left alone.
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infinium_config import resolve
+from infinium_config.locks import try_lock
 
 from infinium_codex.background.schedule import (
     GRACE,
     OUTBOX,
-    Agenda,
+    Schedule,
     entry_name,
     stale_seconds,
     with_variables,
@@ -27,7 +28,6 @@ from infinium_codex.delivery.wiring import note_error
 from infinium_codex.session.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.session.processor import Drained, drain
-from infinium_codex.support.locks import try_lock
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
@@ -40,46 +40,47 @@ def main(argv: list[str]) -> None:
     os.chdir("/")
     os.umask(0o077)
     places = find_places(os.environ)
-    agenda = Agenda(argv[1])
+    schedule = Schedule(argv[1])
     for thing in argv[2:]:
         size, _, name = thing.partition(":")
         if name != OUTBOX:
-            _one(name, int(size), places, agenda, os.environ)
-    _send(places, agenda, os.environ)
+            _one(name, int(size), places, schedule, os.environ)
+    _send(places, schedule, os.environ)
 
 
-def _one(name: str, size: int, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+def _one(name: str, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
     """Close one session. What it meets with concerns no other one."""
-    found = agenda.session(name)
+    found = schedule.session(name)
     if found is None:
-        agenda.forget(name)
+        schedule.remove(name)
         return
     spool, kept = Path(found[0]), found[1]
     session = session_of(spool)
     own = with_variables(environ, kept)
     try:
-        close_stale(spool, size, places._replace(spool=spool.parent), agenda, own)
-        adopt_orphans(spool.parent, agenda, own)
+        close_stale(spool, size, places._replace(spool=spool.parent), schedule, own)
+        adopt_orphans(spool.parent, schedule, own)
     except Exception as error:  # nobody watches: the ledger is where it is told
         note_error(places, "timer", f"{type(error).__name__}: {error}", {"session": session})
         log_error(places, own, "a stale session could not be closed", session=session)
 
 
-def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+def close_stale(spool: Path, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
     """Trace what is left of a session nothing was heard of, and remove its spool. Later turns are its next part."""
     name = entry_name(str(spool))
     if not spool.parent.is_dir():
         _tell_of_lost(spool, places)
-        agenda.forget(name)
+        schedule.remove(name)
         return
-    with try_lock(spool.with_suffix(".lock")) as held:
-        if not held:
-            return  # it goes on
+    lock = try_lock(spool.with_suffix(".lock"))
+    if lock is None:
+        return  # a worker is at the session
+    with lock:
         status = _status(spool)
         if status is not None and status.st_size != size:
             return
         if status is None:
-            _close_without_spool(spool, places, agenda, environ)
+            _close_without_spool(spool, places, schedule, environ)
             return
         ttl = stale_seconds(environ)
         final = time.time() - status.st_mtime > ttl + GRACE
@@ -88,15 +89,15 @@ def close_stale(spool: Path, size: int, places: Places, agenda: Agenda, environ:
             if drained.end >= size:
                 break
         if drained is not None and not drained.waits:
-            agenda.forget(name)
+            schedule.remove(name)
         elif final:
             _give_up(spool, places, drained)
-            agenda.forget(name)
+            schedule.remove(name)
         elif drained is None:
-            agenda.watch(str(spool), environ, quiet=ttl + GRACE)
+            schedule.add_session(str(spool), environ, quiet=ttl + GRACE)
 
 
-def _close_without_spool(spool: Path, places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+def _close_without_spool(spool: Path, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
     """Do what is left to do for a session whose spool is gone.
 
     Either a worker was killed while it removed it, or somebody else removed it: whoever cleans the temp directory.
@@ -105,41 +106,42 @@ def _close_without_spool(spool: Path, places: Places, agenda: Agenda, environ: M
     checkpoint = Checkpoint.load(state)
     bring_over(spool, checkpoint.next.spool)
     if spool.exists():
-        agenda.watch(str(spool), environ)  # the session went on while its spool was being removed
+        schedule.add_session(str(spool), environ)  # the session went on while its spool was being removed
         return
     status = _status(state)
     if status is None:
         _tell_of_lost(spool, places)
-        agenda.forget(name)
+        schedule.remove(name)
         return
     drained = drain(spool, places, environ, stale=True, final=True)
     final = time.time() - status.st_mtime > stale_seconds(environ) + GRACE
     if drained is None and final and checkpoint.owed:
         _tell_of_given_up(spool, places)
     if drained is not None or final:
-        agenda.forget(name)
+        schedule.remove(name)
 
 
-def adopt_orphans(directory: Path, agenda: Agenda, environ: Mapping[str, str]) -> None:
+def adopt_orphans(directory: Path, schedule: Schedule, environ: Mapping[str, str]) -> None:
     """Look after sessions no worker looks after, and take away what sessions long gone have left."""
     now = time.time()
     for left in (*directory.glob(f"*{SPOOL_SUFFIX}"), *directory.glob(f"*{CLOSED_SUFFIX}")):
         status, spool = _status(left), str(left.with_suffix(SPOOL_SUFFIX))
-        if status is not None and status.st_size and not agenda.has(entry_name(spool)):
-            agenda.watch(spool, environ)
+        if status is not None and status.st_size and not schedule.has(entry_name(spool)):
+            schedule.add_session(spool, environ)
     for state in directory.glob(f"*{STATE_SUFFIX}"):
         status, its_spool = _status(state), state.with_suffix(SPOOL_SUFFIX)
         if status is None or its_spool.exists():
             continue
         age = now - status.st_mtime
         if age < stale_seconds(environ) + GRACE:
-            if not agenda.has(entry_name(str(its_spool))) and Checkpoint.load(state).owed:
-                agenda.watch(str(its_spool), environ)
+            if not schedule.has(entry_name(str(its_spool))) and Checkpoint.load(state).owed:
+                schedule.add_session(str(its_spool), environ)
             continue
         if age < KEPT_SECONDS:
             continue
-        with try_lock(state.with_suffix(".lock")) as held:
-            if held:
+        lock = try_lock(state.with_suffix(".lock"))
+        if lock is not None:
+            with lock:
                 state.unlink(missing_ok=True)
                 state.with_suffix(".lock").unlink(missing_ok=True)
 
@@ -162,10 +164,10 @@ def _tell_of_lost(spool: Path, places: Places) -> None:
     note_error(places, "timer", message + lost, {"session": session_of(spool)})
 
 
-def _send(places: Places, agenda: Agenda, environ: Mapping[str, str]) -> None:
+def _send(places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
     # A secret from the environment belongs to one agent; who started this timer for it has named the agent.
     try:
-        send(places, environ, resolve(environ, None, None), agenda, timer=True)
+        send(places, environ, resolve(environ, None, None), schedule, timer=True)
     except Exception as error:
         note_error(places, "timer", f"{type(error).__name__}: {error}", {})
         log_error(places, environ, "the outbox could not be sent")

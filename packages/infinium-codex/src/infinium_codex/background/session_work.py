@@ -1,15 +1,17 @@
 """The worker's work on one session: trace what ended in it, then send what waits."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from infinium_codex.background.schedule import AGENDA_LINK, Agenda, entry_name
+from infinium_config.locks import try_lock
+
+from infinium_codex.background.schedule import LINK, Schedule, entry_name
+from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture import install as hook_home
 from infinium_codex.delivery.send import send
 from infinium_codex.delivery.wiring import note_error, take_hook_errors
 from infinium_codex.session.processor import drain
-from infinium_codex.support.locks import try_lock
+from infinium_codex.support.files import replace_link
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
@@ -27,26 +29,27 @@ def work(spool: Path, places: Places, environ: Mapping[str, str], *, over: bool 
     """
     take_hook_errors(places)
     _mend_hook_home(places)
-    _link_agenda(places)
-    agenda = Agenda(str(places.agenda))
+    _link_schedule(places)
+    schedule = Schedule(str(places.schedule))
     settings = None
     while True:
-        with try_lock(spool.with_suffix(".lock")) as held:
-            if not held:
-                return
+        lock = try_lock(spool.with_suffix(".lock"))
+        if lock is None:
+            return
+        with lock:
             drained = drain(spool, places, environ, stale=over, final=over)
             if drained is not None and not drained.waits:
-                agenda.forget(entry_name(str(spool)))
+                schedule.remove(entry_name(str(spool)))
             else:
-                agenda.watch(str(spool), environ)
+                schedule.add_session(str(spool), environ)
         if drained is None:
             break
         settings = drained.settings
         if _size(spool) <= drained.end:
             break
-    timed = settings is not None and send(places, environ, settings, agenda)
+    timed = settings is not None and send(places, environ, settings, schedule)
     if not timed and (drained is None or drained.waits):
-        agenda.start_timer(environ)
+        ensure_scheduler(schedule.directory, environ)
 
 
 def tell(spool_file: str, environ: Mapping[str, str], error: Exception) -> None:
@@ -62,13 +65,11 @@ def _mend_hook_home(places: Places) -> None:
         hook_home.install(places)
 
 
-def _link_agenda(places: Places) -> None:
-    link = places.spool / AGENDA_LINK
-    if link.is_symlink() and str(link.readlink()) == str(places.agenda):
-        return
-    aside = link.with_name(f".{AGENDA_LINK}.{os.getpid()}")
-    aside.symlink_to(places.agenda)
-    aside.replace(link)
+def _link_schedule(places: Places) -> None:
+    """Put a link to the schedule beside the spools, for the worker at the next prompt."""
+    link, target = places.spool / LINK, str(places.schedule)
+    if not link.is_symlink() or str(link.readlink()) != target:
+        replace_link(link, target)
 
 
 def _size(path: Path) -> int:

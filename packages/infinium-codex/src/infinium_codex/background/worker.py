@@ -9,12 +9,17 @@ for the same session leaves at once, because the first looks again before it goe
 import gc
 import os
 import sys
-from collections.abc import Mapping
 
-from infinium_codex.background.schedule import AGENDA_LINK, Agenda, entry_name
+from infinium_codex.background.schedule import LINK, Schedule, entry_name
+from infinium_codex.background.wake_up import ensure_scheduler
+from infinium_codex.capture.frame import count_events
+
+TYPE_CHECKING = False  # importing typing or collections costs more than this module
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TAIL_BYTES = 1 << 20
-_ENDS = (b"Stop", b"Interrupt", b"SessionEnd")
+_ENDS = ("Stop", "Interrupt", "SessionEnd")
 
 
 def main(argv: list[str]) -> None:
@@ -26,7 +31,7 @@ def main(argv: list[str]) -> None:
     _make_way()
     try:
         if prompt:
-            _see_to_timer(spool, os.environ)
+            _schedule_session(spool, os.environ)
         if not prompt or _is_superseding(spool):
             gc.disable()  # importing makes no garbage, and looking for it costs a tenth of the time
             from infinium_codex.background.session_work import work_off
@@ -50,18 +55,18 @@ def _make_way() -> None:
         return
 
 
-def _see_to_timer(spool: str, environ: Mapping[str, str]) -> None:
-    """Have a timer stand behind the turn that begins: it may be the last that is heard of this Codex."""
+def _schedule_session(spool: str, environ: "Mapping[str, str]") -> None:
+    """Have the scheduler close the session later: this event may be the last one of the session."""
     try:
-        directory = os.readlink(f"{os.path.dirname(spool)}/{AGENDA_LINK}")  # noqa: PTH115, PTH120
+        directory = os.readlink(f"{os.path.dirname(spool)}/{LINK}")  # noqa: PTH115, PTH120
     except OSError:
         from infinium_codex.support.paths import find_places
 
-        directory = str(find_places(environ).agenda)
-    agenda = Agenda(directory)
-    if not agenda.has(entry_name(spool)):
-        agenda.watch(spool, environ)
-    agenda.start_timer(environ)
+        directory = str(find_places(environ).schedule)
+    schedule = Schedule(directory)
+    if not schedule.has(entry_name(spool)):
+        schedule.add_session(spool, environ)
+    ensure_scheduler(directory, environ)
 
 
 def _is_superseding(spool: str) -> bool:
@@ -72,8 +77,7 @@ def _is_superseding(spool: str) -> bool:
             tail = file.read()
     except OSError:
         return False
-    last_end = max(tail.rfind(b"\x1eI3 %s " % event) for event in _ENDS)
-    return tail.count(b"\x1eI3 UserPromptSubmit ", max(last_end, 0)) > 1
+    return count_events(tail, "UserPromptSubmit", after=_ENDS) > 1
 
 
 if __name__ == "__main__":

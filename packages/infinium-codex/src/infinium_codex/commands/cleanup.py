@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infinium_config import load
+from infinium_config.locks import try_lock
 
-from infinium_codex.background.schedule import Agenda, entry_name
+from infinium_codex.background.schedule import Schedule, entry_name
 from infinium_codex.capture.records import CLOSED_SUFFIX as CLOSED
 from infinium_codex.capture.records import SUFFIX as SPOOL
 from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
 from infinium_codex.session.checkpoint import SUFFIX as STATE
 from infinium_codex.session.checkpoint import Checkpoint
-from infinium_codex.support.locks import try_lock
 from infinium_codex.support.result import CommandContext, Result
 
 DAY_SECONDS = 86_400.0
@@ -63,11 +63,12 @@ def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
     if dry_run:
         yield from own or ([lock] if lock.exists() else [])
         return
-    with try_lock(lock) as held:
-        if held:
+    held = try_lock(lock)
+    if held is not None:
+        with held:
             yield from filter(_removed, own)
             lock.unlink(missing_ok=True)
-            Agenda(str(ctx.places.agenda)).forget(entry_name(str(spool)))
+            Schedule(str(ctx.places.schedule)).remove(entry_name(str(spool)))
 
 
 def _old_logs(directory: Path, before: float) -> list[Path]:

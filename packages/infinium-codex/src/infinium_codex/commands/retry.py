@@ -4,8 +4,8 @@ from infinium_config import load
 from infinium_transport import DeliveryReport, Outbox
 from msgspec.structs import asdict
 
-from infinium_codex.background.schedule import Agenda
-from infinium_codex.background.scheduler import read_agenda
+from infinium_codex.background.schedule import Schedule
+from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.commands.when import local_time
 from infinium_codex.delivery.send import leave_to_timer
 from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
@@ -22,10 +22,10 @@ def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
         outbox.revive()
     outbox.clear_delays()
     report = deliver_queued(ctx.places, ctx.environ, settings)
-    agenda = Agenda(str(ctx.places.agenda))
-    timed = leave_to_timer(report, ctx.environ, settings, agenda)
-    if not timed and read_agenda(agenda.directory):
-        agenda.start_timer(ctx.environ)  # none runs after a reboot, and sessions from before it are to be closed
+    schedule = Schedule(str(ctx.places.schedule))
+    timed = leave_to_timer(report, ctx.environ, settings, schedule)
+    if not timed and schedule.entries():
+        ensure_scheduler(schedule.directory, ctx.environ)  # after a reboot none runs, and open sessions need one
     lines = _told(report)
     data = asdict(report)
     if report.queued or report.dead:

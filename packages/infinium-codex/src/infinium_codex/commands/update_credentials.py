@@ -20,7 +20,7 @@ from infinium_transport import DeliveryReport
 from msgspec import Struct
 from msgspec.structs import replace
 
-from infinium_codex.background.schedule import Agenda
+from infinium_codex.background.schedule import Schedule
 from infinium_codex.commands.asking import agree_on_address, ask_for, checked, given_secret
 from infinium_codex.delivery.send import leave_to_timer
 from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
@@ -60,7 +60,7 @@ def run(given: NewCredentials, ctx: CommandContext) -> Result:
     open_outbox(ctx.places).unpark(agent_id)
     settings = load(ctx.cwd, ctx.environ, home=home)
     report = deliver_queued(ctx.places, ctx.environ, settings)
-    leave_to_timer(report, ctx.environ, settings, Agenda(str(ctx.places.agenda)))
+    leave_to_timer(report, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
     lines = [f"Secret     of agent {agent_id} is in the system keyring, for {base_url}", *_told(report)]
     if ctx.environ.get(SECRET_VARIABLE, "").strip():
         lines.append(f"Note       {SECRET_VARIABLE} is set here and wins over the keyring where it is set.")

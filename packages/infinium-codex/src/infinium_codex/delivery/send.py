@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping
 
 from infinium_config import Settings
+from infinium_config.locks import try_lock
 from infinium_transport import DeliveryReport
 
-from infinium_codex.background.schedule import OUTBOX, SECRET_VARIABLE, Agenda
+from infinium_codex.background.schedule import OUTBOX, SECRET_VARIABLE, Schedule
+from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.delivery.wiring import deliver_queued
-from infinium_codex.support.locks import try_lock
 from infinium_codex.support.paths import Places
 
 BUSY_SECONDS = 60.0
@@ -17,7 +18,7 @@ _POLL_SECONDS = 0.5
 
 
 def send(
-    places: Places, environ: Mapping[str, str], settings: Settings, agenda: Agenda, *, timer: bool = False
+    places: Places, environ: Mapping[str, str], settings: Settings, schedule: Schedule, *, timer: bool = False
 ) -> bool:
     """Send what is due. Where a trace rests for a while, the timer wakes the next sender; `timer` says we are that.
 
@@ -26,11 +27,11 @@ def send(
     report = deliver_queued(places, environ, settings)
     if report.busy and environ.get(SECRET_VARIABLE) and settings.agent_id.value:
         report = _after_the_other(report, places, environ, settings)
-    return leave_to_timer(report, environ, settings, agenda, timer=timer)
+    return leave_to_timer(report, environ, settings, schedule, timer=timer)
 
 
 def leave_to_timer(
-    report: DeliveryReport, environ: Mapping[str, str], settings: Settings, agenda: Agenda, *, timer: bool = False
+    report: DeliveryReport, environ: Mapping[str, str], settings: Settings, schedule: Schedule, *, timer: bool = False
 ) -> bool:
     """Have what this delivery left behind sent when it is due; whether a timer was seen to for that.
 
@@ -40,16 +41,16 @@ def leave_to_timer(
         return False  # the other sender takes ours too, and leaves word
     if report.next_due is None:
         if timer or not report.refused:  # else the timer may have the secret that we have not, and waits to send
-            agenda.forget(OUTBOX)
+            schedule.remove(OUTBOX)
         return False
-    agenda.send_after(report.next_due - time.time())
+    schedule.add_outbox(report.next_due - time.time())
     agent = settings.agent_id.value
     if environ.get(SECRET_VARIABLE) and agent in report.resting:
         # Only this environment has the secret, and only for this agent: where nothing of the agent's rests, the timer
         # that is there may be the one that has what is needed.
-        agenda.start_timer({**environ, "INFINIUM_AGENT_ID": agent}, replace=True)
+        ensure_scheduler(schedule.directory, {**environ, "INFINIUM_AGENT_ID": agent}, replace=True)
     else:
-        agenda.start_timer(environ)
+        ensure_scheduler(schedule.directory, environ)
     return True
 
 
@@ -60,10 +61,13 @@ def _after_the_other(
 
     One worker for each agent waits; those that leave have queued their traces, and it takes them.
     """
-    places.agenda.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with try_lock(places.agenda / f".waits-{settings.agent_id.value}") as first:
+    places.schedule.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = try_lock(places.schedule / f".waits-{settings.agent_id.value}")
+    if lock is None:
+        return busy
+    with lock:
         give_up = time.monotonic() + BUSY_SECONDS
-        while first and busy.busy and time.monotonic() < give_up:
+        while busy.busy and time.monotonic() < give_up:
             time.sleep(_POLL_SECONDS)
             busy = deliver_queued(places, environ, settings)
     return busy

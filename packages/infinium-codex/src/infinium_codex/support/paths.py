@@ -31,9 +31,9 @@ class Places(NamedTuple):
         return self.state / "local"
 
     @property
-    def agenda(self) -> Path:
-        """What is left to do later, for the timer."""
-        return self.state / "agenda"
+    def schedule(self) -> Path:
+        """What is to be done later, for the scheduler."""
+        return self.state / "schedule"
 
     @property
     def logs(self) -> Path:
