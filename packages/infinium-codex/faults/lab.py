@@ -81,16 +81,6 @@ class Lab(Machine):
         self.slowest = 0.0
         self.leaks: set[str] = set()
 
-    @property
-    def state(self) -> Path:
-        """The connector's state directory."""
-        return self.home / ".local" / "state" / "infinium-codex"
-
-    @property
-    def data(self) -> Path:
-        """The hook's home."""
-        return self.home / ".local" / "share" / "infinium-codex"
-
     def spool(self, session: str) -> Path:
         """Where the hook appends a session's events."""
         return spool_directory(self.environ) / f"{session}.spool"

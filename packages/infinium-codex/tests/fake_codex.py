@@ -1,8 +1,8 @@
-"""A `codex` that says what a test has written down for it, in the shape app-server 0.169.0 was recorded with."""
+"""A `codex` program that answers from a script, in the form recorded from the app-server of 0.169.0."""
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,12 @@ elif sys.argv[1:2] == ["app-server"]:
 
 
 class FakeCodex:
-    """Answers from a script that tests change: it knows hooks.json as it stood when `list_hooks` was called."""
+    """Answers from a script that tests change. It reads hooks.json only when `list_hooks` is called."""
 
-    def __init__(self, machine: Machine, version: str = VERSION) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._script = machine.root / "codex.json"
-        self._document: dict[str, Any] = {"version": version, "answers": {}}
+        self._document: dict[str, Any] = {"version": VERSION, "answers": {}}
         directory = machine.root / "codex-bin"
         directory.mkdir()
         self.program = directory / "codex"
@@ -48,30 +48,38 @@ class FakeCodex:
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """Every question so far."""
+        """The requests so far, oldest first."""
         return [json.loads(line) for line in self._script.with_suffix(".asked").read_text("utf-8").splitlines()]
 
-    def is_version(self, version: str) -> None:
+    def set_version(self, version: str) -> None:
+        """Change the version that `codex --version` prints."""
         self._document["version"] = version
         self._write()
 
     def answer(self, method: str, result: Mapping[str, Any]) -> None:
+        """Answer a method with this result from now on."""
         self._document["answers"][method] = {"result": result}
         self._write()
 
-    def refuse(self, method: str, words: str) -> None:
-        self._document["answers"][method] = {"error": {"code": -32603, "message": words}}
+    def refuse(self, method: str, message: str) -> None:
+        """Answer a method with an error from now on."""
+        self._document["answers"][method] = {"error": {"code": -32603, "message": message}}
         self._write()
 
-    def list_hooks(
-        self, *more: Path, trust: str = "trusted", warnings: tuple[str, ...] = (), **other: Mapping[str, Any]
-    ) -> None:
-        """List the hooks of the project's file and of others; `other` has what is different for an event."""
+    def list_hooks(self, *more: Path, trust: str = "trusted", **of_event: Mapping[str, Any]) -> None:
+        """List the hooks of the project and of `more` files with this trust; `of_event` has fields of single events."""
         hooks = [
-            _listed(path, event, handler["command"], trust) | dict(other.get(event, {}))
+            _listed(path, event, handler["command"], trust) | dict(of_event.get(event, {}))
             for path in (self.machine.hooks, *more)
             for event, handler in _handlers(path)
         ]
+        self._list(hooks)
+
+    def list_no_hooks(self, *warnings: str) -> None:
+        """List no hooks, with these warnings."""
+        self._list([], warnings)
+
+    def _list(self, hooks: list[dict[str, Any]], warnings: Sequence[str] = ()) -> None:
         entry = {"cwd": str(self.machine.project), "hooks": hooks, "warnings": list(warnings), "errors": []}
         self.answer("hooks/list", {"data": [entry]})
 

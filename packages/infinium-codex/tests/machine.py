@@ -40,6 +40,21 @@ class Machine:
         """What every command here is started through, `nsenter …` for instance."""
 
     @property
+    def codex_home(self) -> Path:
+        """Codex's own directory."""
+        return self.home / ".codex"
+
+    @property
+    def data(self) -> Path:
+        """The hook's home."""
+        return self.home / ".local" / "share" / "infinium-codex"
+
+    @property
+    def state(self) -> Path:
+        """The connector's state directory."""
+        return self.home / ".local" / "state" / "infinium-codex"
+
+    @property
     def config(self) -> Path:
         """The project file."""
         return self.project / ".infinium" / "config.json"
@@ -53,6 +68,21 @@ class Machine:
     def spools(self) -> list[Path]:
         """Spool files with something in them."""
         return [path for path in self.tmp.rglob("*.spool") if path.stat().st_size]
+
+    def files(self) -> dict[Path, int]:
+        """Every file of the user's, and its time of modification in nanoseconds."""
+        found = [path for place in (self.home, self.tmp) for path in place.rglob("*")]
+        return {path: path.lstat().st_mtime_ns for path in found if not path.is_dir()}
+
+    def edit_hooks(self, edit: Callable[[dict[str, Any]], object]) -> None:
+        """Edit hooks.json as a user would."""
+        document = json.loads(self.hooks.read_text("utf-8"))
+        edit(document)
+        self.hooks.write_text(json.dumps(document), "utf-8")
+
+    def edit_config(self, **values: object) -> None:
+        """Change values of the project file."""
+        self.config.write_text(json.dumps(json.loads(self.config.read_text("utf-8")) | values), "utf-8")
 
     def run(
         self, *arguments: str, stdin: str = "", environ: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -126,8 +156,7 @@ class Machine:
     def traces(self) -> list[dict[str, Any]]:
         """The local traces, oldest first."""
         self.wait_until_idle()
-        local = self.home / ".local" / "state" / "infinium-codex" / "local"
-        found = sorted(local.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        found = sorted((self.state / "local").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
         return [json.loads(path.read_bytes()) for path in found]
 
     def errors(self) -> list[str]:
@@ -137,8 +166,7 @@ class Machine:
     @property
     def worker_command(self) -> list[str]:
         """The worker as the hook starts it; a spool is its argument."""
-        home = self.home / ".local" / "share" / "infinium-codex"
-        return [str(home / "venv" / "bin" / "python"), "-I", "-S", str(home / "worker.py")]
+        return [str(self.data / "venv" / "bin" / "python"), "-I", "-S", str(self.data / "worker.py")]
 
     def _workers(self) -> bool:
         return any(processes(b"infinium-codex/worker.py", self.root)) or any(
