@@ -13,11 +13,9 @@ from infinium_transport import (
     Client,
     Envelope,
     Outcome,
-    Parcels,
     Reached,
     Rejected,
     Retry,
-    StorageError,
     Unauthorized,
 )
 
@@ -33,7 +31,6 @@ def envelope(base_url: str, body: bytes = b'{"name": "x"}') -> Envelope:
 def client(*, timeout: float = 5.0, allow_http: bool = False, environ: dict[str, str] | None = None) -> Client:
     return Client(
         timeout=timeout,
-        verify_ssl=True,
         user_agent="test/1",
         allow_http=allow_http,
         environ=environ or {},
@@ -45,21 +42,6 @@ def ask(answer: Answer, **options: float) -> Outcome:
     """The outcome of one request that is answered so."""
     with serve([answer]) as api, client(**options) as sender:  # type: ignore[arg-type]  # options are floats here
         return sender.send(envelope(api.base_url), SECRET)
-
-
-def send_all(sender: Client, *envelopes: Envelope, pause: float) -> list[Outcome]:
-    """The outcomes of requests with a pause behind each."""
-    found = []
-
-    def parcels() -> Parcels:
-        for each in envelopes:
-            outcome = yield each, SECRET
-            found.append(outcome)
-            time.sleep(pause)
-
-    waiting = parcels()
-    sender.send_all(waiting, next(waiting))
-    return found
 
 
 def test_a_trace_is_posted_as_the_api_wants_it() -> None:
@@ -87,12 +69,12 @@ def test_one_connection_serves_many_traces() -> None:
         (reply(201, b'{"id": "t-2"}'), Accepted(trace_id="t-2")),
         (reply(200, b"<html>not JSON</html>"), Accepted(trace_id=None)),
         (reply(204, b""), Accepted(trace_id=None)),
-        (reply(400, b'{"message": "name is missing"}'), Rejected(status=400, words="name is missing")),
-        (reply(404, b'{"detail": "unknown agent"}'), Rejected(status=404, words="unknown agent")),
-        (reply(413, b"too\r\n  large \x1b[31m"), Rejected(status=413, words="too large [31m")),
-        (reply(422, b'{"error": {"message": "duration"}}'), Rejected(status=422, words="duration")),
-        (reply(401, b'{"message": "bad key"}'), Unauthorized(status=401, words="bad key")),
-        (reply(403, b""), Unauthorized(status=403, words="")),
+        (reply(400, b'{"message": "name is missing"}'), Rejected(status=400, message="name is missing")),
+        (reply(404, b'{"detail": "unknown agent"}'), Rejected(status=404, message="unknown agent")),
+        (reply(413, b"too\r\n  large \x1b[31m"), Rejected(status=413, message="too large [31m")),
+        (reply(422, b'{"error": {"message": "duration"}}'), Rejected(status=422, message="duration")),
+        (reply(401, b'{"message": "bad key"}'), Unauthorized(status=401, message="bad key")),
+        (reply(403, b""), Unauthorized(status=403, message="")),
         (reply(409, b""), Retry(reason="HTTP 409", after=None, status=409)),
         (reply(429, b"", "Retry-After: 7"), Retry(reason="HTTP 429", after=7.0, status=429)),
         (reply(429, b""), Retry(reason="HTTP 429", after=60.0, status=429)),
@@ -131,7 +113,7 @@ def test_a_proxy_in_the_process_environment_is_not_taken_for_loopback(monkeypatc
 
 def test_the_answer_echoing_the_secret_does_not_show_it() -> None:
     outcome = ask(reply(400, f"bad key {SECRET}".encode()))
-    assert outcome == Rejected(status=400, words="bad key ***")
+    assert outcome == Rejected(status=400, message="bad key ***")
 
 
 def test_nobody_listens() -> None:
@@ -167,30 +149,10 @@ def test_an_answer_that_comes_too_late_is_nobodys_and_the_others_go_on() -> None
             connection.sendall(answer[start : start + 25])
 
     with serve([reply(200), late, reply(200)]) as api, client(timeout=0.3) as sender:
-        found = send_all(sender, *[envelope(api.base_url)] * 4, pause=0.1)
+        found = [sender.send(envelope(api.base_url), SECRET) for _ in range(4)]
     accepted = Accepted(trace_id="t-1")
     assert found == [accepted, Retry(reason="no answer within 0.3 s"), accepted, accepted]
     assert len(api.requests) == 4
-
-
-def test_time_between_two_traces_is_not_the_servers() -> None:
-    """A pause before another attempt may be longer than a request may take."""
-    with serve([reply(200)]) as api, client(timeout=0.3) as sender:
-        found = send_all(sender, *[envelope(api.base_url)] * 2, pause=0.5)
-    assert found == [Accepted(trace_id="t-1")] * 2
-
-
-def test_what_goes_wrong_between_two_traces_reaches_the_caller() -> None:
-    with serve([reply(200)]) as api, client() as sender:
-
-        def parcels() -> Parcels:
-            yield envelope(api.base_url), SECRET
-            raise StorageError("the disk is full")
-
-        waiting = parcels()
-        with pytest.raises(StorageError, match="full"):
-            sender.send_all(waiting, next(waiting))
-        assert sender.send(envelope(api.base_url), SECRET) == Accepted(trace_id="t-1")
 
 
 @pytest.mark.parametrize(
@@ -224,14 +186,14 @@ def test_a_gigantic_answer_is_not_read() -> None:
     body = gzip.compress(bytes(200 << 20))
     outcome = ask(reply(400, body, "Content-Encoding: gzip"))
     assert isinstance(outcome, Rejected)
-    assert len(outcome.words) <= 300
+    assert len(outcome.message) <= 300
 
 
 def test_plain_http_goes_to_loopback_only() -> None:
     with client() as sender:
         outcome = sender.send(envelope("http://api.example/v1"), SECRET)
     assert isinstance(outcome, Rejected)
-    assert "plain http to api.example would show the secret" in outcome.words
+    assert "plain http to api.example would show the secret" in outcome.message
 
 
 @pytest.mark.parametrize("secret", ["two\r\nlines", "größer", "nul\0"])
@@ -239,7 +201,7 @@ def test_a_secret_no_header_can_carry_is_not_sent(secret: str) -> None:
     with serve([reply(200)]) as api, client() as sender:
         outcome = sender.send(envelope(api.base_url), secret)
     assert isinstance(outcome, Rejected)
-    assert secret not in outcome.words
+    assert secret not in outcome.message
     assert api.requests == []
 
 
@@ -267,5 +229,5 @@ def test_an_address_nobody_listens_at_is_not_reached() -> None:
     with client() as asker:
         assert isinstance(asker.reach("http://127.0.0.1:9/v1", AGENT), Retry)
         assert asker.reach("http://elsewhere.example", AGENT) == Rejected(
-            status=None, words="plain http to elsewhere.example would show the secret to the network: use https"
+            status=None, message="plain http to elsewhere.example would show the secret to the network: use https"
         )

@@ -1,28 +1,26 @@
 """The delivery loop with a scripted destination: what each outcome does to a trace, and what the user reads of it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from infinium_transport import (
     Accepted,
+    DeliveryOptions,
+    DeliveryProblem,
     DeliveryReport,
     EntryKind,
     Envelope,
-    Ledger,
-    LocalStore,
-    Outbox,
     OutboxLimits,
     Outcome,
-    Parcel,
-    Parcels,
+    ProblemKind,
     Put,
     Refusal,
     Rejected,
     Retry,
     RetryPolicy,
+    StateDirectory,
     StorageError,
     Unauthorized,
     deliver,
@@ -52,11 +50,8 @@ class Machine:
     limits: OutboxLimits = field(default_factory=OutboxLimits)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.root / "ledger")
-        self.local = LocalStore(self.root / "local")
-        self.outbox = Outbox(
-            self.root / "outbox", limits=self.limits, sent=self.ledger.was_sent, clock=lambda: self.now
-        )
+        self.state = StateDirectory(self.root, limits=self.limits, clock=lambda: self.now)
+        self.ledger, self.outbox = self.state.ledger, self.state.outbox
 
     def queue(self, *numbers: int, base_url: str = URL, agent: str = "agent") -> None:
         for number in numbers:
@@ -69,11 +64,6 @@ class Machine:
                 name=f"trace {number}",
             )
             self.outbox.put(envelope)
-
-    def send_all(self, parcels: Parcels, parcel: Parcel) -> None:
-        with suppress(StopIteration):
-            while True:
-                parcel = parcels.send(self.send(*parcel))
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         self.sent.append((envelope.key, secret))
@@ -89,15 +79,16 @@ class Machine:
 
     def run(self) -> DeliveryReport:
         return deliver(
-            self.outbox,
-            self.ledger,
-            local=self.local,
-            client=lambda: self,
-            secret=lambda agent, _: self.secrets.get(agent, "sesame"),
-            policy=RetryPolicy(max_retries=2),
-            clock=lambda: self.now,
-            sleep=self.sleep,
-            random=lambda: 1.0,
+            self.state,
+            lambda agent, _: self.secrets.get(agent, "sesame"),
+            "test/1",
+            DeliveryOptions(
+                retry=RetryPolicy(max_retries=2),
+                client=lambda: self,
+                clock=lambda: self.now,
+                sleep=self.sleep,
+                random=lambda: 1.0,
+            ),
         )
 
     def errors(self) -> Iterator[str]:
@@ -140,7 +131,7 @@ def test_local_traces_need_neither_client_nor_secret(machine: Machine) -> None:
     machine.queue(1, base_url="local")
     assert machine.run() == DeliveryReport(sent=1)
     assert machine.sent == []
-    assert machine.local.read(key(1)) == b'{"n": 1}'
+    assert machine.state.local.read(key(1)) == b'{"n": 1}'
 
 
 def test_passing_faults_are_retried_with_growing_waits(machine: Machine) -> None:
@@ -166,7 +157,7 @@ def test_a_server_that_stays_down_is_asked_for_one_trace_only(machine: Machine) 
     assert (report.sent, report.queued) == (1, 3)
     assert report.next_due == machine.now + 2.0
     assert [sent for sent, _ in machine.sent] == [key(1)] * 3 + [key(4)]
-    assert list(machine.errors()) == [f"{URL} did not take a trace (ConnectionError: refused); it waits in the outbox"]
+    assert list(machine.errors()) == [f"{URL} did not accept a trace (ConnectionError: refused); it stays queued"]
 
 
 def test_a_later_run_goes_on_where_the_last_one_stopped(machine: Machine) -> None:
@@ -190,25 +181,25 @@ def test_a_clock_set_back_does_not_freeze_the_queue(machine: Machine) -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 307])
 def test_what_can_never_be_accepted_becomes_a_dead_letter_at_once(machine: Machine, status: int) -> None:
-    machine.script = [Rejected(status=status, words="the server's words")]
+    machine.script = [Rejected(status=status, message="the server's message")]
     machine.queue(1, 2)
     report = machine.run()
-    assert (report.dead, report.sent) == (1, 1)
+    assert (report.count(ProblemKind.rejected), report.sent) == (1, 1)
     [letter] = machine.outbox.dead_letters()
-    assert (letter.key, letter.status, letter.words) == (key(1), status, "the server's words")
+    assert (letter.key, letter.status, letter.message) == (key(1), status, "the server's message")
     [entry] = machine.ledger.entries(EntryKind.dead)
-    assert entry.message == f"HTTP {status}: the server's words"
+    assert entry.message == f"HTTP {status}: the server's message"
 
 
 def test_bad_credentials_park_the_agent_after_one_attempt(machine: Machine) -> None:
-    machine.script = [Unauthorized(status=401, words="bad key")]
+    machine.script = [Unauthorized(status=401, message="bad key")]
     machine.queue(1, 2, 3)
     machine.queue(4, agent="other")
     report = machine.run()
-    assert (report.sent, report.parked, report.queued) == (1, 3, 3)
+    assert (report.sent, report.count(ProblemKind.unauthorized), report.queued) == (1, 3, 3)
     assert [sent for sent, _ in machine.sent] == [key(1), key(4)]
     machine.sent.clear()
-    assert machine.run().parked == 3, "the same secret is not tried again"
+    assert machine.run().count(ProblemKind.unauthorized) == 3, "the same secret is not tried again"
     assert machine.sent == []
     machine.secrets["agent"] = "a new one"
     assert machine.run().sent == 3
@@ -217,7 +208,7 @@ def test_bad_credentials_park_the_agent_after_one_attempt(machine: Machine) -> N
 
 def test_the_secret_is_in_no_file(machine: Machine) -> None:
     machine.secrets["agent"] = "sesame-4711-canary"
-    machine.script = [Unauthorized(status=401, words="bad key")]
+    machine.script = [Unauthorized(status=401, message="bad key")]
     machine.queue(1)
     machine.run()
     files = [path for path in machine.root.rglob("*") if path.is_file()]
@@ -228,9 +219,19 @@ def test_the_secret_is_in_no_file(machine: Machine) -> None:
 def test_without_a_secret_traces_wait_and_the_user_is_told_once(machine: Machine) -> None:
     machine.secrets["agent"] = Refusal(reason="no secret is stored", hint="Run update-credentials.")
     machine.queue(1, 2)
-    assert machine.run() == DeliveryReport(queued=2, refused=2)
+    problem = DeliveryProblem(
+        kind=ProblemKind.no_secret,
+        traces=2,
+        reason="no secret is stored",
+        next_step="Run update-credentials.",
+        agent_id="agent",
+        base_url=URL,
+    )
+    assert machine.run() == DeliveryReport(queued=2, problems=(problem,))
     machine.run()
-    assert list(machine.errors()) == ["Traces of agent agent wait: no secret is stored. Run update-credentials."]
+    assert list(machine.errors()) == [
+        "Traces of agent agent are queued but not sent: no secret is stored. Run update-credentials."
+    ]
     machine.secrets["agent"] = "found"
     assert machine.run().sent == 2
 
@@ -243,11 +244,16 @@ def test_a_trace_that_rests_asks_for_no_secret(machine: Machine) -> None:
     machine.secrets["first"] = Refusal(reason="it is another's", hint="")
     machine.queue(2, agent="second")
     report = machine.run()
-    assert (report.sent, report.refused, report.resting) == (0, 0, ("first", "second"))
+    assert (report.sent, report.count(ProblemKind.no_secret), report.delayed_agents) == (0, 0, ("first", "second"))
     assert machine.outbox.parked() == []
     machine.now += 1_000
     report = machine.run()
-    assert (report.sent, report.refused, report.resting, report.next_due) == (1, 1, (), None)
+    assert (report.sent, report.count(ProblemKind.no_secret), report.delayed_agents, report.next_due) == (
+        1,
+        1,
+        (),
+        None,
+    )
     assert [note.agent_id for note in machine.outbox.parked()] == ["first"]
 
 
@@ -267,17 +273,19 @@ def test_a_damaged_trace_is_told_and_does_not_stop_the_others(machine: Machine) 
     first, _ = machine.outbox.pending()
     first.path.write_bytes(b"damage")
     report = machine.run()
-    assert (report.sent, report.corrupt) == (1, 1)
+    assert (report.sent, report.count(ProblemKind.damaged)) == (1, 1)
     [message] = machine.errors()
-    assert "The file is kept as" in message
+    assert "The file was moved to" in message
 
 
 def test_drops_are_counted(tmp_path: Path) -> None:
     machine = Machine(tmp_path, limits=OutboxLimits(count=1))
     machine.queue(1, 2, 3)
     report = machine.run()
-    assert (report.sent, report.dropped) == (1, 2)
-    assert [entry.message for entry in machine.ledger.entries(EntryKind.dropped)] == ["more than 1 traces waited"] * 2
+    assert (report.sent, report.count(ProblemKind.dropped)) == (1, 2)
+    assert [entry.message for entry in machine.ledger.entries(EntryKind.dropped)] == [
+        "more than 1 traces were queued"
+    ] * 2
 
 
 def test_a_trace_queued_while_sending_is_not_left_behind(machine: Machine) -> None:
@@ -299,8 +307,8 @@ def test_what_the_ledger_says(machine: Machine, snapshot: SnapshotAssertion) -> 
     """The lines `history` and `errors` are made of: their form is read by later versions."""
     machine.script = [
         Accepted(trace_id="t-1"),
-        Rejected(status=400, words="no"),
-        Unauthorized(status=403, words="who?"),
+        Rejected(status=400, message="no"),
+        Unauthorized(status=403, message="who?"),
     ]
     machine.queue(1, 2, 3)
     machine.run()

@@ -67,7 +67,7 @@ def test_what_was_sent_or_buried_is_not_queued_again(tmp_path: Path) -> None:
     assert outbox.put(envelope(1)) is Put.already_sent
     outbox.put(envelope(2))
     [queued] = outbox.pending()
-    outbox.bury(queued, "refused", 400, "no")
+    outbox.move_to_dead_letters(queued, "refused", 400, "no")
     assert outbox.put(envelope(2)) is Put.already_dead
 
 
@@ -84,7 +84,7 @@ def test_files_are_their_owners_alone_on_any_umask(outbox: Outbox) -> None:
         [queued] = outbox.pending()
         outbox.postpone(key(1), Delay(attempts=1, conflicts=0, since=NOW, due=NOW, reason="x"))
         outbox.park("agent", "no", "mark", base_url="https://a.example")
-        outbox.bury(queued, "refused", 400, "no")
+        outbox.move_to_dead_letters(queued, "refused", 400, "no")
     finally:
         os.umask(old)
     paths = [outbox.directory, *outbox.directory.rglob("*")]
@@ -106,7 +106,7 @@ def test_a_damaged_trace_is_set_aside_and_its_neighbour_stays(outbox: Outbox, da
         "swap": second.path.read_bytes(),
     }[damage]
     first.path.write_bytes(changed)
-    with pytest.raises(CorruptTraceError, match="The file is kept as"):
+    with pytest.raises(CorruptTraceError, match="The file was moved to"):
         outbox.read(first)
     assert (outbox.directory / "corrupt" / first.path.name).read_bytes() == changed
     assert [queued.key for queued in outbox.pending()] == [key(2)]
@@ -127,12 +127,12 @@ def test_what_is_no_trace_is_set_aside_and_not_followed(outbox: Outbox, tmp_path
 def test_dead_letters_keep_the_servers_words_and_come_back(outbox: Outbox) -> None:
     outbox.put(envelope(1))
     [queued] = outbox.pending()
-    outbox.bury(queued, "HTTP 413", 413, "too large")
+    outbox.move_to_dead_letters(queued, "HTTP 413", 413, "too large")
     assert list(outbox.pending()) == []
     [letter] = outbox.dead_letters()
-    assert (letter.status, letter.words, letter.since) == (413, "too large", NOW)
+    assert (letter.status, letter.message, letter.since) == (413, "too large", NOW)
     assert outbox.read_dead(letter) == envelope(1)
-    assert outbox.revive() == 1
+    assert outbox.requeue_dead_letters() == 1
     assert outbox.dead_letters() == []
     [queued] = outbox.pending()
     assert outbox.read(queued) == envelope(1)
@@ -176,9 +176,9 @@ def test_what_a_crash_leaves_is_swept_and_no_more(outbox: Outbox) -> None:
     outbox.put(envelope(1))
     (outbox.directory / f"{key(2)}.trace.99.abc.tmp").write_bytes(b"half")
     (outbox.directory / "notes.txt").write_text("mine")
-    outbox.sweep(now=NOW)
+    outbox.remove_leftovers(now=NOW)
     assert len(list(outbox.directory.glob("*.tmp"))) == 1
-    outbox.sweep(now=4e9)
+    outbox.remove_leftovers(now=4e9)
     assert sorted(path.name for path in outbox.directory.iterdir()) == [f"{key(1)}.trace", "notes.txt"]
 
 

@@ -95,7 +95,7 @@ class OutboxMachine(RuleBasedStateMachine):
         queued = self.queued(which)
         self.ledger.prepare()
         self.ledger.record_sent(self.outbox.read(queued), "t", when=self.now)
-        self.outbox.remove(queued, into=self.ledger.sent)
+        self.outbox.remove(queued, keep_in=self.ledger.sent)
         self.forget(queued.key)
         self.sent.add(queued.key)
 
@@ -103,7 +103,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(which=WHICH)
     def bury(self, which: int) -> None:
         queued = self.queued(which)
-        self.outbox.bury(queued, "HTTP 400", 400, "no")
+        self.outbox.move_to_dead_letters(queued, "HTTP 400", 400, "no")
         self.dead[queued.key] = self.queue[queued.key][1]
         self.forget(queued.key)
 
@@ -118,7 +118,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(number=st.none() | NUMBERS)
     def revive(self, number: int | None) -> None:
         wanted = set(self.dead) if number is None else {key(number)} & set(self.dead)
-        assert self.outbox.revive(None if number is None else key(number)) == len(wanted)
+        assert self.outbox.requeue_dead_letters(None if number is None else key(number)) == len(wanted)
         for each in wanted:
             self.queue[each] = (self.now, self.dead.pop(each))
 
@@ -158,7 +158,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(later=st.sampled_from((0.0, 1e9)))
     def sweep(self, later: float) -> None:
-        self.outbox.sweep(now=self.now + later)
+        self.outbox.remove_leftovers(now=self.now + later)
 
     @invariant()
     def everything_is_where_it_was_put(self) -> None:

@@ -1,8 +1,8 @@
-"""Delivers Infinium traces: a client, an outbox with one file a trace, retries, dead letters, and a ledger."""
+"""Delivers Infinium traces: an outbox on disk, an HTTP client, retries, dead letters and a ledger."""
 
 from typing import TYPE_CHECKING
 
-from infinium_transport.delivery import FindSecret, Sender, deliver
+from infinium_transport.delivery import DeliveryOptions, FindSecret, Sender, deliver
 from infinium_transport.errors import (
     CorruptTraceError,
     InfiniumTransportError,
@@ -18,15 +18,12 @@ from infinium_transport.model import (
     Accepted,
     DeadLetter,
     Delay,
-    DeliveryReport,
     Dropped,
     Entry,
     EntryKind,
     Envelope,
     OutboxLimits,
     Outcome,
-    Parcel,
-    Parcels,
     Parked,
     ParkReason,
     Put,
@@ -39,6 +36,8 @@ from infinium_transport.model import (
 )
 from infinium_transport.outbox import Outbox
 from infinium_transport.policy import RetryPolicy
+from infinium_transport.report import DeliveryProblem, DeliveryReport, ProblemKind
+from infinium_transport.state import StateDirectory, TraceLike
 
 if TYPE_CHECKING:
     from infinium_transport.client import Client
@@ -50,6 +49,8 @@ __all__ = [
     "CorruptTraceError",
     "DeadLetter",
     "Delay",
+    "DeliveryOptions",
+    "DeliveryProblem",
     "DeliveryReport",
     "Dropped",
     "Entry",
@@ -64,10 +65,9 @@ __all__ = [
     "Outbox",
     "OutboxLimits",
     "Outcome",
-    "Parcel",
-    "Parcels",
     "ParkReason",
     "Parked",
+    "ProblemKind",
     "Put",
     "Queued",
     "Reached",
@@ -76,8 +76,10 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "Sender",
+    "StateDirectory",
     "StorageError",
     "StoredTrace",
+    "TraceLike",
     "Unauthorized",
     "UnreadableTraceError",
     "deliver",
@@ -85,7 +87,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The client is imported when somebody asks for it: traces that stay on this machine need nothing of HTTP."""
+    """Import the client on first use: traces that stay on this machine need no HTTP library."""
     if name == "Client":
         from infinium_transport.client import Client
 

@@ -1,4 +1,4 @@
-"""What an answer's body says. Pure."""
+"""Reads the body of an HTTP answer. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from typing import Final
 
 from msgspec.json import decode
 
-MAX_WORDS: Final = 300
+MAX_CHARACTERS: Final = 300
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
 def trace_id(body: bytes) -> str | None:
-    """The id the server has given a trace."""
+    """The id that the server gave the trace."""
     answer = _parsed(body)
     found = answer.get("traceId") or answer.get("id")
     return found if isinstance(found, str) else None
 
 
-def words(body: bytes) -> str:
-    """What the server said, for a person: its message, else the beginning of its text."""
+def server_message(body: bytes) -> str:
+    """The server's message for a person; the body's text when it has no message."""
     answer = _parsed(body)
     for name in ("message", "detail", "error", "title"):
         value = answer.get(name)
@@ -29,10 +29,13 @@ def words(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def sentence(text: str, secret: str) -> str:
-    """One printable line without the secret, which goes first: a half of it, at the cut, would not be recognized."""
+def one_line(text: str, secret: str) -> str:
+    """Make the text one printable line of bounded length without the secret.
+
+    The secret is replaced before the line is cut: half a secret at the cut would not be recognized.
+    """
     line = _UNPRINTABLE.sub(" ", text.replace(secret, "***") if secret else text).strip()
-    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+    return line if len(line) <= MAX_CHARACTERS else f"{line[: MAX_CHARACTERS - 1]}…"
 
 
 def _parsed(body: bytes) -> Mapping[str, object]:

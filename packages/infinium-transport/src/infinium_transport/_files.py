@@ -1,6 +1,5 @@
-"""Files only their owner can read, written so that a crash leaves the old state or the new one."""
+"""Files that only their owner can read, written so that a crash leaves either the old state or the new one."""
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -13,87 +12,42 @@ from infinium_transport.errors import StorageError
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
 TEMPORARY: Final = ".tmp"
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+"""Larger files are not read: nothing this package writes becomes as large."""
+
+
+class NotAFileError(OSError):
+    """The path is not a regular file of bounded size."""
 
 
 def make_private_directory(directory: Path) -> None:
-    """Create a directory and its missing parents, 0700 whatever the umask; narrow an existing one to that."""
+    """Create a directory and its missing parents with mode 0700 whatever the umask; set that on an existing one."""
     missing = []
-    here = directory
-    while not here.exists():
-        missing.append(here)
-        here = here.parent
-    for each in reversed(missing):
+    ancestor = directory
+    while not ancestor.exists():
+        missing.append(ancestor)
+        ancestor = ancestor.parent
+    for path in reversed(missing):
         with suppress(FileExistsError):  # another process may be doing the same
-            each.mkdir(DIRECTORY_MODE)
-        each.chmod(DIRECTORY_MODE)
+            path.mkdir(DIRECTORY_MODE)
+        path.chmod(DIRECTORY_MODE)
     if stat.S_IMODE(directory.stat().st_mode) != DIRECTORY_MODE:
         directory.chmod(DIRECTORY_MODE)
 
 
-def write_aside(path: Path, data: bytes, *, durable: bool) -> Path:
-    """Write data next to where it belongs, under a name of its own; the caller links or renames it into place."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}")
-    try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-        try:
-            os.fchmod(descriptor, FILE_MODE)
-            write_all(descriptor, data)
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    return aside
+def read_file(path: Path | str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """Read a regular file. It follows no link and does not wait for a FIFO.
 
-
-def replace(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Put data in place of a file's, in one step."""
-    aside = write_aside(path, data, durable=durable)
-    try:
-        aside.rename(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    if durable:
-        sync_directory(path.parent)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte; a full disk may take a part, and say so only at the next attempt."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def append_line(path: Path, line: bytes) -> None:
-    """Append a line in one write, so that writers at work at the same time do not mix.
-
-    Behind a line that a crash left without its end, the new one begins on its own.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_IMODE(status.st_mode) != FILE_MODE:
-            os.fchmod(descriptor, FILE_MODE)
-        torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
-        write_all(descriptor, b"\n" * torn + line + b"\n")
-    finally:
-        os.close(descriptor)
-
-
-def read_regular(path: Path | str) -> bytes:
-    """Read a file, provided it is one: no link is followed, no FIFO waited on.
-
-    Raises OSError; for anything that is not a regular file with errno 0.
+    Raises OSError; NotAFileError when the path is something else or larger than `max_bytes`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotAFileError(0, "not a regular file", str(path))
-        parts = [os.read(descriptor, status.st_size + 1)]  # one more than there is: then its end is seen at once
+        if status.st_size > max_bytes:
+            raise NotAFileError(0, f"larger than {max_bytes:,} bytes", str(path))
+        parts = [os.read(descriptor, status.st_size + 1)]  # one byte more, so that one call sees the end
         while parts[-1] and len(parts[-1]) != status.st_size:
             parts.append(os.read(descriptor, 1 << 20))
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -101,12 +55,59 @@ def read_regular(path: Path | str) -> bytes:
         os.close(descriptor)
 
 
-class NotAFileError(OSError):
-    """Something that is no regular file stands where one belongs."""
+def write_temporary(path: Path, data: bytes, *, durable: bool, modified: float | None = None) -> Path:
+    """Write a temporary file beside `path`, for the caller to link or rename to it.
+
+    `durable` waits until the data is on disk; `modified` is the file's time, in seconds since the epoch.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.fchmod(descriptor, FILE_MODE)
+            _write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if modified is not None:
+            set_time(temporary, modified)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def write_file(path: Path, data: bytes, *, durable: bool = False, modified: float | None = None) -> None:
+    """Create or replace a file in one step; see `write_temporary`."""
+    temporary = write_temporary(path, data, durable=durable, modified=modified)
+    try:
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync(path.parent)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line in one write, so that the lines of concurrent writers do not mix.
+
+    After a line without its end, as a crash leaves it, the new one starts on a line of its own.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_IMODE(status.st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+        torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
+        _write_all(descriptor, b"\n" * torn + line + b"\n")
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:
-    """Have a file's bytes on disk; nothing to do where there is no such file."""
+    """Wait until a file's data, or a directory's entries, are on disk. A missing file is no error."""
     with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -115,33 +116,14 @@ def sync(path: Path) -> None:
             os.close(descriptor)
 
 
-def sync_directory(directory: Path) -> None:
-    """Have a directory's entries on disk."""
-    sync(directory)
-
-
-def open_lock(path: Path) -> int:
-    """Open a lock file; closing the descriptor, or the death of its owner, frees the lock."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-
-
-def lock(descriptor: int) -> bool:
-    """Take the lock without waiting; False when another process has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def set_time(path: Path, when: float) -> None:
-    """Give a file a modification time, in seconds since the epoch; a time no file can have is brought in range."""
-    nanoseconds = int(min(max(when, 0.0), 2.0**33) * 1e9) if when == when else 0
+    """Set a file's modification time, in seconds since the epoch; a time out of a file system's range is clipped."""
+    nanoseconds = int(min(max(when, 0.0), 2.0**33) * 1e9) if when == when else 0  # NaN differs from itself
     os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
 
 
 def entries(directory: Path) -> list[os.DirEntry[str]]:
-    """What a directory holds; nothing, where there is no such directory."""
+    """A directory's entries; none when it does not exist."""
     try:
         with os.scandir(directory) as found:
             return list(found)
@@ -150,7 +132,7 @@ def entries(directory: Path) -> list[os.DirEntry[str]]:
 
 
 def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
-    """Remove files, or with `dry_run` only give them."""
+    """Remove files, unless `dry_run`; return them."""
     for path in () if dry_run else paths:
         path.unlink(missing_ok=True)
     return paths
@@ -158,11 +140,18 @@ def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
 
 @contextmanager
 def storing(action: str, path: Path | str) -> Iterator[None]:
-    """Turn what the operating system objects to into a StorageError that says what was tried, and where."""
+    """Turn an OSError into a StorageError that says what failed, where, and what to check."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(
-            f"Could not {action} {path}: {reason}. Check that the directory is yours and the disk is not full."
+            f"Could not {action} {path}: {reason}. Check that you own the directory and that the disk is not full."
         ) from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte: a disk that becomes full may accept a part and report the error only at the next write."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,4 +1,4 @@
-"""JSON in files, read and written as the type says."""
+"""JSON files whose content has a declared type."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def encode_json(value: Struct) -> bytes:
-    """One line of UTF-8.
+    """Encode a value as one line of UTF-8.
 
-    Half a surrogate pair, as the name of a file that is no UTF-8 leaves it, becomes a question mark and stops nothing.
+    Half a surrogate pair, which the name of a file that is not UTF-8 can contain, becomes a question mark.
     """
     try:
         return json.encode(value)
@@ -26,8 +26,8 @@ def encode_json(value: Struct) -> bytes:
 
 
 def read_json(path: Path, kind: type[T]) -> T | None:
-    """What a small file holds; None when there is none or it is damaged."""
+    """Read a small file; None when it is missing or damaged."""
     try:
-        return json.decode(_files.read_regular(path), type=kind)
+        return json.decode(_files.read_file(path), type=kind)
     except (OSError, ValueError, RecursionError):
         return None

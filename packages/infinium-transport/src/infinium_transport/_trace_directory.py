@@ -1,4 +1,4 @@
-"""A directory of trace files: listing it in order, opening one, setting damaged ones aside."""
+"""A directory of trace files: lists them in order, reads one, moves damaged ones aside."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,18 +12,18 @@ from infinium_transport.trace_file import DamagedError, decode, is_key
 
 SUFFIX: Final = ".trace"
 DELAY: Final = ".delay"
-"""Beside a trace: how it has fared."""
+"""Suffix of the file beside a trace that records its failed attempts."""
 
 
 class TraceDirectory:
-    """Trace files in `directory`; what is none, or damaged, is moved to `corrupt` and never deleted."""
+    """Trace files in `directory`. A damaged file, or one that is no trace, is moved to `corrupt`, never deleted."""
 
     def __init__(self, directory: Path, *, corrupt: Path) -> None:
         self.directory = directory
         self._corrupt = corrupt
 
     def file(self, key: str) -> Path:
-        """Where the trace of a (checked) key is, or would be."""
+        """The path of the trace with a (checked) key."""
         return self.directory / (key + SUFFIX)
 
     def scan(self) -> Iterator[Queued]:
@@ -45,16 +45,16 @@ class TraceDirectory:
             yield Queued(key=key, file=path, created=when / 1e9, size=size, tried=key + DELAY in names)
 
     def read(self, queued: Queued) -> Envelope:
-        """Open a trace; raises CorruptTraceError (the file is set aside then) or MissingTraceError."""
+        """Read a trace. Raises CorruptTraceError, after moving the file aside, or MissingTraceError."""
         with _files.storing("read a trace from", queued.file):
             try:
-                return decode(_files.read_regular(queued.file), key=queued.key)
+                return decode(_files.read_file(queued.file), key=queued.key)
             except FileNotFoundError:
-                raise MissingTraceError(f"Trace {queued.key} is not there any more") from None
+                raise MissingTraceError(f"Trace {queued.key} no longer exists") from None
             except (DamagedError, _files.NotAFileError) as error:
-                kept = self._set_aside(queued.path)
+                moved = self._set_aside(queued.path)
                 raise CorruptTraceError(
-                    f"Trace {queued.key} can not be read ({error}). The file is kept as {kept}"
+                    f"Trace {queued.key} is damaged ({error}). The file was moved to {moved}"
                 ) from error
 
     def excess(self, limits: OutboxLimits, *, now: float) -> Iterator[Dropped]:
@@ -65,9 +65,9 @@ class TraceDirectory:
             if now - queued.created > limits.age:
                 reason = f"older than {limits.age / 86_400:g} days"
             elif count > limits.count:
-                reason = f"more than {limits.count} traces waited"
+                reason = f"more than {limits.count:,} traces were queued"
             elif size > limits.size:
-                reason = f"more than {limits.size} bytes waited"
+                reason = f"more than {limits.size:,} bytes were queued"
             else:
                 continue
             count, size = count - 1, size - queued.size

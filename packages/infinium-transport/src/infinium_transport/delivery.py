@@ -1,22 +1,19 @@
-"""Send what waits in an outbox: oldest first, one sender at a time, every outcome recorded before it takes effect."""
+"""Delivers queued traces: oldest first, one process at a time, every outcome recorded before it takes effect."""
 
+import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
+from infinium_transport._batch import AcceptedBatch
 from infinium_transport.errors import CorruptTraceError, MissingTraceError
-from infinium_transport.ledger import Ledger
-from infinium_transport.local_store import LocalStore
 from infinium_transport.model import (
     LOCAL,
     Accepted,
     Delay,
-    DeliveryReport,
     Envelope,
-    Parcel,
-    Parcels,
+    Outcome,
     Parked,
     ParkReason,
     Queued,
@@ -25,249 +22,321 @@ from infinium_transport.model import (
     Retry,
     Unauthorized,
 )
-from infinium_transport.outbox import Outbox
 from infinium_transport.parking import is_mark_of, mark_of
-from infinium_transport.policy import RetryPolicy, backoff, is_conflict, remaining_rest
-from infinium_transport.settlement import Settlement
+from infinium_transport.policy import RetryPolicy, backoff, is_conflict, remaining_delay
+from infinium_transport.report import RETRIED, DeliveryProblem, DeliveryReport, ProblemKind
+from infinium_transport.state import StateDirectory
 
-FindSecret = Callable[[str, str], str | Refusal]
-"""The secret of an agent for a base URL, or why there is none to be had."""
+NEW_SECRET = "Store the agent's valid secret; the queued traces are then sent."  # noqa: S105 - a sentence
+FIX_AND_RETRY = "Correct the cause, then retry the dead letters."
+
+
+class Revealable(Protocol):
+    """A secret that does not show itself when printed."""
+
+    def reveal(self) -> str: ...
+
+
+@runtime_checkable
+class FoundSecret(Protocol):
+    """An answer that holds the secret."""
+
+    @property
+    def secret(self) -> Revealable: ...
+
+
+class NoSecret(Protocol):
+    """An answer that says why there is no secret, or why it must not go to this address, and what to do."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def hint(self) -> str: ...
+
+
+FindSecret = Callable[[str, str], str | FoundSecret | NoSecret]
+"""Returns the secret of an agent (first argument) for a base URL (second), or why there is none."""
 
 
 class Sender(Protocol):
     """What `deliver` needs of a client."""
 
-    def send_all(self, parcels: Parcels, parcel: Parcel) -> None:
-        """Send a parcel, and every other one that comes when the generator is sent the last one's outcome."""
-        ...
+    def send(self, envelope: Envelope, secret: str) -> Outcome: ...
 
     def close(self) -> None: ...
 
 
+def _random() -> float:
+    import random  # not at the top: it takes a while to import, and few deliveries retry
+
+    return random.random()  # noqa: S311 - spreads retries
+
+
+class DeliveryOptions(Struct, frozen=True, kw_only=True):
+    """Settings of a delivery that most connectors leave at their defaults."""
+
+    timeout: float = 30.0
+    """Seconds for one request, name look-up and answer included."""
+    verify_ssl: bool = True
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    client: Callable[[], Sender] | None = None
+    """Makes the client, when the first request is due. The default is `Client`."""
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = _random
+    """Spreads retries: at least 0, less than 1."""
+
+
 def deliver(
-    outbox: Outbox,
-    ledger: Ledger,
-    *,
-    local: LocalStore,
-    client: Callable[[], Sender],
-    secret: FindSecret,
-    policy: RetryPolicy,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-    random: Callable[[], float],
+    state: StateDirectory, secret: FindSecret, user_agent: str, options: DeliveryOptions | None = None
 ) -> DeliveryReport:
-    """Send every trace that is due. `client` is called when the first request is made, and never for local traces."""
-    settlement = Settlement(outbox, ledger, clock)
-    run = _Run(outbox, ledger, settlement, local, client, secret, policy, clock, sleep, random)
+    """Send every queued trace that is due, and report what was sent and what was not.
+
+    `secret` is called once for each agent and base URL, never for local traces. `user_agent` names the connector to
+    the server, for example `my-connector/1.0`. Only one process sends at a time; the report of another one says `busy`.
+    Raises StorageError when the state directory cannot be read or written.
+    """
+    delivery = _Delivery(state, secret, user_agent, options or DeliveryOptions())
     try:
         while True:
-            with outbox.sender_lock() as held:
+            with state.outbox.sender_lock() as held:
                 if not held:
-                    return run.report(queued=sum(1 for _ in outbox.pending()), busy=True)
-                run.carry_out()
-            # Whoever queued a trace while we held the lock was turned away: it counts on us.
-            waiting = list(outbox.pending())
-            if all(queued.key in run.seen for queued in waiting):
-                return run.report(queued=len(waiting))
+                    return delivery.report(busy=True)
+                delivery.send_due()
+            # A process that queued a trace while this one held the lock was turned away and relies on this one.
+            if all(queued.key in delivery.seen for queued in state.outbox.pending()):
+                return delivery.report()
     finally:
-        run.close()
+        delivery.close()
 
 
-class _Run(Struct):
-    outbox: Outbox
-    ledger: Ledger
-    settlement: Settlement
-    local: LocalStore
-    make_client: Callable[[], Sender]
-    find_secret: FindSecret
-    policy: RetryPolicy
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
-    random: Callable[[], float]
-    seen: set[str] = field(default_factory=set)
-    down: set[str] = field(default_factory=set)
-    """Base URLs that do not answer in this run: their other traces wait without an attempt of their own."""
-    secrets: dict[tuple[str, str], str | Refusal | Parked] = field(default_factory=dict)
-    """For each agent and base URL: what to send with, or why not to. Only we park while we hold the lock."""
-    resting: dict[str, float] = field(default_factory=dict)
-    """For each agent, when the first of its traces that rest is due."""
-    client: Sender | None = None
-    sent: int = 0
-    dead: int = 0
-    parked: int = 0
-    refused: int = 0
-    dropped: int = 0
-    corrupt: int = 0
+class _Delivery:
+    """The state of one call of `deliver`."""
 
-    def carry_out(self) -> None:
-        work = self.work()
-        parcel = next(work, None)
-        if parcel is None:
-            return
-        if self.client is None:
-            self.client = self.make_client()
+    def __init__(self, state: StateDirectory, secret: FindSecret, user_agent: str, options: DeliveryOptions) -> None:
+        self._outbox = state.outbox
+        self._ledger = state.ledger
+        self._local = state.local
+        self._find_secret = secret
+        self._user_agent = user_agent
+        self._options = options
+        self._clock = options.clock
+        self._batch = AcceptedBatch(state.outbox, state.ledger, options.clock)
+        self._client: Sender | None = None
+        self.seen: set[str] = set()
+        """Keys of the traces that were handled."""
+        self._secrets: dict[tuple[str, str], str | Refusal | Parked] = {}
+        """For each agent and base URL: the secret, or why there is none to send with."""
+        self._unavailable: dict[str, str] = {}
+        """Base URLs that are unavailable, with the reason: their other traces wait without a request of their own."""
+        self._next_due: dict[str, float] = {}
+        """For each agent, when its first delayed trace is due."""
+        self._problems: dict[tuple[ProblemKind, str, str], DeliveryProblem] = {}
+        self._sent = 0
+
+    def send_due(self) -> None:
+        """Handle every trace in the queue. The caller holds the sender lock."""
+        now = self._clock()
+        self._ledger.prepare()
+        for excess in self._outbox.excess(now=now):
+            self._ledger.record_drop(excess.key, excess.reason, size=excess.size, when=now)
+            self._outbox.drop(excess)
+            self._add_problem(ProblemKind.dropped, excess.reason)
         try:
-            self.client.send_all(work, parcel)
-        finally:
-            with suppress(ValueError):  # after Ctrl-C another thread may still be in it
-                work.close()
-
-    def work(self) -> Parcels:
-        now = self.clock()
-        self.ledger.prepare()
-        for excess in self.outbox.excess(now=now):
-            self.ledger.record_drop(excess.key, excess.reason, size=excess.size, when=now)
-            self.outbox.drop(excess)
-            self.dropped += 1
-        try:
-            while waiting := [queued for queued in self.outbox.pending() if queued.key not in self.seen]:
-                # Asked once for all: an entry of another sender's can not be added while we hold the lock.
-                sent = self.ledger.sent_among({queued.key for queued in waiting})
+            while waiting := [queued for queued in self._outbox.pending() if queued.key not in self.seen]:
+                # One question for all: no other process can add entries while this one holds the lock.
+                sent = self._ledger.sent_among({queued.key for queued in waiting})
                 for queued in waiting:
                     self.seen.add(queued.key)
                     if queued.key in sent:
-                        self.settlement.known(queued)  # by a run that was ended before it was removed
+                        self._batch.add_recorded(queued)  # by a run that ended before it removed the trace
                     else:
-                        yield from self._one(queued)
+                        self._handle(queued)
         finally:
-            self.settlement.settle()
-        self.outbox.sweep(now=now)
-        self.ledger.prune(now=now)
+            self._batch.complete()
+        self._outbox.remove_leftovers(now=now)
+        self._ledger.prune(now=now)
 
     def close(self) -> None:
-        if self.client is not None:
-            self.client.close()
+        """Close the client."""
+        if self._client is not None:
+            self._client.close()
 
-    def report(self, *, queued: int, busy: bool = False) -> DeliveryReport:
+    def report(self, *, busy: bool = False) -> DeliveryReport:
+        """What was done so far."""
         return DeliveryReport(
-            sent=self.sent,
-            queued=queued,
-            dead=self.dead,
-            parked=self.parked,
-            refused=self.refused,
-            dropped=self.dropped,
-            corrupt=self.corrupt,
+            sent=self._sent,
+            queued=sum(1 for _ in self._outbox.pending()),
             busy=busy,
-            next_due=min(self.resting.values(), default=None),
-            resting=tuple(sorted(self.resting)),
+            next_due=min(self._next_due.values(), default=None),
+            delayed_agents=tuple(sorted(self._next_due)),
+            problems=tuple(self._problems.values()),
         )
 
-    def _one(self, queued: Queued) -> Parcels:
+    def _handle(self, queued: Queued) -> None:
         try:
-            envelope = self.outbox.read(queued)
+            envelope = self._outbox.read(queued)
         except CorruptTraceError as error:
-            self.corrupt += 1
-            self.ledger.record_error("outbox", str(error), when=self.clock())
+            self._ledger.record_error("outbox", str(error), when=self._clock())
+            self._add_problem(ProblemKind.damaged, str(error))
             return
         except MissingTraceError:
             return
         if envelope.base_url == LOCAL:
-            self._accepted(queued, envelope, self.local.store(envelope))
+            self._accepted(queued, envelope, self._local.store(envelope))
             return
-        delay = self.outbox.delay(queued.key) if queued.tried else None
-        now = self.clock()
-        if (rest := remaining_rest(delay, now=now, cap=self.policy.cap)) > 0:
-            self._rests(envelope, now + rest)  # whoever runs when it is due may have a secret that we have not
+        delay = self._outbox.delay(queued.key) if queued.tried else None
+        now = self._clock()
+        remaining = remaining_delay(delay, now=now, cap=self._options.retry.cap)
+        if delay is not None and remaining > 0:
+            # No look-up of the secret: the process that runs when the trace is due may have one that this one has not.
+            self._delayed(envelope, now + remaining, delay.reason)
         elif (secret := self._secret(envelope)) is not None:
-            yield from self._try(queued, envelope, secret, delay)
+            self._send(queued, envelope, secret, delay)
 
-    def _rests(self, envelope: Envelope, due: float) -> None:
-        self.resting[envelope.agent_id] = min(self.resting.get(envelope.agent_id, due), due)
+    # Secrets
 
     def _secret(self, envelope: Envelope) -> str | None:
-        """The secret to send with, unless there is none or the server has refused just this one."""
-        place = envelope.agent_id, envelope.base_url
-        found = self.secrets.get(place)
+        """The secret to send with; None when there is none or the server refused this one before."""
+        recipient = envelope.agent_id, envelope.base_url
+        found = self._secrets.get(recipient)
         if found is None:
-            found = self.secrets[place] = self._look_up(*place)
+            found = self._secrets[recipient] = self._look_up(*recipient)
         match found:
             case Refusal():
-                self.refused += 1
+                self._add_problem(ProblemKind.no_secret, found.reason, found.hint, envelope)
             case Parked():
-                self.parked += 1
+                self._add_problem(ProblemKind.unauthorized, found.reason, NEW_SECRET, envelope)
             case str():
                 return found
         return None
 
     def _look_up(self, agent: str, base_url: str) -> str | Refusal | Parked:
-        found = self.find_secret(agent, base_url)
-        parked = self.outbox.parked_at(agent, base_url)
-        if isinstance(found, Refusal):
-            text = f"{found.reason}. {found.hint}".strip()
-            if (parked is None or parked.kind is ParkReason.refused) and self.outbox.note_refusal(
-                agent, text, base_url=base_url
-            ):
-                self.ledger.record_error("secret", f"Traces of agent {agent} wait: {text}", when=self.clock())
-            return found
-        if parked is not None and parked.kind is ParkReason.unauthorized and is_mark_of(parked.credentials_mark, found):
+        answer = self._find_secret(agent, base_url)
+        parked = self._outbox.parked_at(agent, base_url)
+        if isinstance(answer, str):
+            secret = answer
+        elif isinstance(answer, FoundSecret):
+            secret = answer.secret.reveal()
+        else:
+            refusal = Refusal(reason=answer.reason, hint=answer.hint)
+            self._note_refusal(agent, base_url, refusal, parked)
+            return refusal
+        if parked is None:
+            return secret
+        if parked.kind is ParkReason.unauthorized and is_mark_of(parked.credentials_mark, secret):
             return parked
-        if parked is not None:
-            self.outbox.unpark(agent, base_url=base_url)
-        return found
+        self._outbox.unpark(agent, base_url=base_url)
+        return secret
 
-    def _try(self, queued: Queued, envelope: Envelope, secret: str, delay: Delay | None) -> Parcels:
-        """One trace's attempts of this run."""
-        if envelope.base_url in self.down:
+    def _note_refusal(self, agent: str, base_url: str, refusal: Refusal, parked: Parked | None) -> None:
+        if parked is not None and parked.kind is not ParkReason.refused:
+            return  # that the server refused an earlier secret is the more useful note
+        text = f"{refusal.reason}. {refusal.hint}".strip()
+        if self._outbox.note_refusal(agent, text, base_url=base_url):
+            message = f"Traces of agent {agent} are queued but not sent: {text}"
+            self._ledger.record_error("secret", message, when=self._clock())
+
+    # Requests
+
+    def _send(self, queued: Queued, envelope: Envelope, secret: str, delay: Delay | None) -> None:
+        """Send one trace, with the retries of one delivery."""
+        if (reason := self._unavailable.get(envelope.base_url)) is not None:
+            self._add_problem(ProblemKind.unavailable, reason, RETRIED, envelope)
             return
+        policy = self._options.retry
         attempts, conflicts = (delay.attempts, delay.conflicts) if delay else (0, 0)
-        for retries_left in range(self.policy.max_retries, -1, -1):
-            outcome = yield envelope, secret
+        for retries_left in range(policy.max_retries, -1, -1):
+            outcome = self._request(envelope, secret)
+            if not isinstance(outcome, Retry):
+                self._settle(queued, envelope, outcome, secret)
+                return
             attempts += 1
-            match outcome:
-                case Accepted():
-                    self._accepted(queued, envelope, outcome)
-                    return
-                case Rejected(status=status, words=words):
-                    self._bury(queued, envelope, _reason(status, words), status, words)
-                    return
-                case Unauthorized():
-                    self._park(envelope, outcome, secret)
-                    return
-                case Retry():
-                    conflicts += is_conflict(outcome)
-                    if conflicts >= self.policy.max_conflicts:
-                        self._bury(queued, envelope, outcome.reason, outcome.status, outcome.reason)
-                        return
-                    wait = backoff(
-                        attempts, outcome.after, random=self.random, base=self.policy.base, cap=self.policy.cap
-                    )
-                    if retries_left and wait <= self.policy.patience:
-                        self.settlement.settle()
-                        self.sleep(wait)
-                        continue
-                    self._postpone(queued, envelope, outcome, attempts, conflicts, wait)
-                    return
+            conflicts += is_conflict(outcome)
+            if conflicts >= policy.max_conflicts:
+                self._dead_letter(queued, envelope, outcome.reason, outcome.status, outcome.reason)
+                return
+            wait = backoff(attempts, outcome.after, random=self._options.random, base=policy.base, cap=policy.cap)
+            if not retries_left or wait > policy.max_sleep:
+                self._postpone(queued, envelope, outcome, attempts, conflicts, wait)
+                return
+            self._batch.complete()  # what was accepted is not left unsynced during the wait
+            self._options.sleep(wait)
+
+    def _request(self, envelope: Envelope, secret: str) -> Outcome:
+        if self._client is None:
+            self._client = self._options.client() if self._options.client else self._default_client()
+        return self._client.send(envelope, secret)
+
+    def _default_client(self) -> Sender:
+        from infinium_transport.client import Client  # imports niquests
+
+        return Client(user_agent=self._user_agent, timeout=self._options.timeout, verify_ssl=self._options.verify_ssl)
+
+    # Outcomes
+
+    def _settle(
+        self, queued: Queued, envelope: Envelope, outcome: Accepted | Rejected | Unauthorized, secret: str
+    ) -> None:
+        match outcome:
+            case Accepted():
+                self._accepted(queued, envelope, outcome)
+            case Rejected(status=status, message=message):
+                self._dead_letter(queued, envelope, _reason(status, message), status, message)
+            case Unauthorized():
+                self._park(envelope, outcome, secret)
 
     def _accepted(self, queued: Queued, envelope: Envelope, outcome: Accepted) -> None:
-        self.settlement.accepted(queued, envelope, outcome.trace_id)
-        self.sent += 1
+        self._batch.add(queued, envelope, outcome.trace_id)
+        self._sent += 1
 
-    def _bury(self, queued: Queued, envelope: Envelope, reason: str, status: int | None, words: str) -> None:
-        self.ledger.record_dead(envelope, reason, status, when=self.clock())
-        self.outbox.bury(queued, reason, status, words)
-        self.dead += 1
+    def _dead_letter(self, queued: Queued, envelope: Envelope, reason: str, status: int | None, message: str) -> None:
+        self._ledger.record_dead(envelope, reason, status, when=self._clock())
+        self._outbox.move_to_dead_letters(queued, reason, status, message)
+        self._add_problem(ProblemKind.rejected, reason, FIX_AND_RETRY, envelope)
 
     def _park(self, envelope: Envelope, outcome: Unauthorized, secret: str) -> None:
-        reason = _reason(outcome.status, outcome.words)
-        self.outbox.park(envelope.agent_id, reason, mark_of(secret), base_url=envelope.base_url)
-        message = f"Traces of agent {envelope.agent_id} wait: {envelope.base_url} refused its credentials ({reason})"
-        self.ledger.record_error("api", message, when=self.clock())
-        del self.secrets[envelope.agent_id, envelope.base_url]
-        self.parked += 1
+        agent, base_url = envelope.agent_id, envelope.base_url
+        reason = _reason(outcome.status, outcome.message)
+        parked = self._outbox.park(agent, reason, mark_of(secret), base_url=base_url)
+        message = f"Traces of agent {agent} are parked: {base_url} refused the agent's secret ({reason})"
+        self._ledger.record_error("api", message, when=self._clock())
+        self._secrets[agent, base_url] = parked
+        self._add_problem(ProblemKind.unauthorized, reason, NEW_SECRET, envelope)
 
     def _postpone(
         self, queued: Queued, envelope: Envelope, outcome: Retry, attempts: int, conflicts: int, wait: float
     ) -> None:
-        now = self.clock()
+        now = self._clock()
         delay = Delay(attempts=attempts, conflicts=conflicts, since=now, due=now + wait, reason=outcome.reason)
-        self.outbox.postpone(queued.key, delay)
-        self._rests(envelope, delay.due)
+        self._outbox.postpone(queued.key, delay)
+        self._delayed(envelope, delay.due, delay.reason)
         if is_conflict(outcome):
-            return  # says something about this trace alone
-        self.down.add(envelope.base_url)
-        message = f"{envelope.base_url} did not take a trace ({outcome.reason}); it waits in the outbox"
-        self.ledger.record_error("api", message, when=now)
+            return  # concerns this trace alone
+        self._unavailable[envelope.base_url] = outcome.reason
+        message = f"{envelope.base_url} did not accept a trace ({outcome.reason}); it stays queued"
+        self._ledger.record_error("api", message, when=now)
+
+    def _delayed(self, envelope: Envelope, due: float, reason: str) -> None:
+        self._next_due[envelope.agent_id] = min(self._next_due.get(envelope.agent_id, due), due)
+        self._add_problem(ProblemKind.unavailable, reason, RETRIED, envelope)
+
+    def _add_problem(
+        self, kind: ProblemKind, reason: str, next_step: str = "", envelope: Envelope | None = None
+    ) -> None:
+        """Count a trace; the first one of its kind, agent and address gives the reason."""
+        agent, base_url = (envelope.agent_id, envelope.base_url) if envelope else ("", "")
+        known = self._problems.get((kind, agent, base_url))
+        self._problems[kind, agent, base_url] = DeliveryProblem(
+            kind=kind,
+            traces=known.traces + 1 if known else 1,
+            reason=known.reason if known else reason,
+            next_step=known.next_step if known else next_step,
+            agent_id=agent,
+            base_url=base_url,
+        )
 
 
-def _reason(status: int | None, words: str) -> str:
-    return words if status is None else f"HTTP {status}: {words}" if words else f"HTTP {status}"
+def _reason(status: int | None, message: str) -> str:
+    return message if status is None else f"HTTP {status}: {message}" if message else f"HTTP {status}"

@@ -1,4 +1,4 @@
-"""The ledger: what was sent, what was given up or dropped, and what went wrong; it answers offline."""
+"""The ledger: a log of sent traces, dead letters, dropped traces and errors."""
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
@@ -15,28 +15,29 @@ from infinium_transport.model import Entry, EntryKind, Envelope, OutboxLimits, Q
 from infinium_transport.trace_file import check_key
 
 MAX_LOG_BYTES: Final = 8 * 1024 * 1024
-"""A log that has grown to this becomes the old one, and the old one before it goes."""
+"""A larger log is rotated: it replaces the previous old log."""
 _FEW: Final = 8
+"""Up to so many keys are searched for as text, which is faster than decoding every line."""
 KEPT_PAYLOADS: Final = OutboxLimits(count=2_000, size=128 * 1024 * 1024, age=30 * 86_400.0)
-"""How many sent traces are kept for `show`."""
+"""Limits of the copies of sent traces."""
 
 
 class Ledger:
-    """A log of JSON lines, the newest last, and copies of the traces that were sent.
+    """A log of JSON lines, newest last, and copies of the traces that were sent.
 
-    Writing raises StorageError when the disk will not have it. A line torn by a crash costs itself.
+    Methods that write raise StorageError when writing fails. A line torn by a crash affects only itself.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.sent = directory / "sent"
-        """Where the outbox leaves a trace's file once it was sent."""
+        """Where the files of sent traces are kept."""
         self._log = directory / "ledger.jsonl"
         self._old = directory / "ledger.old.jsonl"
         self._payloads = TraceDirectory(self.sent, corrupt=directory / "corrupt")
 
     def record_sent(self, envelope: Envelope, trace_id: str | None, *, when: float) -> None:
-        """Note that a destination has the trace. A power cut can take the note back until `sync` was called."""
+        """Record that a destination accepted the trace. A power cut can undo the entry until `sync` is called."""
         self._write(
             Entry(
                 kind=EntryKind.sent,
@@ -52,17 +53,17 @@ class Ledger:
         )
 
     def sync(self) -> None:
-        """Have every entry on disk."""
+        """Wait until every entry is on disk."""
         with _files.storing("write to the ledger in", self.directory):
             _files.sync(self._log)
 
-    def take_over(self, queued: Queued) -> None:
-        """Know a trace as sent by its file alone: on a full disk no line can be written, and a move needs no room."""
+    def move_to_sent(self, queued: Queued) -> None:
+        """Record a trace as sent by its file alone. On a full disk no entry can be written, but a file can be moved."""
         with _files.storing("move a delivered trace to", self.sent):
             queued.path.rename(self.sent / queued.path.name)
 
     def record_dead(self, envelope: Envelope, reason: str, status: int | None, *, when: float) -> None:
-        """Note that a trace became a dead letter."""
+        """Record that a trace became a dead letter."""
         self._write(
             Entry(
                 kind=EntryKind.dead,
@@ -78,35 +79,35 @@ class Ledger:
         )
 
     def record_drop(self, key: str, reason: str, *, size: int, when: float) -> None:
-        """Note that a trace was dropped for the outbox's limits."""
+        """Record that a trace was dropped because of the outbox's limits."""
         self._write(Entry(kind=EntryKind.dropped, when=when, key=key, message=reason, size=size))
         self.sync()
 
     def record_error(self, where: str, message: str, *, when: float, labels: Mapping[str, str] | None = None) -> None:
-        """Note that something went wrong in a part of the program."""
+        """Record an error in a part of the program, `where`."""
         self._write(Entry(kind=EntryKind.error, when=when, where=where, message=message, labels=dict(labels or {})))
 
     def was_sent(self, key: str) -> bool:
-        """Whether the trace of this key was delivered, as far back as the ledger goes."""
+        """Whether the trace of this key was sent, as far back as the ledger goes."""
         return bool(self.sent_among({check_key(key)}))
 
     def sent_among(self, keys: Set[str]) -> set[str]:
-        """Those of the keys whose trace was delivered. The log is read once for all of them."""
+        """The keys whose traces were sent. The log is read once for all of them."""
         found = {key for key in keys if self._payloads.file(key).exists()}
         for log in self._logs() if found != keys else ():
-            # The usual few are not in it at all, which shows without a look at its lines.
+            # Usually none of a few keys is in the log, and a text search shows that without decoding lines.
             if len(keys) > _FEW or any(key.encode() in log for key in keys):
                 found |= {entry.key for entry in _entries(log) if entry.kind is EntryKind.sent and entry.key in keys}
         return found
 
     def entries(self, *kinds: EntryKind, newest: int | None = None) -> list[Entry]:
-        """The entries of these kinds (all of them when none is named), newest first."""
+        """The entries of these kinds (of all kinds when none is given), newest first."""
         found = [entry for log in self._logs() for entry in _entries(log) if not kinds or entry.kind in kinds]
         found.reverse()
         return found if newest is None else found[:newest]
 
     def payload(self, key: str) -> bytes | None:
-        """The body of a sent trace, while it is kept."""
+        """The body of a sent trace; None when its copy is no longer kept."""
         path = self._payloads.file(check_key(key))
         try:
             return self._payloads.read(Queued(key=key, file=str(path), created=0.0, size=0)).body
@@ -114,12 +115,12 @@ class Ledger:
             return None
 
     def prepare(self) -> None:
-        """Make the directories, so that a sent trace can be moved here."""
+        """Create the directories, so that sent traces can be moved here."""
         with _files.storing("prepare the ledger in", self.directory):
             _files.make_private_directory(self.sent)
 
     def prune(self, *, now: float) -> None:
-        """Drop copies of sent traces beyond what is kept, and turn the log over when it is full."""
+        """Remove copies of sent traces beyond the limits, and rotate a full log."""
         with _files.storing("prune the ledger in", self.directory):
             for dropped in self._payloads.excess(KEPT_PAYLOADS, now=now):
                 dropped.path.unlink(missing_ok=True)
@@ -128,9 +129,9 @@ class Ledger:
                     self._log.replace(self._old)
 
     def clear(self) -> int:
-        """Forget everything; return how many entries there were.
+        """Remove all entries and copies; return how many entries there were.
 
-        Sending twice is prevented by the ledger, so this is for a user who asks for it and nobody else.
+        Only for a user who asks for it: without its entry, a trace can be sent twice.
         """
         count = len(self.entries())
         with _files.storing("clear the ledger in", self.directory):
@@ -138,9 +139,12 @@ class Ledger:
                 path.unlink(missing_ok=True)
         return count
 
-    def forget(self, before: float, *, dry_run: bool = False) -> list[Path]:
-        """Remove what is older than `before`: copies of sent traces, and a log whose last entry is; give the files."""
-        with _files.storing("tidy the ledger in", self.directory):
+    def remove_older(self, before: float, *, dry_run: bool = False) -> list[Path]:
+        """Remove copies of sent traces and logs last written before a time, in seconds since the epoch.
+
+        Returns the files; with `dry_run` it removes none.
+        """
+        with _files.storing("remove old files of the ledger in", self.directory):
             traces = [queued.path for queued in self._payloads.scan() if queued.created < before]
             places = (self.directory, self.directory / "corrupt")
             kept = [Path(entry.path) for place in places for entry in _files.entries(place)]
@@ -159,11 +163,11 @@ class Ledger:
     def _logs(self) -> Iterator[bytes]:
         for path in (self._old, self._log):
             with suppress(OSError):
-                yield _files.read_regular(path)
+                yield _files.read_file(path)
 
 
 def _entries(log: bytes) -> Iterator[Entry]:
     for line in log.split(b"\n"):
-        # A line torn by a crash, or of another version, costs itself.
+        # A line that is torn by a crash or written by another version is skipped.
         with suppress(ValueError, RecursionError):
             yield decode_json(line, type=Entry)

@@ -24,25 +24,22 @@ class StoredTrace(Struct, frozen=True, kw_only=True):
 
 
 class LocalStore:
-    """One file a trace, `<key>.json`, exactly the body that would have been sent."""
+    """One file a trace, `<key>.json`, with exactly the body that would have been sent."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def store(self, envelope: Envelope) -> Accepted:
-        """Keep a trace. Storing a key again changes nothing."""
+        """Store a trace. Storing a key again changes nothing."""
         path = self.directory / (check_key(envelope.key) + _SUFFIX)
         with _files.storing("store a trace in", self.directory):
             if not path.exists():
                 _files.make_private_directory(self.directory)
-                aside = _files.write_aside(path, envelope.body, durable=True)
-                _files.set_time(aside, envelope.created)
-                aside.rename(path)
-                _files.sync_directory(self.directory)
+                _files.write_file(path, envelope.body, durable=True, modified=envelope.created)
         return Accepted(trace_id=envelope.key)
 
     def traces(self) -> list[StoredTrace]:
-        """What is stored, oldest first."""
+        """The stored traces, oldest first."""
         found = []
         with _files.storing("list", self.directory):
             for entry in _files.entries(self.directory):
@@ -61,6 +58,6 @@ class LocalStore:
         path = self.directory / (check_key(key) + _SUFFIX)
         with _files.storing("read", path):
             try:
-                return _files.read_regular(path)
+                return _files.read_file(path)
             except FileNotFoundError:
                 return None

@@ -1,6 +1,6 @@
-"""The values that pass between caller, outbox, client and ledger."""
+"""Values shared by the outbox, the client and the ledger."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -8,28 +8,30 @@ from typing import Final
 from msgspec import Struct, field
 
 LOCAL: Final = "local"
-"""The base URL that means: keep the trace on this machine."""
+"""The base URL of traces that are kept on this machine."""
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
-    """One trace, addressed. The body is frozen from here on: every resend carries identical bytes."""
+    """A trace and its recipient. The body never changes: every retry sends the same bytes."""
 
     key: str
-    """UUID text, lower case. Names the file and travels as `Idempotency-Key`."""
+    """UUID text, lower case. It names the file and is sent as `Idempotency-Key`."""
     agent_id: str
+    """Infinium's agent."""
     base_url: str
-    """Where the trace goes: a URL, or `local`."""
+    """The API's address, or `local`."""
     body: bytes
-    """JSON, as it will be sent."""
+    """JSON, as it is sent."""
     created: float
-    """Seconds since the epoch; decides the order of sending."""
+    """Seconds since the epoch. The oldest trace is sent first."""
     name: str
+    """For the ledger."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """The caller's own words for history (session, turn, project, kind…); never sent."""
+    """For the ledger (session, turn, project, kind…); never sent."""
 
 
 class Put(StrEnum):
-    """What became of a trace handed to the outbox."""
+    """What `Outbox.put` did."""
 
     queued = "queued"
     already_queued = "already queued"
@@ -38,73 +40,73 @@ class Put(StrEnum):
 
 
 class Queued(Struct, frozen=True, kw_only=True):
-    """A trace file in the outbox, not opened yet."""
+    """A trace file in the outbox, not read yet."""
 
     key: str
     file: str
-    """Where it is, as text: there may be thousands of them, and paths take longer to make than to use."""
+    """Its path, as text: there may be thousands of traces, and Path objects are slow to create."""
     created: float
     """Seconds since the epoch."""
     size: int
     """Bytes on disk."""
     tried: bool = True
-    """False where no note on an earlier attempt lies beside it."""
+    """Whether there may be a record of a failed attempt."""
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Its path."""
         return Path(self.file)
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A trace the server will not accept as it is, with the reason."""
+    """A trace that the server will never accept as it is."""
 
     key: str
     path: Path
     reason: str
     status: int | None
-    """HTTP status, when there was one."""
-    words: str
-    """What the server said."""
+    """HTTP status; None when no request was made."""
+    message: str
+    """The server's message."""
     since: float
-    """When it was given up, in seconds since the epoch."""
+    """When it became a dead letter, in seconds since the epoch."""
 
 
 class ParkReason(StrEnum):
-    """Why an agent's traces wait."""
+    """Why an agent's traces stay queued until their user acts."""
 
     unauthorized = "the server refused the credentials"
     refused = "there is no secret to send with"
 
 
 class Parked(Struct, frozen=True, kw_only=True):
-    """An agent whose traces wait for its user."""
+    """An agent whose traces for a base URL stay queued until their user acts."""
 
     agent_id: str
     base_url: str
     kind: ParkReason
     reason: str
     credentials_mark: str
-    """Salted, slow hash of the credentials that were refused; empty where there were none."""
+    """Salted, slow hash of the secret that was refused; empty when there was no secret."""
     since: float
     """Seconds since the epoch."""
 
 
 class Delay(Struct, frozen=True, kw_only=True):
-    """How a trace has fared so far, and when it is due again."""
+    """The failed attempts of a trace, and when the next one is due."""
 
     attempts: int
     conflicts: int
     """How often the server answered 409."""
     since: float
-    """When this was noted, in seconds since the epoch."""
+    """When this was recorded, in seconds since the epoch."""
     due: float
     """Next attempt, in seconds since the epoch."""
     reason: str
 
 
 class OutboxLimits(Struct, frozen=True, kw_only=True):
-    """How much may wait (queue and dead letters each). The oldest goes first, and every drop is counted."""
+    """How much is kept, in the queue and as dead letters each. The oldest traces are dropped first."""
 
     count: int = 5_000
     size: int = 256 * 1024 * 1024
@@ -114,7 +116,7 @@ class OutboxLimits(Struct, frozen=True, kw_only=True):
 
 
 class Dropped(Struct, frozen=True, kw_only=True):
-    """A trace that is dropped because the outbox is full or the trace too old."""
+    """A trace beyond the limits of the outbox."""
 
     key: str
     path: Path
@@ -127,59 +129,55 @@ class Accepted(Struct, frozen=True, kw_only=True):
     """The destination has the trace."""
 
     trace_id: str | None
+    """The server's id for it."""
 
 
 class Retry(Struct, frozen=True, kw_only=True):
-    """Not now: a passing fault."""
+    """The destination cannot accept the trace now."""
 
     reason: str
     after: float | None = None
-    """Seconds the server asked to wait."""
+    """Seconds to wait, from the server's Retry-After."""
     status: int | None = None
     """HTTP status; None when there was no answer."""
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
-    """Never, as it is: a dead letter."""
+    """The destination will never accept the trace as it is."""
 
     status: int | None
-    """HTTP status; None when the request was not even made."""
-    words: str
-    """What the server said, cleaned and cut."""
+    """HTTP status; None when no request was made."""
+    message: str
+    """The server's message, one printable line of bounded length."""
 
 
 class Unauthorized(Struct, frozen=True, kw_only=True):
-    """The server does not know these credentials: the agent's queue is parked."""
+    """The server refused the agent's secret."""
 
     status: int | None
-    words: str
-
-
-class Reached(Struct, frozen=True, kw_only=True):
-    """Something answered at an agent's trace address."""
-
-    url: str
-    """What was asked."""
-    status: int
-    date: str | None
-    """The server's clock, as its `Date` header tells it."""
+    message: str
+    """The server's message, one printable line of bounded length."""
 
 
 Outcome = Accepted | Retry | Rejected | Unauthorized
 
-Parcel = tuple[Envelope, str]
-"""A trace to send, and the secret to send it with."""
 
-Parcels = Generator[Parcel, Outcome, None]
-"""Yields what to send next when it is sent what became of the last one."""
+class Reached(Struct, frozen=True, kw_only=True):
+    """A server answered at an agent's trace address."""
+
+    url: str
+    """The address of the request."""
+    status: int
+    date: str | None
+    """The server's time, from its `Date` header."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """The caller gives no secret for this agent at this base URL (none stored, origin not approved, …)."""
+    """There is no secret for an agent and base URL: none is stored, or the origin is not approved."""
 
     reason: str
     hint: str = ""
-    """What the user can do about it."""
+    """What the user can do, as a sentence."""
 
 
 class EntryKind(StrEnum):
@@ -201,33 +199,10 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_id: str = ""
     trace_id: str | None = None
     where: str = ""
-    """For errors: which part of the program."""
+    """The base URL; for errors, the part of the program."""
     message: str = ""
     status: int | None = None
+    """HTTP status."""
     size: int = 0
     """Bytes of body."""
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-class DeliveryReport(Struct, frozen=True, kw_only=True):
-    """What one run of `deliver` did."""
-
-    sent: int = 0
-    queued: int = 0
-    """Left in the outbox, parked and refused ones included."""
-    dead: int = 0
-    """Became dead letters in this run."""
-    parked: int = 0
-    """Of the queued: wait for other credentials."""
-    refused: int = 0
-    """Of the queued: there is no secret for them."""
-    dropped: int = 0
-    """Dropped by the outbox's limits in this run, and counted in the ledger."""
-    corrupt: int = 0
-    """Moved to `corrupt/` in this run."""
-    busy: bool = False
-    """Another sender is at work; it takes what was queued."""
-    next_due: float | None = None
-    """When the next waiting trace is due, in seconds since the epoch; None when none waits for a time."""
-    resting: tuple[str, ...] = ()
-    """The agents of traces that wait for a time."""

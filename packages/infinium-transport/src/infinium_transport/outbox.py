@@ -1,4 +1,4 @@
-"""The queue on disk: one file a trace, and the directory is the index."""
+"""The queue on disk: one file a trace; the directory is the index."""
 
 import errno
 import os
@@ -10,8 +10,9 @@ from typing import Final
 
 from infinium_transport import _files
 from infinium_transport._json import encode_json, read_json
+from infinium_transport._locks import try_lock
 from infinium_transport._trace_directory import DELAY, SUFFIX, TraceDirectory
-from infinium_transport.dead_letters import WHY, DeadLetters
+from infinium_transport.dead_letters import REASON, DeadLetters
 from infinium_transport.model import (
     DeadLetter,
     Delay,
@@ -27,18 +28,18 @@ from infinium_transport.parking import Parking
 from infinium_transport.trace_file import check_key, encode
 
 _STALE: Final = 3600.0
-"""Seconds after which a file written aside belongs to nobody any more."""
+"""Seconds after which a temporary file is a leftover of a crash."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 class Outbox:
-    """Traces on their way, kept in `directory`.
+    """Queued traces and dead letters, in `directory`.
 
-    Any number of processes may `put`; one at a time sends (see `sender_lock`). A trace is in exactly one of queue,
-    dead letters and `corrupt/`, and moves between them by a single rename.
+    Any number of processes may `put`; one at a time sends (see `sender_lock`). A trace is in exactly one of the queue,
+    the dead letters and `corrupt/`, and moves between them by a single rename.
 
-    `sent` says whether a key was delivered before (pass `ledger.was_sent`).
-    Every method that touches the disk raises StorageError when the disk will not have it.
+    `sent` says whether the trace of a key was sent before (pass `ledger.was_sent`).
+    Every method that uses the disk raises StorageError when that fails.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class Outbox:
         self._dead = DeadLetters(TraceDirectory(directory / "dead", corrupt=directory / "corrupt"))
         self._parking = Parking(directory / "parked")
 
-    # The way in
+    # Queue a trace
 
     def put(self, envelope: Envelope) -> Put:
         """Queue a trace; when this returns, it survives a power cut.
 
-        The first body put under a key stays: another one under the same key is not taken.
+        The first body put under a key is kept; a later one under the same key is ignored.
         """
         path = self._queue.file(check_key(envelope.key))
         with _files.storing("queue a trace in", self.directory):
@@ -73,90 +74,89 @@ class Outbox:
             if self._sent is not None and self._sent(envelope.key):
                 return Put.already_sent
             _files.make_private_directory(self.directory)
-            aside = _files.write_aside(path, encode(envelope), durable=True)
+            temporary = _files.write_temporary(path, encode(envelope), durable=True, modified=envelope.created)
             try:
-                _files.set_time(aside, envelope.created)
-                # A link, not a rename: it fails when another process put the same key in the meantime, so bytes
-                # that a sender may have read already are never exchanged for others.
-                os.link(aside, path)
+                # A link, not a rename: it fails when another process has put the same key meanwhile. A sender may have
+                # read that trace already, so its bytes must not change.
+                os.link(temporary, path)
             except FileExistsError:
                 return Put.already_queued
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                aside.rename(path)
+                temporary.rename(path)
             finally:
-                aside.unlink(missing_ok=True)
-            _files.sync_directory(self.directory)
+                temporary.unlink(missing_ok=True)
+            _files.sync(self.directory)
         return Put.queued
 
-    # The way through
+    # Send queued traces
 
     def pending(self) -> Iterator[Queued]:
-        """Waiting traces, oldest first. What can not be a trace is moved to `corrupt/` on the way."""
+        """The queued traces, oldest first. A file that cannot be a trace is moved to `corrupt/`."""
         return self._queue.scan()
 
     def read(self, queued: Queued) -> Envelope:
-        """Open a trace.
+        """Read a trace.
 
-        A damaged one is moved to `corrupt/` and raises CorruptTraceError; one that is gone raises MissingTraceError.
+        A damaged one is moved to `corrupt/` and raises CorruptTraceError; a missing one raises MissingTraceError.
         """
         return self._queue.read(queued)
 
-    def remove(self, queued: Queued, *, into: Path | None = None) -> None:
-        """Take a delivered trace out of the queue; with `into`, keep its file in that (existing) directory."""
-        with _files.storing("take a delivered trace out of", self.directory):
-            if into is None or not _moved(queued.file, into):
+    def remove(self, queued: Queued, *, keep_in: Path | None = None) -> None:
+        """Remove a sent trace from the queue; with `keep_in`, move its file to that (existing) directory."""
+        with _files.storing("remove a sent trace from", self.directory):
+            if keep_in is None or not _moved(queued.file, keep_in):
                 queued.path.unlink(missing_ok=True)
             if queued.tried:
                 self._delay_file(queued.key).unlink(missing_ok=True)
 
-    def bury(self, queued: Queued, reason: str, status: int | None, words: str) -> None:
-        """Make a trace a dead letter."""
+    def move_to_dead_letters(self, queued: Queued, reason: str, status: int | None, message: str) -> None:
+        """Make a queued trace a dead letter, with the reason, the HTTP status and the server's message."""
         with _files.storing("move a dead letter out of", self.directory):
-            self._dead.add(queued, reason=reason, status=status, words=words, now=self._clock())
+            self._dead.add(queued, reason=reason, status=status, message=message, now=self._clock())
             self._delay_file(queued.key).unlink(missing_ok=True)
 
     def postpone(self, key: str, delay: Delay) -> None:
-        """Note that a trace rests. Losing the note costs an early attempt, nothing else."""
-        with _files.storing("note a delay in", self.directory):
-            _files.replace(self._delay_file(check_key(key)), encode_json(delay))
+        """Record a failed attempt and the next one's time. Losing the record only means an early attempt."""
+        with _files.storing("record a delay in", self.directory):
+            _files.write_file(self._delay_file(check_key(key)), encode_json(delay))
 
     def delay(self, key: str) -> Delay | None:
-        """How a trace has fared and when it is due again; None for one that has not been tried."""
+        """The failed attempts of a trace and when the next one is due; None when there were none."""
         return read_json(self._delay_file(check_key(key)), Delay)
 
     def clear_delays(self) -> int:
-        """Make every waiting trace due now; return how many rested."""
+        """Make every delayed trace due now; return how many there were."""
         with _files.storing("clear delays in", self.directory):
-            resting = [entry.path for entry in _files.entries(self.directory) if entry.name.endswith(DELAY)]
-            for path in resting:
+            delayed = [entry.path for entry in _files.entries(self.directory) if entry.name.endswith(DELAY)]
+            for path in delayed:
                 Path(path).unlink(missing_ok=True)
-        return len(resting)
+        return len(delayed)
 
     # Dead letters
 
     def dead_letters(self) -> list[DeadLetter]:
-        """What the server would not have, oldest trace first."""
+        """The traces that the server rejected, oldest first."""
         return self._dead.all()
 
     def read_dead(self, letter: DeadLetter) -> Envelope:
-        """Open a dead letter; raises as `read` does."""
+        """Read a dead letter; raises as `read` does."""
         return self._dead.traces.read(Queued(key=letter.key, file=str(letter.path), created=letter.since, size=0))
 
-    def revive(self, key: str | None = None) -> int:
-        """Put one dead letter, or all of them, back into the queue (last in line); return how many."""
-        with _files.storing("revive dead letters in", self.directory):
-            return self._dead.revive(key, into=self._queue, now=self._clock())
+    def requeue_dead_letters(self, key: str | None = None) -> int:
+        """Move one dead letter, or all, to the end of the queue; return how many."""
+        with _files.storing("requeue dead letters in", self.directory):
+            return self._dead.requeue(key, into=self._queue, now=self._clock())
 
-    # Agents that wait for their user
+    # Agents whose traces wait until their user acts
 
-    def park(self, agent_id: str, reason: str, credentials_mark: str, *, base_url: str = "") -> None:
-        """Hold an agent's traces for a base URL back until its credentials change."""
-        self._note(agent_id, base_url, ParkReason.unauthorized, reason, credentials_mark)
+    def park(self, agent_id: str, reason: str, credentials_mark: str, *, base_url: str = "") -> Parked:
+        """Keep an agent's traces for a base URL queued until its secret changes."""
+        return self._note(agent_id, base_url, ParkReason.unauthorized, reason, credentials_mark)
 
     def note_refusal(self, agent_id: str, reason: str, *, base_url: str = "") -> bool:
-        """Remember why there is no secret for an agent; return whether that is news."""
+        """Record why there is no secret for an agent; return whether the reason is a new one."""
         known = self._parking.get(agent_id, base_url)
         if known is not None and known.reason == reason:
             return False
@@ -164,15 +164,15 @@ class Outbox:
         return True
 
     def parked_at(self, agent_id: str, base_url: str) -> Parked | None:
-        """Why an agent's traces for a base URL wait, if they do."""
+        """Why an agent's traces for a base URL are parked; None when they are not."""
         return self._parking.get(agent_id, base_url)
 
     def parked(self) -> list[Parked]:
-        """Agents whose traces wait for their user, and why."""
+        """The agents whose traces are parked, and why."""
         return self._parking.all()
 
     def unpark(self, agent_id: str, *, base_url: str | None = None) -> None:
-        """Let an agent's traces go again (for one base URL, or for all)."""
+        """Make an agent's traces deliverable again, for one base URL or for all."""
         with _files.storing("unpark an agent in", self.directory):
             self._parking.remove(agent_id, base_url)
 
@@ -180,59 +180,59 @@ class Outbox:
 
     @contextmanager
     def sender_lock(self) -> Iterator[bool]:
-        """One sender at a time a machine; yields False at once when another one is at work."""
+        """Let one process at a time send; yields False at once when another process is sending."""
         with _files.storing("lock", self.directory):
             _files.make_private_directory(self.directory)
-            descriptor = _files.open_lock(self.directory / "sender.lock")
-        try:
-            yield _files.lock(descriptor)
-        finally:
-            os.close(descriptor)
+        with try_lock(self.directory / "sender.lock") as held:
+            yield held
 
     def excess(self, *, now: float) -> list[Dropped]:
-        """Traces beyond the limits, oldest first, of the queue and of the dead letters. Still there: see `drop`."""
+        """The queued traces and dead letters beyond the limits, oldest first. `drop` deletes them."""
         return [*self._queue.excess(self.limits, now=now), *self._dead.traces.excess(self.limits, now=now)]
 
     def drop(self, dropped: Dropped) -> None:
-        """Delete a trace that is beyond the limits, once that has been recorded."""
+        """Delete a trace that is beyond the limits. Call it after recording that."""
         with _files.storing("drop a trace from", dropped.path):
             dropped.path.unlink(missing_ok=True)
-            self._dead.forget(dropped.key)
+            self._dead.remove_reason(dropped.key)
             self._delay_file(dropped.key).unlink(missing_ok=True)
 
-    def sweep(self, *, now: float) -> None:
-        """Remove what crashes left behind: files written aside, and notes about traces that are gone."""
-        with _files.storing("tidy", self.directory):
+    def remove_leftovers(self, *, now: float) -> None:
+        """Remove leftovers of crashes: temporary files, and records of traces that no longer exist."""
+        with _files.storing("remove leftovers in", self.directory):
             for directory in (self.directory, self._dead.traces.directory):
                 for entry in _files.entries(directory):
                     path = Path(entry.path)
-                    if path.suffix not in (DELAY, WHY, _files.TEMPORARY) or path.with_suffix(SUFFIX).exists():
+                    if path.suffix not in (DELAY, REASON, _files.TEMPORARY) or path.with_suffix(SUFFIX).exists():
                         continue
                     with suppress(FileNotFoundError):
-                        # ctime, since no writer sets it: an old one means that nobody is behind it any more.
+                        # ctime, which no writer can set: when it is old, no process is still writing the file.
                         if now - path.lstat().st_ctime > _STALE:
                             path.unlink()
 
-    def forget_damaged(self, before: float, *, dry_run: bool = False) -> list[Path]:
-        """Remove what was set aside in `corrupt/` before a time, in seconds since the epoch; give the files."""
-        with _files.storing("tidy", self.directory):
+    def remove_damaged(self, before: float, *, dry_run: bool = False) -> list[Path]:
+        """Remove files moved to `corrupt/` before a time, in seconds since the epoch.
+
+        Returns the files; with `dry_run` it removes none.
+        """
+        with _files.storing("remove damaged traces in", self.directory):
             found = [Path(entry.path) for entry in _files.entries(self.directory / "corrupt")]
-            # ctime: a rename sets it, so it tells when the file was set aside.
+            # ctime, which a rename sets: it is the time at which the file was moved.
             old = [path for path in found if path.is_file() and path.lstat().st_ctime < before]
             return _files.remove(sorted(old), dry_run=dry_run)
 
-    def _note(self, agent_id: str, base_url: str, kind: ParkReason, reason: str, mark: str) -> None:
+    def _note(self, agent_id: str, base_url: str, kind: ParkReason, reason: str, mark: str) -> Parked:
+        parked = Parked(
+            agent_id=agent_id,
+            base_url=base_url,
+            kind=kind,
+            reason=reason,
+            credentials_mark=mark,
+            since=self._clock(),
+        )
         with _files.storing("park an agent in", self.directory):
-            self._parking.put(
-                Parked(
-                    agent_id=agent_id,
-                    base_url=base_url,
-                    kind=kind,
-                    reason=reason,
-                    credentials_mark=mark,
-                    since=self._clock(),
-                )
-            )
+            self._parking.put(parked)
+        return parked
 
     def _delay_file(self, key: str) -> Path:
         return self.directory / (key + DELAY)
@@ -241,6 +241,6 @@ class Outbox:
 def _moved(file: str, into: Path) -> bool:
     try:
         os.rename(file, f"{into}{os.sep}{os.path.basename(file)}")  # noqa: PTH104, PTH119
-    except OSError:  # another file system, no such directory: the copy is a convenience
+    except OSError:  # another file system, or no such directory; the copy is optional
         return False
     return True

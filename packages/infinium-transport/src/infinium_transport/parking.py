@@ -1,4 +1,4 @@
-"""Notes about agents whose traces wait for their user."""
+"""Notes about agents whose traces stay queued until their user acts."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ _ROUNDS = 100_000
 
 
 def mark_of(secret: str, *, salt: str | None = None) -> str:
-    """A mark by which the same credentials are recognized, and which is no use for finding them: salted and slow."""
+    """A salted, slow hash by which the same secret is recognized but cannot be found out."""
     import hashlib
 
     salt = salt or os.urandom(16).hex()
@@ -34,13 +34,13 @@ class Parking:
         self._directory = directory
 
     def put(self, parked: Parked) -> None:
-        """Write a note, in place of an older one."""
+        """Write a note, replacing an older one."""
         _files.make_private_directory(self._directory)
-        _files.replace(self._file(parked.agent_id, parked.base_url), encode_json(parked), durable=True)
+        _files.write_file(self._file(parked.agent_id, parked.base_url), encode_json(parked), durable=True)
 
     def get(self, agent_id: str, base_url: str) -> Parked | None:
-        """The note on an agent at a base URL."""
-        return read_json(self._file(agent_id, base_url), Parked)  # damaged: the next attempt finds out again
+        """The note for an agent and base URL. A damaged one counts as none: the next request finds out again."""
+        return read_json(self._file(agent_id, base_url), Parked)
 
     def all(self) -> list[Parked]:
         """Every note, oldest first."""
@@ -57,6 +57,6 @@ class Parking:
     def _file(self, agent_id: str, base_url: str) -> Path:
         import hashlib
 
-        # Hashed: neither an agent id nor a URL can be trusted to be a file name.
+        # Hashed, since neither an agent id nor a URL is certain to be a valid file name.
         name = hashlib.sha256(f"{agent_id}\n{base_url}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return self._directory / f"{name}.json"

@@ -23,7 +23,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     """Seconds: upper end of the first backoff, doubled with each further attempt."""
     cap: float = 900.0
     """Seconds: no trace rests longer than this, whatever the server or the clock says."""
-    patience: float = 30.0
+    max_sleep: float = 30.0
     """Seconds: a run sleeps no longer than this; a longer wait is left to a later run."""
     max_conflicts: int = 8
     """409 answers for one trace, over all runs, before it becomes a dead letter."""
@@ -58,17 +58,19 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
 
 
-def classify(status: int, *, words: str = "", trace_id: str | None = None, retry_after: float | None = None) -> Outcome:
+def classify(
+    status: int, *, message: str = "", trace_id: str | None = None, retry_after: float | None = None
+) -> Outcome:
     """Turn an HTTP status into what is to be done with the trace."""
     if 200 <= status < 300:
         return Accepted(trace_id=trace_id)
     if status in _PASSING or status == _CONFLICT or status >= 500:
         if status == 429 and retry_after is None:
             retry_after = RATE_LIMIT_WAIT
-        return Retry(reason=f"HTTP {status}{': ' if words else ''}{words}", after=retry_after, status=status)
+        return Retry(reason=f"HTTP {status}{': ' if message else ''}{message}", after=retry_after, status=status)
     if status in (401, 403):
-        return Unauthorized(status=status, words=words)
-    return Rejected(status=status, words=words)
+        return Unauthorized(status=status, message=message)
+    return Rejected(status=status, message=message)
 
 
 def is_conflict(outcome: Retry) -> bool:
@@ -76,7 +78,7 @@ def is_conflict(outcome: Retry) -> bool:
     return outcome.status == _CONFLICT
 
 
-def remaining_rest(delay: Delay | None, *, now: float, cap: float) -> float:
+def remaining_delay(delay: Delay | None, *, now: float, cap: float) -> float:
     """Seconds until a trace is due; 0 when it is, or when the clock was set back since the delay was noted."""
     if delay is None or now < delay.since:
         return 0.0

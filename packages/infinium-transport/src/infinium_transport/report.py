@@ -1,0 +1,87 @@
+"""What one delivery did, and what a person can do about the traces that were not sent. Pure."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+RETRIED = "No action is needed: the next delivery tries again."
+BUSY = "Another process is sending and will send these traces too."
+
+
+class ProblemKind(StrEnum):
+    """Why traces were not sent."""
+
+    no_secret = "no secret"  # noqa: S105 - the name of a problem
+    """There is no secret, or it must not go to this address. The traces stay queued."""
+    unauthorized = "unauthorized"
+    """The server refused the secret. The traces stay queued until the secret changes."""
+    unavailable = "unavailable"
+    """The server gave no answer or cannot accept traces now. The traces stay queued and are retried."""
+    rejected = "rejected"
+    """The server will not accept the trace. It is a dead letter."""
+    dropped = "dropped"
+    """The trace was deleted because of the queue limits."""
+    damaged = "damaged"
+    """The trace's file was damaged and moved to `corrupt/`."""
+
+
+class DeliveryProblem(Struct, frozen=True, kw_only=True):
+    """Traces that were not sent for one reason."""
+
+    kind: ProblemKind
+    traces: int
+    """How many."""
+    reason: str
+    next_step: str = ""
+    """What the user can do, as a sentence."""
+    agent_id: str = ""
+    """Empty for dropped and damaged traces."""
+    base_url: str = ""
+    """Empty for dropped and damaged traces."""
+
+    def __str__(self) -> str:
+        """Say what happened and what to do."""
+        count = f"{self.traces:,} trace{'s' if self.traces != 1 else ''}"
+        of_agent = f"{count} of agent {self.agent_id}" if self.agent_id else count
+        match self.kind:
+            case ProblemKind.rejected:
+                event = f"{self.base_url} rejected {of_agent}, kept as dead letters"
+            case ProblemKind.dropped:
+                event = f"Dropped {count}"
+            case ProblemKind.damaged:
+                event = f"Could not read {count}"
+            case _:
+                event = f"{of_agent} for {self.base_url} not sent, still queued"
+        return f"{event}: {self.reason.rstrip('.')}. {self.next_step}".rstrip()
+
+
+class DeliveryReport(Struct, frozen=True, kw_only=True):
+    """What one delivery did. `str(report)` says it to a person, one line for each problem."""
+
+    sent: int = 0
+    """Accepted by their destination."""
+    queued: int = 0
+    """Still in the outbox."""
+    busy: bool = False
+    """Another process is sending; it sends what is queued."""
+    next_due: float | None = None
+    """When the first delayed trace is due, in seconds since the epoch; None when none is delayed."""
+    delayed_agents: tuple[str, ...] = ()
+    """The agents of delayed traces."""
+    problems: tuple[DeliveryProblem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every trace was sent, or is being sent by another process."""
+        return not self.problems
+
+    def count(self, kind: ProblemKind) -> int:
+        """How many traces have this kind of problem."""
+        return sum(problem.traces for problem in self.problems if problem.kind is kind)
+
+    def __str__(self) -> str:
+        """Say what happened and what to do."""
+        lines = [f"Sent {self.sent:,} trace{'s' if self.sent != 1 else ''}."] if self.sent else []
+        lines += [BUSY] if self.busy else []
+        lines += map(str, self.problems)
+        return "\n".join(lines) or "No traces to send."

@@ -1,0 +1,60 @@
+"""The files of one connector: outbox, ledger and local store in one directory."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from infinium_transport.ledger import Ledger
+from infinium_transport.local_store import LocalStore
+from infinium_transport.model import Envelope, OutboxLimits, Put
+from infinium_transport.outbox import Outbox
+
+
+class TraceLike(Protocol):
+    """A finished trace, as `infinium_trace` builds it."""
+
+    @property
+    def key(self) -> str:
+        """UUID text, lower case."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def body(self) -> bytes:
+        """JSON, as it is sent."""
+
+
+class StateDirectory:
+    """Where a connector's traces are queued, and what is known of those that were sent.
+
+    The directory is created when it is needed, readable by its owner only. Any number of processes may use it.
+    """
+
+    def __init__(
+        self, directory: Path, *, limits: OutboxLimits | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.directory = directory
+        self.ledger = Ledger(directory / "ledger")
+        self.outbox = Outbox(directory / "outbox", limits=limits, sent=self.ledger.was_sent, clock=clock)
+        self.local = LocalStore(directory / "local")
+        self._clock = clock
+
+    def queue(self, trace: TraceLike, *, agent_id: str, base_url: str, labels: Mapping[str, str] | None = None) -> Put:
+        """Queue a trace; when this returns, the trace survives a power cut.
+
+        A trace whose key is queued, sent or a dead letter already is not queued again. Raises StorageError when it
+        cannot be written, InvalidEnvelopeError when its key is not a UUID.
+        """
+        return self.outbox.put(
+            Envelope(
+                key=trace.key,
+                agent_id=agent_id,
+                base_url=base_url,
+                body=trace.body,
+                created=self._clock(),
+                name=trace.name,
+                labels=labels or {},
+            )
+        )
