@@ -3,7 +3,6 @@
 The receiver has a process of its own, as a server has: in ours it would take turns with what is measured.
 """
 
-import random
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connectors import WORKSPACE
-from infinium_transport import Client, Envelope, Ledger, LocalStore, Outbox, RetryPolicy, deliver
+from infinium_transport import Envelope, StateDirectory, deliver
 from processes import Sample
 from table import Row
 
@@ -62,23 +61,12 @@ def _receiver() -> Iterator[str]:
 
 
 def _deliver(root: Path, base_url: str) -> float:
-    ledger = Ledger(root / "ledger")
-    outbox = Outbox(root / "outbox", sent=ledger.was_sent)
+    state = StateDirectory(root)
     for _ in range(COUNT):
         key = str(uuid.uuid4())
-        outbox.put(Envelope(key=key, agent_id="a", base_url=base_url, body=BODY, created=time.time(), name="x"))
+        state.outbox.put(Envelope(key=key, agent_id="a", base_url=base_url, body=BODY, created=time.time(), name="x"))
     start = time.perf_counter()
-    report = deliver(
-        outbox,
-        ledger,
-        local=LocalStore(root / "local"),
-        client=lambda: Client(timeout=30, verify_ssl=True, user_agent="bench"),
-        secret=lambda _agent, _url: "secret",
-        policy=RetryPolicy(),
-        clock=time.time,
-        sleep=time.sleep,
-        random=random.random,
-    )
+    report = deliver(state, lambda _agent, _url: "secret", "bench")
     spent = time.perf_counter() - start
     if report.sent != COUNT:
         raise RuntimeError(f"only {report.sent} of {COUNT} traces were sent")

@@ -220,7 +220,7 @@ def dead_letter(machine: HealthyMachine) -> None:
     """Make a trace a dead letter as after HTTP 400."""
     box = Outbox(machine.state / "outbox")
     box.put(machine.queued_trace())
-    box.bury(next(box.pending()), "HTTP 400", 400, "no")
+    box.move_to_dead_letters(next(box.pending()), "HTTP 400", 400, "no")
 
 
 def worker_failed(machine: HealthyMachine) -> None:

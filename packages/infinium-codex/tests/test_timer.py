@@ -381,7 +381,11 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
         assert held["reason"].startswith(f"the INFINIUM_AGENT_SECRET at hand is agent {OTHER}'s, and the ")
 
-        told = next(error for error in machine.errors() if error.startswith(f"Traces of agent {AGENT} wait: "))
+        told = next(
+            error
+            for error in machine.errors()
+            if error.startswith(f"Traces of agent {AGENT} are queued but not sent: ")
+        )
         assert "'infinium-codex retry' in a shell with its secret sends them" in told
         assert "is not set" not in told
         fixes = {OTHER: "In this agent's project, 'infinium-codex retry' in a shell", AGENT: "infinium-codex retry: "}

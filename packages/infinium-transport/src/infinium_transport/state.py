@@ -25,6 +25,10 @@ class TraceLike(Protocol):
     def body(self) -> bytes:
         """JSON, as it is sent."""
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """For the ledger; never sent."""
+
 
 class StateDirectory:
     """Where a connector's traces are queued, and what is known of those that were sent.
@@ -41,7 +45,7 @@ class StateDirectory:
         self.local = LocalStore(directory / "local")
         self._clock = clock
 
-    def queue(self, trace: TraceLike, *, agent_id: str, base_url: str, labels: Mapping[str, str] | None = None) -> Put:
+    def queue(self, trace: TraceLike, *, agent_id: str, base_url: str) -> Put:
         """Queue a trace; when this returns, the trace survives a power cut.
 
         A trace whose key is queued, sent or a dead letter already is not queued again. Raises StorageError when it
@@ -55,6 +59,6 @@ class StateDirectory:
                 body=trace.body,
                 created=self._clock(),
                 name=trace.name,
-                labels=labels or {},
+                labels=dict(trace.labels),
             )
         )

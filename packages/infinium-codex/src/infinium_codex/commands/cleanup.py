@@ -31,8 +31,8 @@ def run(ctx: CommandContext, *, days: int, dry_run: bool) -> Result:
     dead = _dead_sessions(ctx.places.spool, now - settings.session_ttl.value - DAY_SECONDS)
     gone = {
         "sessions": [path for session in dead for path in _end(session, ctx, dry_run=dry_run)],
-        "ledger": open_ledger(ctx.places).forget(before, dry_run=dry_run),
-        "damaged": open_outbox(ctx.places).forget_damaged(before, dry_run=dry_run),
+        "ledger": open_ledger(ctx.places).remove_older(before, dry_run=dry_run),
+        "damaged": open_outbox(ctx.places).remove_damaged(before, dry_run=dry_run),
         "logs": [path for path in _old_logs(ctx.places.logs, before) if dry_run or _removed(path)],
     }
     verb = "would go" if dry_run else "removed"

@@ -1,8 +1,7 @@
 """`infinium-codex retry`: send what waits, now."""
 
 from infinium_config import load
-from infinium_transport import DeliveryReport, Outbox
-from msgspec.structs import asdict
+from infinium_transport import DeliveryReport, Outbox, ProblemKind
 
 from infinium_codex.background.schedule import Schedule
 from infinium_codex.background.wake_up import ensure_scheduler
@@ -19,7 +18,7 @@ def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
         return _would_send(outbox, dead=dead)
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     if dead:
-        outbox.revive()
+        outbox.requeue_dead_letters()
     outbox.clear_delays()
     report = deliver_queued(ctx.places, ctx.environ, settings)
     schedule = Schedule(str(ctx.places.schedule))
@@ -27,8 +26,8 @@ def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
     if not timed and schedule.entries():
         ensure_scheduler(schedule.directory, ctx.environ)  # after a reboot none runs, and open sessions need one
     lines = _told(report)
-    data = asdict(report)
-    if report.queued or report.dead:
+    data = _data(report)
+    if report.queued or data["dead"]:
         hint = "'infinium-codex errors' says why, 'infinium-codex status' what to do."
         return Result(ok=False, exit_code=1, lines=(*lines, hint), data=data)
     return Result.success(lines, data)
@@ -43,12 +42,28 @@ def _would_send(outbox: Outbox, *, dead: bool) -> Result:
     return Result.success(tuple(lines) or ("Nothing waits.",), data)
 
 
+def _data(report: DeliveryReport) -> dict[str, object]:
+    return {
+        "sent": report.sent,
+        "queued": report.queued,
+        "dead": report.count(ProblemKind.rejected),
+        "parked": report.count(ProblemKind.unauthorized),
+        "refused": report.count(ProblemKind.no_secret),
+        "dropped": report.count(ProblemKind.dropped),
+        "corrupt": report.count(ProblemKind.damaged),
+        "busy": report.busy,
+        "next_due": report.next_due,
+        "resting": report.delayed_agents,
+    }
+
+
 def _told(report: DeliveryReport) -> tuple[str, ...]:
     if report.busy:
         return ("Another process is sending right now; it takes what waits.",)
     lines = [f"Sent       {report.sent}"]
     lines += [f"Waiting    {report.queued}"] if report.queued else []
-    lines += [f"Refused    {report.dead} became dead letters"] if report.dead else []
-    lines += [f"Damaged    {report.corrupt} set aside"] if report.corrupt else []
-    lines += [f"Dropped    {report.dropped} were too many or too old"] if report.dropped else []
+    dead, damaged, dropped = map(report.count, (ProblemKind.rejected, ProblemKind.damaged, ProblemKind.dropped))
+    lines += [f"Refused    {dead} became dead letters"] if dead else []
+    lines += [f"Damaged    {damaged} set aside"] if damaged else []
+    lines += [f"Dropped    {dropped} (queue limits)"] if dropped else []
     return tuple(lines) if len(lines) > 1 or report.sent else ("Nothing waits.",)

@@ -6,11 +6,11 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infinium_config import LOCAL, Settings, load
+from infinium_config import LOCAL, SecretFound, Settings, load
 from infinium_trace import encode
-from infinium_transport import Accepted, Envelope, Outcome, Refusal, Rejected, Retry, Unauthorized
+from infinium_transport import Accepted, Envelope, Outcome, Rejected, Retry, Unauthorized
 
-from infinium_codex.delivery.wiring import SecretFinder, home_directory, make_client, open_ledger, open_local
+from infinium_codex.delivery.wiring import find_secret, home_directory, make_client, open_ledger, open_local
 from infinium_codex.session.trace_builder import LOCAL_AGENT
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.version import VERSION
@@ -33,12 +33,12 @@ def run(ctx: CommandContext) -> Result:
         ledger.sync()
         line = f"Stored     {envelope.key} on this machine, in {ctx.places.local}"
         return Result.success((line,), {"key": envelope.key, "trace_id": None, "base_url": LOCAL})
-    secret = SecretFinder(ctx.places, ctx.environ, settings)(envelope.agent_id, envelope.base_url)
-    if isinstance(secret, Refusal):
-        raise CommandError(f"Nothing was sent: {secret.reason}.", secret.hint)
+    found = find_secret(ctx.places, ctx.environ, settings, envelope.agent_id, envelope.base_url)
+    if not isinstance(found, SecretFound):
+        raise CommandError(f"Nothing was sent: {found.reason}.", found.hint)
     started = time.monotonic()
     with make_client(settings) as client:
-        outcome = client.send(envelope, secret)
+        outcome = client.send(envelope, found.secret.reveal())
     if isinstance(outcome, Accepted):
         took = round((time.monotonic() - started) * 1000)
         where = f"{envelope.base_url} took it for agent {envelope.agent_id} in {took} ms"
@@ -79,24 +79,24 @@ def _failure(outcome: Outcome, envelope: Envelope) -> tuple[str, str]:
     """What failed, and what to do."""
     url, agent = envelope.base_url, envelope.agent_id
     match outcome:
-        case Unauthorized(status=status, words=words):
+        case Unauthorized(status=status, message=words):
             return (
                 f"{url} refused the credentials of agent {agent} (HTTP {status}{_said(words)}).",
                 "Check the agent's secret at Infinium, then run 'infinium-codex update-credentials'.",
             )
-        case Rejected(status=404, words=words):
+        case Rejected(status=404, message=words):
             return (
                 f"{url} knows no agent {agent} (HTTP 404{_said(words)}).",
                 "Check the agent id and the address: 'infinium-codex status' shows where each comes from.",
             )
-        case Rejected(status=None, words=words):
+        case Rejected(status=None, message=words):
             return f"Nothing was sent: {words}.", "'infinium-codex status' shows where the address comes from."
-        case Rejected(status=status, words=words) if status is not None and 300 <= status < 400:
+        case Rejected(status=status, message=words) if status is not None and 300 <= status < 400:
             return (
                 f"{url} answered with a redirect (HTTP {status}), which is not followed: it could steal the secret.",
                 "Set the address it leads to: infinium-codex init --base-url ADDRESS",
             )
-        case Rejected(status=status, words=words):
+        case Rejected(status=status, message=words):
             return (
                 f"{url} would not have the test trace (HTTP {status}{_said(words)}).",
                 "Check that the address is the API's own, with its version: 'infinium-codex status' shows it.",

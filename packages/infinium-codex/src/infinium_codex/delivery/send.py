@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from infinium_config import Settings
 from infinium_config.locks import try_lock
-from infinium_transport import DeliveryReport
+from infinium_transport import DeliveryReport, ProblemKind
 
 from infinium_codex.background.schedule import OUTBOX, SECRET_VARIABLE, Schedule
 from infinium_codex.background.wake_up import ensure_scheduler
@@ -40,12 +40,13 @@ def leave_to_timer(
     if report.busy:
         return False  # the other sender takes ours too, and leaves word
     if report.next_due is None:
-        if timer or not report.refused:  # else the timer may have the secret that we have not, and waits to send
+        # With traces that have no secret here, the scheduler may be the one that has it, and waits to send them.
+        if timer or not report.count(ProblemKind.no_secret):
             schedule.remove(OUTBOX)
         return False
     schedule.add_outbox(report.next_due - time.time())
     agent = settings.agent_id.value
-    if environ.get(SECRET_VARIABLE) and agent in report.resting:
+    if environ.get(SECRET_VARIABLE) and agent in report.delayed_agents:
         # Only this environment has the secret, and only for this agent: where nothing of the agent's rests, the timer
         # that is there may be the one that has what is needed.
         ensure_scheduler(schedule.directory, {**environ, "INFINIUM_AGENT_ID": agent}, replace=True)

@@ -21,12 +21,13 @@ from infinium_config import (
     load,
 )
 from infinium_transport import (
+    DeliveryOptions,
     DeliveryReport,
     Ledger,
     LocalStore,
     Outbox,
-    Refusal,
     RetryPolicy,
+    StateDirectory,
     StorageError,
     deliver,
 )
@@ -47,17 +48,17 @@ USER_AGENT = f"infinium-codex-connector/{VERSION}"
 
 def open_ledger(places: Places) -> Ledger:
     """The record of what was sent and what went wrong."""
-    return Ledger(places.ledger)
+    return StateDirectory(places.state).ledger
 
 
 def open_outbox(places: Places) -> Outbox:
     """The traces that wait to be sent. One that the ledger knows as sent is not queued again."""
-    return Outbox(places.outbox, sent=open_ledger(places).was_sent)
+    return StateDirectory(places.state).outbox
 
 
 def open_local(places: Places) -> LocalStore:
     """The traces of the local destination."""
-    return LocalStore(places.local)
+    return StateDirectory(places.state).local
 
 
 def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Settings | None:
@@ -95,44 +96,11 @@ def deliver_queued(places: Places, environ: Mapping[str, str], settings: Setting
         return make_client(settings)
 
     return deliver(
-        open_outbox(places),
-        open_ledger(places),
-        local=open_local(places),
-        client=client,
-        secret=SecretFinder(places, environ, settings),
-        policy=RetryPolicy(max_retries=settings.max_retries.value),
-        clock=time.time,
-        sleep=time.sleep,
-        random=_random,
+        StateDirectory(places.state),
+        lambda agent_id, base_url: find_secret(places, environ, settings, agent_id, base_url),
+        USER_AGENT,
+        DeliveryOptions(client=client, retry=RetryPolicy(max_retries=settings.max_retries.value)),
     )
-
-
-def _random() -> float:
-    import random
-
-    return random.random()  # noqa: S311 - spreads retries
-
-
-class SecretFinder:
-    """Looks a secret up once for each agent and destination, and only where its user approved the destination."""
-
-    def __init__(self, places: Places, environ: Mapping[str, str], settings: Settings) -> None:
-        self._places = places
-        self._environ = environ
-        self._settings = settings
-        self._known: dict[tuple[str, str], str | Refusal] = {}
-
-    def __call__(self, agent_id: str, base_url: str) -> str | Refusal:
-        known = self._known.get((agent_id, base_url))
-        if known is None:
-            known = self._known[agent_id, base_url] = self._find(agent_id, base_url)
-        return known
-
-    def _find(self, agent_id: str, base_url: str) -> str | Refusal:
-        found = find_secret(self._places, self._environ, self._settings, agent_id, base_url)
-        if isinstance(found, SecretFound):
-            return found.secret.reveal()
-        return Refusal(reason=found.reason, hint=found.hint)
 
 
 def find_secret(

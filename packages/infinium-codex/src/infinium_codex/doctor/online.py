@@ -42,7 +42,7 @@ def api(s: Situation, asked: Asked) -> Check:
     if answer is None:
         return unknown(name, asked.why_not)
     if isinstance(answer, Rejected):
-        return problem(name, f"nothing was asked: {answer.words}", "infinium-codex init --base-url ADDRESS")
+        return problem(name, f"nothing was asked: {answer.message}", "infinium-codex init --base-url ADDRESS")
     if isinstance(answer, Retry):
         fix = "Check the address, the network and any proxy (HTTPS_PROXY). Traces wait in the outbox meanwhile."
         return problem(name, f"no answer to GET {_address(s)}: {answer.reason}", fix)
