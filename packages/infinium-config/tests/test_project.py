@@ -268,7 +268,9 @@ def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path, snapshot: Sn
         with pytest.raises(ProjectFileError) as caught:
             load(tmp_path, {}, home=None)
         message = str(caught.value).replace(str(tmp_path), "PROJECT")
-        messages.append(re.sub(r"is not JSON \(.+\)", "is not JSON (WHY)", message))  # each Python has its own words
+        messages.append(
+            re.sub(r"is not valid JSON \(.+\)", "is not valid JSON (WHY)", message)
+        )  # each Python has its own words
     assert "\n".join(messages) == snapshot
 
 

@@ -50,7 +50,8 @@ def test_importing_it_does_not_import_keyring() -> None:
     assert not loaded & {"keyring", "secretstorage", "jeepney", "importlib_metadata", "asyncio", "http", "logging"}
 
 
-def test_files_and_locks_load_nothing_else() -> None:
+def test_files_locks_and_variables_load_nothing_else() -> None:
     """A worker imports them at every prompt."""
-    own = {f"infinium_config{name}" for name in ("", ".errors", ".files", ".locks")}
-    assert loaded_by("import infinium_config.files, infinium_config.locks") <= own | {"time"}
+    own = {f"infinium_config{name}" for name in ("", ".errors", ".files", ".locks", ".variables")}
+    statement = "import infinium_config.files, infinium_config.locks, infinium_config.variables"
+    assert loaded_by(statement) <= own | {"time"}

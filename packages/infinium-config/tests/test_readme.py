@@ -65,7 +65,7 @@ def test_the_sibling_connector_runs(tmp_path: Path) -> None:
     done = run(project, **SECRET, INFINIUM_TIMEOUT="abc")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"POST https://platform.i42m.ai/api/v1/agents/{AGENT}/trace with Secret(***)\n"
-    assert "INFINIUM_TIMEOUT='abc' cannot be used" in done.stderr
+    assert "INFINIUM_TIMEOUT='abc' is invalid" in done.stderr
 
     done = run(project)
     assert done.returncode == 1
@@ -86,5 +86,5 @@ def test_the_sibling_connector_runs(tmp_path: Path) -> None:
     config.write_text("{")
     done = run(project)
     assert done.returncode == 1
-    assert "is not JSON" in done.stderr
+    assert "is not valid JSON" in done.stderr
     assert "Traceback" not in done.stderr

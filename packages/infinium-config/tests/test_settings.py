@@ -16,6 +16,7 @@ from infinium_config import (
     load,
     resolve,
 )
+from infinium_config.variables import is_quiet, session_ttl
 from syrupy.assertion import SnapshotAssertion
 
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
@@ -120,7 +121,10 @@ def usable(declared: Declared) -> str:
 
 def test_the_table_and_the_settings_leave_nothing_out() -> None:
     assert list(TABLE) == [d.name for d in DECLARED]
-    assert {d.name for d in DECLARED} == set(Settings.__struct_fields__) - {"problems", "project"}
+    assert [d.name for d in DECLARED] == [
+        name for name in Settings.__struct_fields__ if name not in ("problems", "project")
+    ]
+    assert Settings() == resolve({}, None, None)
     assert {name for name, row in TABLE.items() if row.in_file is not None} == {d.name for d in DECLARED if d.in_file}
     assert all(row.value != d.default for d, row in zip(DECLARED, TABLE.values(), strict=True) if d.variable)
 
@@ -206,8 +210,8 @@ def test_patterns_of_every_source_hold_and_only_the_user_allows(place: Place) ->
     place.file(redact_patterns=["project", "both"], redact_allow=[".*"])
     users = place.user_file(redact_patterns=["user", "both"], redact_allow=["example"])
     settings = place.load(CONNECTOR_REDACT_PATTERNS="variable")
-    assert settings.redact_patterns.value == ("variable", "user", "both", "project")
-    assert settings.redact_patterns.origin == f"CONNECTOR_REDACT_PATTERNS, {users}, {place.config}"
+    assert settings.redact_patterns.value == ("variable", "project", "both", "user")
+    assert settings.redact_patterns.origin == f"CONNECTOR_REDACT_PATTERNS, {place.config}, {users}"
     assert (settings.redact_allow.value, settings.redact_allow.origin) == (("example",), str(users))
     assert place.load(CONNECTOR_REDACT_ALLOW="other").redact_allow.value == ("other",)
 
@@ -219,7 +223,7 @@ def test_the_users_file_may_be_a_link_and_a_broken_one_stops_everything(place: P
     path.symlink_to(target)
     assert place.load().redact_patterns.value == ("user",)
     target.write_text("{")
-    with pytest.raises(ProjectFileError, match=r"dotfile\.json is not JSON"):
+    with pytest.raises(ProjectFileError, match=r"dotfile\.json is not valid JSON"):
         place.load()
 
 
@@ -231,6 +235,15 @@ def test_a_directory_may_start_with_the_home_directory(place: Place, monkeypatch
 @pytest.mark.parametrize("text", ["local", "LOCAL/", " Local "])
 def test_the_word_local_is_a_base_url(place: Place, text: str) -> None:
     assert place.load(INFINIUM_BASE_URL=text).base_url.value == "local"
+
+
+@pytest.mark.parametrize("text", ["", " ", "90.5", " 7 ", "abc", "0", "-1", "nan", "true", "ON"])
+def test_a_variable_read_alone_has_the_value_it_has_among_the_settings(text: str) -> None:
+    environ = {"CONNECTOR_SESSION_TTL": text, "CONNECTOR_QUIET": text}
+    settings = resolve(environ, None, None)
+    assert session_ttl(environ) == settings.session_ttl.value
+    assert is_quiet(environ) == settings.quiet.value
+    assert (session_ttl({}), is_quiet({})) == (600.0, False)
 
 
 def test_granularity_is_what_the_two_flags_amount_to(place: Place) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         get_secret,
         store_secret,
     )
-    from infinium_config.declared import DECLARED, Declared
     from infinium_config.errors import InfiniumConfigError, LockTimeoutError, ProjectFileError, SettingError
     from infinium_config.model import (
         DEFAULT_BASE_URL,
@@ -29,10 +28,8 @@ if TYPE_CHECKING:
         Project,
         ProjectFile,
         Setting,
-        Settings,
         Source,
         UserFile,
-        granularity_flags,
     )
     from infinium_config.origins import ApprovedOrigins, origin_of
     from infinium_config.parse import parse_agent_id, parse_base_url
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
     from infinium_config.project import find_project, load
     from infinium_config.project_file import read_project_file, read_user_file, write_project_file
     from infinium_config.secret import Secret
+    from infinium_config.settings import DECLARED, Declared, Settings, granularity_flags
 
 __all__ = [
     "DECLARED",
@@ -100,7 +98,6 @@ _MODULES = {
         "get_secret",
         "store_secret",
     ),
-    "declared": ("DECLARED", "Declared"),
     "errors": ("InfiniumConfigError", "LockTimeoutError", "ProjectFileError", "SettingError"),
     "model": (
         "DEFAULT_BASE_URL",
@@ -110,10 +107,8 @@ _MODULES = {
         "Project",
         "ProjectFile",
         "Setting",
-        "Settings",
         "Source",
         "UserFile",
-        "granularity_flags",
     ),
     "origins": ("ApprovedOrigins", "origin_of"),
     "parse": ("parse_agent_id", "parse_base_url"),
@@ -121,6 +116,7 @@ _MODULES = {
     "project": ("find_project", "load"),
     "project_file": ("read_project_file", "read_user_file", "write_project_file"),
     "secret": ("Secret",),
+    "settings": ("DECLARED", "Declared", "Settings", "granularity_flags"),
 }
 """The public names of each module (a test holds them to `__all__` and to the imports above)."""
 

@@ -1,4 +1,4 @@
-"""Settings and where each came from."""
+"""The values that describe a project, its files and the source of a setting."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,13 +9,13 @@ from msgspec import Struct, field
 
 DEFAULT_BASE_URL = "https://platform.i42m.ai/api/v1"
 LOCAL = "local"
-"""The base URL of the destination on this machine: no agent id and no secret are needed."""
+"""The base URL that keeps traces on this machine. It needs no agent id and no secret."""
 
 T = TypeVar("T")
 
 
 class Source(StrEnum):
-    """Where a setting's value came from."""
+    """Where a value came from."""
 
     ENVIRONMENT = "environment"
     PROJECT_FILE = "project file"
@@ -25,7 +25,7 @@ class Source(StrEnum):
 
 
 class Granularity(StrEnum):
-    """What is traced: every turn, one summary a session, or both."""
+    """What becomes a trace: every turn, every session, or both."""
 
     TURN = "turn"
     SESSION = "session"
@@ -33,26 +33,25 @@ class Granularity(StrEnum):
 
 
 class Setting(Struct, Generic[T], frozen=True, kw_only=True):
-    """A value that knows its source."""
+    """The value of one setting and its source."""
 
     name: str
     value: T
     source: Source
     origin: str = ""
-    """The variable or the file it came from; empty for a default."""
+    """The variable or file that holds the value; empty for a default."""
 
     def __str__(self) -> str:
-        where = f"from {self.origin}" if self.origin else "default"
-        return f"{self.value} ({where})"
+        return f"{value_text(self.value)} ({f'from {self.origin}' if self.origin else 'default'})"
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """A value that was passed over; the setting's next source holds."""
+    """An invalid value that was ignored; the setting has the value of its next source."""
 
     name: str
     origin: str
     message: str
-    """What is wrong, where, and what to do."""
+    """What is wrong, on which value, from where, and what to do."""
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -62,11 +61,11 @@ class Project(Struct, frozen=True, kw_only=True):
     """The directory that holds `.infinium`."""
     config_path: Path
     via_worktree: Path | None = None
-    """The linked worktree from which its main checkout was found."""
+    """The linked worktree that led to `root`, its main checkout."""
 
 
 class ProjectFile(Struct, frozen=True, kw_only=True):
-    """What `.infinium/config.json` says; None where it says nothing."""
+    """The content of `.infinium/config.json`. None means that the file does not set the key."""
 
     agent_id: str | None = None
     base_url: str | None = None
@@ -76,11 +75,11 @@ class ProjectFile(Struct, frozen=True, kw_only=True):
     redaction: str | None = None
     redact_patterns: tuple[str, ...] | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
-    """Keys of other connectors, kept as they are."""
+    """Keys of other connectors, written back unchanged."""
 
 
 class UserFile(Struct, frozen=True, kw_only=True):
-    """What `~/.infinium/config.json` says: how the user wants every project's traces redacted."""
+    """The content of `~/.infinium/config.json`: how to redact the traces of every project."""
 
     path: Path
     redaction: str | None = None
@@ -88,40 +87,12 @@ class UserFile(Struct, frozen=True, kw_only=True):
     redact_allow: tuple[str, ...] | None = None
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """Everything that can be set, resolved."""
-
-    agent_id: Setting[str | None]
-    base_url: Setting[str]
-    paused: Setting[bool]
-    quiet: Setting[bool]
-    flush_on_stop: Setting[bool]
-    flush_on_session_end: Setting[bool]
-    session_ttl: Setting[float]
-    session_dir: Setting[Path | None]
-    max_input_preview: Setting[int]
-    max_output_preview: Setting[int]
-    max_input_summary: Setting[int]
-    max_output_summary: Setting[int]
-    timeout: Setting[float]
-    max_retries: Setting[int]
-    verify_ssl: Setting[bool]
-    redaction: Setting[str]
-    redact_patterns: Setting[tuple[str, ...]]
-    redact_allow: Setting[tuple[str, ...]]
-    problems: tuple[Problem, ...] = ()
-    project: Project | None = None
-
-    @property
-    def granularity(self) -> Granularity | None:
-        """What the two flush settings amount to; None when neither is on."""
-        flags = (self.flush_on_stop.value, self.flush_on_session_end.value)
-        return next((granularity for granularity, pair in _FLAGS.items() if pair == flags), None)
-
-
-_FLAGS = {Granularity.TURN: (True, False), Granularity.SESSION: (False, True), Granularity.BOTH: (True, True)}
-
-
-def granularity_flags(granularity: Granularity) -> tuple[bool, bool]:
-    """`flush_on_stop` and `flush_on_session_end` for a granularity."""
-    return _FLAGS[granularity]
+def value_text(value: object) -> str:
+    """A setting's value as users read it: no Python literals."""
+    if value is None or value == ():
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

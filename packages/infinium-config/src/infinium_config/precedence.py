@@ -1,106 +1,103 @@
-"""Environment over files over default: one pure function."""
+"""Resolve the settings: environment over project file over user file over default. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from infinium_config.declared import DECLARED, Declared
-from infinium_config.model import Problem, Project, ProjectFile, Setting, Settings, Source, UserFile
+from infinium_config.model import Problem, Project, ProjectFile, Setting, Source, UserFile
 from infinium_config.parse import REDACTION_MODES
+from infinium_config.settings import DECLARED, Declared, Settings
 
-T = TypeVar("T")
-_SHOWN = 60
+_MAX_SHOWN = 60
 _USER_AND_PASSWORD = re.compile(r"//[^/@]*@")
-_MANY_DRAWN_LETTERS = re.compile(r"[A-Za-z0-9+/_-]{24,}")
+_LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 
 
 def resolve(
     environ: Mapping[str, str], project: Project | None, file: ProjectFile | None, user: UserFile | None = None
 ) -> Settings:
-    """The settings that hold. A variable that cannot be used becomes a problem, and the next source holds."""
+    """Resolve every setting. An invalid variable is reported as a problem, and the setting's next source applies."""
     problems: list[Problem] = []
-    settings: dict[str, Any] = {
-        declared.name: _resolve_one(declared, environ, project, file, problems) for declared in DECLARED
-    }
-    settings["redact_patterns"] = _all_patterns(settings["redact_patterns"], project, file, user)
-    if user is not None:
-        settings |= {setting.name: setting for setting in _users_own(settings, user)}
+    origin = str(project.config_path) if project else "the project file"
+    settings: dict[str, Setting[Any]] = {}
+    for declared in DECLARED:
+        given = [
+            _from_environment(declared, environ, problems),
+            _from_project_file(declared, file, origin),
+            _from_user_file(declared, user),
+        ]
+        settings[declared.name] = _choose(declared, [setting for setting in given if setting], problems)
     if file is not None and "agent_secret" in file.extra:
-        origin = str(project.config_path) if project else "the project file"
-        message = (
-            f"{origin} holds an agent_secret, and a secret does not belong in a file: remove it and make a new one."
-        )
+        message = f"{origin} contains agent_secret, but files must not hold secrets. Remove it and create a new secret."
         problems.append(Problem(name="agent_secret", origin=origin, message=message))
     return Settings(**settings, problems=tuple(problems), project=project)
 
 
-def _resolve_one(
-    declared: Declared,
-    environ: Mapping[str, str],
-    project: Project | None,
-    file: ProjectFile | None,
-    problems: list[Problem],
-) -> Setting[Any]:
+def _from_environment(declared: Declared, environ: Mapping[str, str], problems: list[Problem]) -> Setting[Any] | None:
     text = environ.get(declared.variable, "") if declared.variable else ""
-    if declared.variable and text.strip():
-        try:
-            value = declared.parse(text)
-        except ValueError as error:
-            message = f"{declared.variable}={shown(text)} cannot be used: {error}."
-            problems.append(Problem(name=declared.name, origin=declared.variable, message=message))
-        else:
-            return Setting(name=declared.name, value=value, source=Source.ENVIRONMENT, origin=declared.variable)
-    told = getattr(file, declared.name) if file is not None and declared.in_file else None
-    if told is not None:
-        origin = str(project.config_path) if project else "project file"
-        if declared.name == "redaction" and told == "off":
-            message = (
-                f"{origin} turns redaction off, which only CONNECTOR_REDACTION=off in your environment "
-                "or your own ~/.infinium/config.json can do."
-            )
-            problems.append(Problem(name=declared.name, origin=origin, message=message))
-        else:
-            return Setting(name=declared.name, value=told, source=Source.PROJECT_FILE, origin=origin)
-    return Setting(name=declared.name, value=declared.default, source=Source.DEFAULT)
+    if not declared.variable or not text.strip():
+        return None
+    try:
+        value = declared.parse(text)
+    except ValueError as error:
+        message = f"{declared.variable}={shown(text)} is invalid: {error}."
+        problems.append(Problem(name=declared.name, origin=declared.variable, message=message))
+        return None
+    return Setting(name=declared.name, value=value, source=Source.ENVIRONMENT, origin=declared.variable)
 
 
-def _all_patterns(
-    first: Setting[tuple[str, ...]], project: Project | None, file: ProjectFile | None, user: UserFile | None
-) -> Setting[tuple[str, ...]]:
-    """Those of every source: each of them can only add."""
-    found = [first] if first.value else []
-    if user is not None and user.redact_patterns:
-        found.append(_of_user(first.name, user.redact_patterns, user))
-    if first.source is Source.ENVIRONMENT and file is not None and file.redact_patterns:
-        origin = str(project.config_path) if project else "project file"
-        value = file.redact_patterns
-        found.append(Setting(name=first.name, value=value, source=Source.PROJECT_FILE, origin=origin))
-    if len(found) <= 1:
-        return found[0] if found else first
+def _from_project_file(declared: Declared, file: ProjectFile | None, origin: str) -> Setting[Any] | None:
+    value = getattr(file, declared.name) if file is not None and declared.in_file else None
+    if value is None:
+        return None
+    return Setting(name=declared.name, value=value, source=Source.PROJECT_FILE, origin=origin)
+
+
+def _from_user_file(declared: Declared, user: UserFile | None) -> Setting[Any] | None:
+    value = getattr(user, declared.name) if user is not None and declared.in_user_file else None
+    if user is None or value is None:
+        return None
+    return Setting(name=declared.name, value=value, source=Source.USER_FILE, origin=str(user.path))
+
+
+def _choose(declared: Declared, given: list[Setting[Any]], problems: list[Problem]) -> Setting[Any]:
+    """The setting that applies, of those given by the sources in the order of precedence."""
+    if declared.name == "redact_patterns":
+        return _all_patterns(declared, given)
+    if declared.name == "redaction":
+        return _tightest_redaction(declared, given, problems)
+    return given[0] if given else declared.unset
+
+
+def _all_patterns(declared: Declared, given: list[Setting[Any]]) -> Setting[Any]:
+    """The patterns of all sources: a source can add patterns and remove none."""
+    given = [setting for setting in given if setting.value]
+    if not given:
+        return declared.unset
     return Setting(
-        name=first.name,
-        value=tuple(dict.fromkeys(pattern for setting in found for pattern in setting.value)),
-        source=found[0].source,
-        origin=", ".join(setting.origin for setting in found),
+        name=declared.name,
+        value=tuple(dict.fromkeys(pattern for setting in given for pattern in setting.value)),
+        source=given[0].source,
+        origin=", ".join(setting.origin for setting in given),
     )
 
 
-def _users_own(settings: Mapping[str, Setting[Any]], user: UserFile) -> Iterator[Setting[Any]]:
-    """What only the user may set, and no variable has; a project may have asked for tighter redaction than the user."""
-    if user.redact_allow is not None and settings["redact_allow"].source is Source.DEFAULT:
-        yield _of_user("redact_allow", user.redact_allow, user)
-    told, mode = settings["redaction"], user.redaction
-    if mode is None or told.source is Source.ENVIRONMENT:
-        return
-    if told.source is Source.DEFAULT or REDACTION_MODES.index(mode) > REDACTION_MODES.index(told.value):
-        yield _of_user("redaction", mode, user)
-
-
-def _of_user(name: str, value: T, user: UserFile) -> Setting[T]:
-    return Setting(name=name, value=value, source=Source.USER_FILE, origin=str(user.path))
+def _tightest_redaction(declared: Declared, given: list[Setting[Any]], problems: list[Problem]) -> Setting[Any]:
+    """The environment's mode, or else the tighter one of the two files. A project file cannot turn redaction off."""
+    if given and given[0].source is Source.ENVIRONMENT:
+        return given[0]
+    for setting in given:
+        if setting.source is Source.PROJECT_FILE and setting.value == "off":
+            message = (
+                f"{setting.origin} turns redaction off, which a project file cannot do. "
+                "Set CONNECTOR_REDACTION=off in your environment, or redaction in your ~/.infinium/config.json."
+            )
+            problems.append(Problem(name=declared.name, origin=setting.origin, message=message))
+            given = [other for other in given if other is not setting]
+    return max(given, key=lambda setting: REDACTION_MODES.index(setting.value), default=declared.unset)
 
 
 def shown(text: str) -> str:
-    """A value that cannot be used, for a message: what may be a secret in the wrong place is not repeated."""
-    text = _MANY_DRAWN_LETTERS.sub("***", _USER_AND_PASSWORD.sub("//***@", text))
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    """Quote an invalid value for a message. What may be a misplaced secret is replaced by asterisks."""
+    text = _LONG_TOKEN.sub("***", _USER_AND_PASSWORD.sub("//***@", text))
+    return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from infinium_config.checkout import main_checkout
 from infinium_config.files import read_small_file
-from infinium_config.model import Project, Settings
+from infinium_config.model import Project
 from infinium_config.precedence import resolve
 from infinium_config.project_file import read_project_file, read_user_file
+from infinium_config.settings import Settings
 
 CONFIG = Path(".infinium") / "config.json"
 

@@ -1,0 +1,182 @@
+"""All settings. Each is declared once, as a field of `Settings`: its default, variable, parser and meaning.
+
+A setting that project files or the user's file may hold is also a field of `ProjectFile` or `UserFile`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from infinium_config.model import (
+    DEFAULT_BASE_URL,
+    Granularity,
+    Problem,
+    Project,
+    ProjectFile,
+    Setting,
+    Source,
+    UserFile,
+)
+from infinium_config.parse import (
+    parse_agent_id,
+    parse_base_url,
+    parse_count,
+    parse_directory,
+    parse_patterns,
+    parse_redaction,
+)
+from infinium_config.variables import (
+    QUIET_VARIABLE,
+    SESSION_TTL_SECONDS,
+    SESSION_TTL_VARIABLE,
+    parse_bool,
+    parse_seconds,
+)
+
+T = TypeVar("T")
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """The declaration of one setting."""
+
+    name: str
+    variable: str | None
+    default: object
+    parse: Callable[[str], object]
+    doc: str
+
+    @property
+    def in_file(self) -> bool:
+        """Whether a project file may set it."""
+        return self.name in ProjectFile.__struct_fields__
+
+    @property
+    def in_user_file(self) -> bool:
+        """Whether the user's own file may set it."""
+        return self.name in UserFile.__struct_fields__
+
+    @property
+    def unset(self) -> Setting[Any]:
+        """The setting with its default value."""
+        return Setting(name=self.name, value=self.default, source=Source.DEFAULT)
+
+
+_declared: list[Declared] = []
+
+
+def _setting(name: str, variable: str | None, default: T, parse: Callable[[str], T], doc: str) -> Setting[T]:
+    """Declare a setting; return it with its default value, which is the field's default."""
+    declared = Declared(name=name, variable=variable, default=default, parse=parse, doc=doc)
+    _declared.append(declared)
+    return declared.unset
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting with its value and source."""
+
+    agent_id: Setting[str | None] = _setting(
+        "agent_id", "INFINIUM_AGENT_ID", None, parse_agent_id, "The agent that receives the traces (a UUID)"
+    )
+    base_url: Setting[str] = _setting(
+        "base_url",
+        "INFINIUM_BASE_URL",
+        DEFAULT_BASE_URL,
+        parse_base_url,
+        "The API's address, or `local` to keep traces on this machine",
+    )
+    paused: Setting[bool] = _setting("paused", None, False, parse_bool, "Record nothing")
+    quiet: Setting[bool] = _setting(
+        "quiet",
+        QUIET_VARIABLE,
+        False,
+        parse_bool,
+        "No log, no progress messages; errors and requested output remain",
+    )
+    flush_on_stop: Setting[bool] = _setting(
+        "flush_on_stop", "CONNECTOR_FLUSH_ON_STOP", True, parse_bool, "Send a trace for every turn"
+    )
+    flush_on_session_end: Setting[bool] = _setting(
+        "flush_on_session_end",
+        "CONNECTOR_FLUSH_ON_SESSION_END",
+        True,
+        parse_bool,
+        "Send a summary when a session ends",
+    )
+    session_ttl: Setting[float] = _setting(
+        "session_ttl",
+        SESSION_TTL_VARIABLE,
+        SESSION_TTL_SECONDS,
+        parse_seconds,
+        "Seconds without an event after which a session times out",
+    )
+    session_dir: Setting[Path | None] = _setting(
+        "session_dir",
+        "CONNECTOR_SESSION_DIR",
+        None,
+        parse_directory,
+        "Directory of events that are not traced yet; by default in the system's temp directory",
+    )
+    max_input_preview: Setting[int] = _setting(
+        "max_input_preview", "CONNECTOR_MAX_INPUT_PREVIEW", 200, parse_count, "Characters kept of a step's input"
+    )
+    max_output_preview: Setting[int] = _setting(
+        "max_output_preview", "CONNECTOR_MAX_OUTPUT_PREVIEW", 300, parse_count, "Characters kept of a step's output"
+    )
+    max_input_summary: Setting[int] = _setting(
+        "max_input_summary", "CONNECTOR_MAX_INPUT_SUMMARY", 3_000, parse_count, "Characters kept of the prompt"
+    )
+    max_output_summary: Setting[int] = _setting(
+        "max_output_summary",
+        "CONNECTOR_MAX_OUTPUT_SUMMARY",
+        8_000,
+        parse_count,
+        "Characters kept of the agent's last message",
+    )
+    timeout: Setting[float] = _setting("timeout", "INFINIUM_TIMEOUT", 30.0, parse_seconds, "Seconds for one request")
+    max_retries: Setting[int] = _setting(
+        "max_retries", "INFINIUM_MAX_RETRIES", 3, parse_count, "Retries in one run; later runs retry again"
+    )
+    verify_ssl: Setting[bool] = _setting(
+        "verify_ssl", "INFINIUM_VERIFY_SSL", True, parse_bool, "Check the server's certificate"
+    )
+    redaction: Setting[str] = _setting(
+        "redaction",
+        "CONNECTOR_REDACTION",
+        "on",
+        parse_redaction,
+        "on, off or metadata-only; a project file can only tighten it",
+    )
+    redact_patterns: Setting[tuple[str, ...]] = _setting(
+        "redact_patterns",
+        "CONNECTOR_REDACT_PATTERNS",
+        (),
+        parse_patterns,
+        "Regular expressions of further secrets, one a line; those of all sources apply",
+    )
+    redact_allow: Setting[tuple[str, ...]] = _setting(
+        "redact_allow",
+        "CONNECTOR_REDACT_ALLOW",
+        (),
+        parse_patterns,
+        "Regular expressions of values not to redact, one a line",
+    )
+    problems: tuple[Problem, ...] = ()
+    project: Project | None = None
+
+    @property
+    def granularity(self) -> Granularity | None:
+        """The granularity of the two flush settings; None if both are off."""
+        flags = (self.flush_on_stop.value, self.flush_on_session_end.value)
+        return next((granularity for granularity, pair in _FLAGS.items() if pair == flags), None)
+
+
+DECLARED = tuple(_declared)
+
+_FLAGS = {Granularity.TURN: (True, False), Granularity.SESSION: (False, True), Granularity.BOTH: (True, True)}
+
+
+def granularity_flags(granularity: Granularity) -> tuple[bool, bool]:
+    """The values of `flush_on_stop` and `flush_on_session_end` for a granularity."""
+    return _FLAGS[granularity]
