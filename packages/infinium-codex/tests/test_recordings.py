@@ -149,7 +149,7 @@ def test_an_interrupted_turn_is_told_as_one_and_the_next_one_is_its_own(one: Rec
 def test_a_turn_a_stop_hook_sent_on_is_one_turn() -> None:
     [trace] = traces(recording("0.169.0", "goes-on"))
     assert tags(trace)["stop_hook_continuations"] == "1"
-    assert "sent on 1 time by a stop hook" in trace["description"]
+    assert "continued 1 time by a stop hook" in trace["description"]
     assert [step["output_preview"] for step in trace["steps"]] == ["Done."]
     assert trace["output_summary"] == "Goodbye."
 
@@ -168,7 +168,7 @@ def test_clearing_begins_another_session() -> None:
 
 def test_compacting_by_hand_is_told_with_what_it_cost() -> None:
     _, compaction, _ = traces(recording("0.169.0", "compact"))
-    assert compaction["name"] == "Compacted the conversation"
+    assert compaction["name"] == "Conversation compacted"
     assert compaction["llm_usage"]["prompt_tokens"] == 3_007
 
 

@@ -155,7 +155,7 @@ def test_a_torn_record_costs_itself(machine: Machine) -> None:
     machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
     [trace] = machine.traces()
     assert (trace["input_summary"], trace["output_summary"]) == ("asked", "answered")
-    assert "1 record not understood: spool:damaged" in trace["sections"]["general"]["warnings"]
+    assert "1 record skipped: spool:damaged" in trace["sections"]["general"]["warnings"]
 
 
 def test_an_event_that_is_not_json_costs_itself(machine: Machine) -> None:

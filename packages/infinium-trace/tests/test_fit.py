@@ -91,9 +91,7 @@ def test_it_says_what_it_left_out() -> None:
     read = sent(long_turn())
     (warning,) = read["sections"]["general"]["warnings"]
     thinned = sum("output_preview" not in step for step in read["steps"])
-    assert warning == (
-        f"To fit the size limit, 0 steps and 0 model calls were left out and {thinned} steps lost their previews."
-    )
+    assert warning == (f"Size limit: omitted 0 steps, 0 model calls and the previews of {thinned} steps.")
     tags = read["environment"]["custom_tags"]
     assert tags["steps_thinned"] == str(thinned)
     assert tags["trace_key"] == long_turn(1)["environment"]["custom_tags"]["trace_key"]
@@ -138,7 +136,7 @@ def test_a_turn_that_changed_more_files_than_fit_still_has_a_trace() -> None:
     files = read["sections"]["development"]["files_modified"]
     assert (files[0], files[-1]) == ("src/generated/module_000000.py", "src/generated/module_059999.py")
     assert [step["step_number"] for step in read["steps"]][:: len(read["steps"]) - 1] == [1, 5]
-    assert "Lists were shortened to 10,000 entries" in read["sections"]["general"]["warnings"][-1]
+    assert "Truncated lists to 10,000 entries" in read["sections"]["general"]["warnings"][-1]
 
 
 def test_a_turn_of_nothing_but_failures_fits() -> None:

@@ -427,7 +427,7 @@ def test_a_summarys_key_is_its_first_turns() -> None:
 def test_records_nobody_understood_are_warned_of() -> None:
     skipped = [RecordSkipped(**transcript(5), what="transcript:hologram")] * 2
     payload = traced([*STORIES["working"], *skipped])
-    assert payload["sections"]["general"]["warnings"] == ["2 records not understood: transcript:hologram"]
+    assert payload["sections"]["general"]["warnings"] == ["2 records skipped: transcript:hologram"]
 
 
 # The numbers hold for every turn

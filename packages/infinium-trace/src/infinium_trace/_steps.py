@@ -41,9 +41,9 @@ class StepWriter:
                 self._tool_call(step, subagent_id)
             case Message():
                 said = self._shown.short(step.text, self._options.max_output_preview)
-                self._add("message", "Said", subagent_id, output_preview=said)
+                self._add("message", "Assistant message", subagent_id, output_preview=said)
             case Compaction():
-                what = f"Compacted the conversation ({step.trigger})" if step.trigger else "Compacted the conversation"
+                what = f"Conversation compacted ({step.trigger})" if step.trigger else "Conversation compacted"
                 self._add("compaction", what, subagent_id, duration_ms=milliseconds(step.duration_ms))
             case PermissionRequest():
                 self._permission(step, subagent_id)
@@ -66,10 +66,10 @@ class StepWriter:
         self.steps.add(self._shown.redacted(step))
 
     def _permission(self, asked: PermissionRequest, subagent_id: str | None) -> None:
-        answer = asked.answer.value if asked.answer else "no answer seen"
+        answer = asked.answer.value if asked.answer else "no answer recorded"
         self._add(
             "permission_request",
-            f"Asked for leave to run {asked.tool}: {answer}",
+            f"Permission requested: {asked.tool} ({answer})",
             subagent_id,
             present(call_id=asked.call_id, answer=answer),
             duration_ms=milliseconds(asked.waited_ms),

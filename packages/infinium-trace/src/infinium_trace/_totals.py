@@ -98,10 +98,10 @@ class Totals:
         """What a reader has to know who relies on this."""
         found = [f"The sources disagree on {what}." for what in self._disagreements]
         if more := self._more.get("disagreement"):
-            found.append(f"The sources disagree {count(more, 'time')} more.")
+            found.append(f"{count(more, 'disagreement')} of the sources not listed.")
         if more := self._more.get("change"):
-            found.append(f"{count(more, 'change')} more of files that are not listed.")
-        found += [f"{count(number, 'record')} not understood: {kind}" for kind, number in sorted(self._skipped.items())]
+            found.append(f"{count(more, 'file change')} not listed.")
+        found += [f"{count(number, 'record')} skipped: {kind}" for kind, number in sorted(self._skipped.items())]
         if EventSource.TRANSCRIPT not in self.sources:
             found.append("No transcript: tokens, exit codes and exact durations are not known.")
         return found

@@ -94,13 +94,13 @@ def _shortened(value: object, most: int) -> object:
 def _noted(payload: dict[str, object], left_out: dict[str, int]) -> dict[str, object]:
     """Say in the trace's warnings and tags what was left out."""
     what = (
-        f"To fit the size limit, {left_out['steps_left_out']:,} steps and {left_out['calls_left_out']:,} model calls"
-        f" were left out and {left_out['steps_thinned']:,} steps lost their previews."
+        f"Size limit: omitted {left_out['steps_left_out']:,} steps, {left_out['calls_left_out']:,} model calls"
+        f" and the previews of {left_out['steps_thinned']:,} steps."
     )
     if errors := left_out.get("errors_left_out"):
-        what += f" Of the errors {errors:,} are in no list."
+        what += f" Omitted {errors:,} errors."
     if most := left_out.get("shortened_to"):
-        what += f" Lists were shortened to {most:,} entries, texts to {max(most, _SHORTEST_TEXT):,} characters."
+        what += f" Truncated lists to {most:,} entries, texts to {max(most, _SHORTEST_TEXT):,} characters."
     sections = dict(_dict(payload.get("sections")))
     general = dict(_dict(sections.get("general")))
     sections["general"] = general | {"warnings": [*_list(general.get("warnings")), what]}

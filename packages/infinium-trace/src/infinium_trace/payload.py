@@ -34,7 +34,7 @@ class PayloadWriter:
     def title(self, turn: Turn) -> str:
         line = self.shown.first_line(turn.prompt, _NAME)
         if not line and turn.prompt is None and any(isinstance(step, Compaction) for step in turn.steps):
-            return "Compacted the conversation"
+            return "Conversation compacted"
         return line or f"Turn {turn.id}"
 
     def add(self, session: Session, turns: Sequence[Turn]) -> None:
@@ -152,7 +152,7 @@ def _says(turn: Turn) -> str:
     failed = sum(call.failed for call in calls)
     parts = [f"{turn.status.value} turn", count(len(calls), "tool call") + (f" ({failed} failed)" if failed else "")]
     if turn.continuations:
-        parts.append(f"sent on {count(turn.continuations, 'time')} by a stop hook")
+        parts.append(f"continued {count(turn.continuations, 'time')} by a stop hook")
     if turn.subagents:
         parts.append(count(len(turn.subagents), "subagent"))
     if turn.changes:
