@@ -118,8 +118,8 @@ def test_prompts_and_ends_start_the_worker_without_codex_descriptors(hook: Hook,
     os.close(read)
     started = wait_for(hook.started).splitlines()
     spool = str(spool_directory(hook.environ) / f"{SESSION}.spool")
-    posix, windows = ["-S", str(hook.home / "worker.py")], ["-m", "infinium_codex.background.worker"]
-    assert started == ["-I", *(posix if hook.program == "hook.py" else windows), spool, name]
+    without_site = ["-S"] if hook.program == "hook.py" else []
+    assert started == ["-I", *without_site, str(hook.home / "worker.py"), spool, name]
     assert "pipe:" not in hook.fds.read_text()
 
 

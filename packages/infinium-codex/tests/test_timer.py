@@ -15,6 +15,7 @@ import infinium_config
 import pytest
 from infinium_codex.background.schedule import GRACE, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.processor import drain
 from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
@@ -244,7 +245,7 @@ def test_a_session_that_cannot_be_traced_is_kept_a_day_and_then_removed(machine:
     machine.wait_for(lambda: schedule_of(machine).entries() == waits, "the day of grace")
     old = time.time() - GRACE - 60
     os.utime(spool, (old, old))
-    schedule_of(machine).add_session(str(spool), STALE)
+    schedule_of(machine).add_session(str(spool), CODEX.reference, STALE)
     assert wake(schedule_of(machine).directory)
     machine.wait_for(lambda: not machine.spools, "the spool to go")
     machine.wait_for(lambda: gone(machine), "the timer to end")
@@ -262,10 +263,10 @@ def test_a_turn_is_not_cut_short_while_codex_has_its_transcript_open(machine: Ma
     [spool] = machine.spools
     environ = {**machine.environ}
     with transcript.open("ab"):
-        drained = drain(spool, places_of(machine), environ, stale=True)
+        drained = drain(CODEX, spool, places_of(machine), environ, stale=True)
         assert drained is not None
         assert drained.waits
-    drained = drain(spool, places_of(machine), environ, stale=True)
+    drained = drain(CODEX, spool, places_of(machine), environ, stale=True)
     assert drained is not None
     assert not drained.waits
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.checkpoint import Checkpoint, Mark
 from infinium_codex.session.reader import QUIET_SECONDS, read_session
 from machine import Machine
@@ -77,7 +78,7 @@ def test_a_transcript_that_never_says_the_end_is_not_waited_for_without_end(mach
     machine.commands["Stop"] = machine.commands["UserPromptSubmit"].replace("UserPromptSubmit", "Quiet")
     machine.hook(machine.placed(event("Stop"), transcript))
     slept: list[float] = []
-    reading = read_session(spool, Mark(), Checkpoint(), clock=lambda: sum(slept), sleep=slept.append)
+    reading = read_session(CODEX, spool, Mark(), Checkpoint(), clock=lambda: sum(slept), sleep=slept.append)
     assert reading.ended == {"turn-1"}
     assert QUIET_SECONDS < sum(slept) < QUIET_SECONDS + 1
 
@@ -300,9 +301,9 @@ def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: M
     [spool] = machine.spools
     program = (
         "import os, sys; before = set(sys.modules); os._exit = lambda code: None;"
-        "from infinium_codex.background.worker import main; main(sys.argv); print(*(set(sys.modules) - before))"
+        "import runpy; runpy.run_path(sys.argv.pop(1)); print(*(set(sys.modules) - before))"
     )
-    command = [machine.python, "-I", "-c", program, str(spool)]
+    command = [machine.python, "-I", "-c", program, machine.worker_command[-1], str(spool)]
     done = subprocess.run(command, env=machine.environ, check=True, capture_output=True, text=True)
     assert len(machine.traces()) == 1
     unwanted = {"dataclasses", "email", "http", "keyring", "logging", "niquests", "structlog", "subprocess", "tomllib"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from infinium_config import resolve
 from infinium_config.locks import try_lock
 
+from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.schedule import (
     GRACE,
     OUTBOX,
@@ -54,18 +55,21 @@ def _one(name: str, size: int, places: Places, schedule: Schedule, environ: Mapp
     if found is None:
         schedule.remove(name)
         return
-    spool, kept = Path(found[0]), found[1]
+    spool, reference, kept = Path(found[0]), *found[1:]
     session = session_of(spool)
     own = with_variables(environ, kept)
     try:
-        close_stale(spool, size, places._replace(spool=spool.parent), schedule, own)
-        adopt_orphans(spool.parent, schedule, own)
+        agent = load_agent(reference)
+        close_stale(agent, spool, size, places._replace(spool=spool.parent), schedule, own)
+        adopt_orphans(agent, spool.parent, schedule, own)
     except Exception as error:  # nobody watches: the ledger is where it is told
         note_error(places, "timer", f"{type(error).__name__}: {error}", {"session": session})
         log_error(places, own, "a stale session could not be closed", session=session)
 
 
-def close_stale(spool: Path, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
+def close_stale(
+    agent: Agent, spool: Path, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]
+) -> None:
     """Trace what is left of a session nothing was heard of, and remove its spool. Later turns are its next part."""
     name = entry_name(str(spool))
     if not spool.parent.is_dir():
@@ -80,12 +84,12 @@ def close_stale(spool: Path, size: int, places: Places, schedule: Schedule, envi
         if status is not None and status.st_size != size:
             return
         if status is None:
-            _close_without_spool(spool, places, schedule, environ)
+            _close_without_spool(agent, spool, places, schedule, environ)
             return
         ttl = stale_seconds(environ)
         final = time.time() - status.st_mtime > ttl + GRACE
         drained: Drained | None = None
-        while (drained := drain(spool, places, environ, stale=True, final=final)) is not None and drained.waits:
+        while (drained := drain(agent, spool, places, environ, stale=True, final=final)) is not None and drained.waits:
             if drained.end >= size:
                 break
         if drained is not None and not drained.waits:
@@ -94,10 +98,12 @@ def close_stale(spool: Path, size: int, places: Places, schedule: Schedule, envi
             _give_up(spool, places, drained)
             schedule.remove(name)
         elif drained is None:
-            schedule.add_session(str(spool), environ, quiet=ttl + GRACE)
+            schedule.add_session(str(spool), agent.reference, environ, quiet=ttl + GRACE)
 
 
-def _close_without_spool(spool: Path, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
+def _close_without_spool(
+    agent: Agent, spool: Path, places: Places, schedule: Schedule, environ: Mapping[str, str]
+) -> None:
     """Do what is left to do for a session whose spool is gone.
 
     Either a worker was killed while it removed it, or somebody else removed it: whoever cleans the temp directory.
@@ -106,14 +112,16 @@ def _close_without_spool(spool: Path, places: Places, schedule: Schedule, enviro
     checkpoint = Checkpoint.load(state)
     bring_over(spool, checkpoint.next.spool)
     if spool.exists():
-        schedule.add_session(str(spool), environ)  # the session went on while its spool was being removed
+        schedule.add_session(
+            str(spool), agent.reference, environ
+        )  # the session went on while its spool was being removed
         return
     status = _status(state)
     if status is None:
         _tell_of_lost(spool, places)
         schedule.remove(name)
         return
-    drained = drain(spool, places, environ, stale=True, final=True)
+    drained = drain(agent, spool, places, environ, stale=True, final=True)
     final = time.time() - status.st_mtime > stale_seconds(environ) + GRACE
     if drained is None and final and checkpoint.owed:
         _tell_of_given_up(spool, places)
@@ -121,13 +129,13 @@ def _close_without_spool(spool: Path, places: Places, schedule: Schedule, enviro
         schedule.remove(name)
 
 
-def adopt_orphans(directory: Path, schedule: Schedule, environ: Mapping[str, str]) -> None:
+def adopt_orphans(agent: Agent, directory: Path, schedule: Schedule, environ: Mapping[str, str]) -> None:
     """Look after sessions no worker looks after, and take away what sessions long gone have left."""
     now = time.time()
     for left in (*directory.glob(f"*{SPOOL_SUFFIX}"), *directory.glob(f"*{CLOSED_SUFFIX}")):
         status, spool = _status(left), str(left.with_suffix(SPOOL_SUFFIX))
         if status is not None and status.st_size and not schedule.has(entry_name(spool)):
-            schedule.add_session(spool, environ)
+            schedule.add_session(spool, agent.reference, environ)
     for state in directory.glob(f"*{STATE_SUFFIX}"):
         status, its_spool = _status(state), state.with_suffix(SPOOL_SUFFIX)
         if status is None or its_spool.exists():
@@ -135,7 +143,7 @@ def adopt_orphans(directory: Path, schedule: Schedule, environ: Mapping[str, str
         age = now - status.st_mtime
         if age < stale_seconds(environ) + GRACE:
             if not schedule.has(entry_name(str(its_spool))) and Checkpoint.load(state).owed:
-                schedule.add_session(str(its_spool), environ)
+                schedule.add_session(str(its_spool), agent.reference, environ)
             continue
         if age < KEPT_SECONDS:
             continue

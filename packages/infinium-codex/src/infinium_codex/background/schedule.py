@@ -37,11 +37,14 @@ class Schedule:
         """Whether there is an entry of this name."""
         return os.path.exists(f"{self.directory}/{name}")  # noqa: PTH110
 
-    def add_session(self, spool: str, environ: "Mapping[str, str]", *, quiet: float | None = None) -> None:
-        """Have the session closed when nothing was written to its spool for `quiet` seconds (default: stale time)."""
+    def add_session(self, spool: str, agent: str, environ: "Mapping[str, str]", *, quiet: float | None = None) -> None:
+        """Have the session closed when nothing was written to its spool for `quiet` seconds (default: stale time).
+
+        `agent` is the import reference of the session's agent (`infinium_codex.agent.load_agent`).
+        """
         saved = (f"{name}={value}" for name, value in environ.items() if _is_saved(name))
         wait = stale_seconds(environ) if quiet is None else quiet
-        self._write(entry_name(spool), [str(wait), spool, *saved])
+        self._write(entry_name(spool), [str(wait), spool, agent, *saved])
 
     def add_outbox(self, seconds: float) -> None:
         """Have the outbox sent in this many seconds."""
@@ -74,16 +77,16 @@ class Schedule:
                 continue
         return found
 
-    def session(self, name: str) -> tuple[str, dict[str, str]] | None:
-        """The spool and the variables of an entry; None if there is no such entry or it is not a session's."""
+    def session(self, name: str) -> tuple[str, str, dict[str, str]] | None:
+        """Spool, agent and variables of an entry; None if there is no such entry or it is not a session's."""
         try:
-            _, spool, *variables = self._read(name)
+            _, spool, agent, *variables = self._read(name)
         except (OSError, ValueError):
             return None
         if not spool.endswith(".spool"):
             return None
         saved = (variable.partition("=") for variable in variables)
-        return spool, {name: value for name, _, value in saved if _is_saved(name)}
+        return spool, agent, {name: value for name, _, value in saved if _is_saved(name)}
 
     def _read(self, name: str) -> list[str]:
         with open(f"{self.directory}/{name}", "rb") as file:  # noqa: PTH123

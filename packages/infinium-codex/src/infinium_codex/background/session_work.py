@@ -5,6 +5,7 @@ from pathlib import Path
 
 from infinium_config.locks import try_lock
 
+from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.schedule import LINK, Schedule, entry_name
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture import install as hook_home
@@ -16,19 +17,19 @@ from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
 
-def work_off(spool_file: str, environ: Mapping[str, str]) -> None:
+def work_off(spool_file: str, agent: str, environ: Mapping[str, str]) -> None:
     """Trace what ended in the session of this spool file, then send what waits."""
     spool = Path(spool_file)
-    work(spool, find_places(environ)._replace(spool=spool.parent), environ)
+    work(load_agent(agent), spool, find_places(environ)._replace(spool=spool.parent), environ)
 
 
-def work(spool: Path, places: Places, environ: Mapping[str, str], *, over: bool = False) -> None:
+def work(agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], *, over: bool = False) -> None:
     """Trace what ended in the session, then send what waits. Goes on until the hook has added nothing new.
 
     With `over` the session counts as ended: its open turns are traced too.
     """
     take_hook_errors(places)
-    _mend_hook_home(places)
+    _mend_hook_home(places, agent)
     _link_schedule(places)
     schedule = Schedule(str(places.schedule))
     settings = None
@@ -37,11 +38,11 @@ def work(spool: Path, places: Places, environ: Mapping[str, str], *, over: bool 
         if lock is None:
             return
         with lock:
-            drained = drain(spool, places, environ, stale=over, final=over)
+            drained = drain(agent, spool, places, environ, stale=over, final=over)
             if drained is not None and not drained.waits:
                 schedule.remove(entry_name(str(spool)))
             else:
-                schedule.add_session(str(spool), environ)
+                schedule.add_session(str(spool), agent.reference, environ)
         if drained is None:
             break
         settings = drained.settings
@@ -59,10 +60,10 @@ def tell(spool_file: str, environ: Mapping[str, str], error: Exception) -> None:
     log_error(places, environ, "the worker ended early", session=session)
 
 
-def _mend_hook_home(places: Places) -> None:
+def _mend_hook_home(places: Places, agent: Agent) -> None:
     """After an upgrade of the connector or of Python, the hook's home is what this installation would make it."""
     if (places.data / "hook.py").exists():  # else it was removed on purpose
-        hook_home.install(places)
+        hook_home.install(places, agent)
 
 
 def _link_schedule(places: Places) -> None:

@@ -19,26 +19,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TAIL_BYTES = 1 << 20
-_ENDS = ("Stop", "Interrupt", "SessionEnd")
 
 
-def main(argv: list[str]) -> None:
-    """Work off the spool file named in `argv[1]`."""
+def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, ...]) -> None:
+    """Work on the spool file `argv[1]` after the hook recorded the event `argv[2]`.
+
+    `agent` is the reference of the agent (`infinium_codex.agent.load_agent`), the other two are its `hooks`' names:
+    at a prompt, when every millisecond counts, there is no need to import it.
+    """
     spool = os.path.abspath(argv[1])  # noqa: PTH100
-    prompt = argv[2:] == ["UserPromptSubmit"]
+    prompt = argv[2:] == [turn_started]
     os.chdir("/")  # the session's directory may be removed or unmounted while we work
     os.umask(0o077)
     _make_way()
     try:
         if prompt:
-            _schedule_session(spool, os.environ)
-        if not prompt or _is_superseding(spool):
+            _schedule_session(spool, agent, os.environ)
+        if not prompt or _is_superseding(spool, turn_started, turn_ended):
             gc.disable()  # importing makes no garbage, and looking for it costs a tenth of the time
             from infinium_codex.background.session_work import work_off
 
             gc.freeze()
             gc.enable()
-            work_off(spool, os.environ)
+            work_off(spool, agent, os.environ)
     except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
         from infinium_codex.background.session_work import tell
 
@@ -55,7 +58,7 @@ def _make_way() -> None:
         return
 
 
-def _schedule_session(spool: str, environ: "Mapping[str, str]") -> None:
+def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> None:
     """Have the scheduler close the session later: this event may be the last one of the session."""
     try:
         directory = os.readlink(f"{os.path.dirname(spool)}/{LINK}")  # noqa: PTH115, PTH120
@@ -65,11 +68,11 @@ def _schedule_session(spool: str, environ: "Mapping[str, str]") -> None:
         directory = str(find_places(environ).schedule)
     schedule = Schedule(directory)
     if not schedule.has(entry_name(spool)):
-        schedule.add_session(spool, environ)
+        schedule.add_session(spool, agent, environ)
     ensure_scheduler(directory, environ)
 
 
-def _is_superseding(spool: str) -> bool:
+def _is_superseding(spool: str, turn_started: str, turn_ended: tuple[str, ...]) -> bool:
     """Whether the spool's tail has a prompt before this one, and no end of a turn in between."""
     try:
         with open(spool, "rb") as file:  # noqa: PTH123
@@ -77,8 +80,4 @@ def _is_superseding(spool: str) -> bool:
             tail = file.read()
     except OSError:
         return False
-    return count_events(tail, "UserPromptSubmit", after=_ENDS) > 1
-
-
-if __name__ == "__main__":
-    main(sys.argv)
+    return count_events(tail, turn_started, after=turn_ended) > 1

@@ -21,13 +21,13 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 def main(argv: list[str]) -> None:
     """Record the event named by `argv[1]` from stdin. Never raises, never prints, never returns."""
     try:
-        _record(argv[1] if len(argv) > 1 else "")
+        _record(argv[1] if len(argv) > 1 else "", os.path.dirname(argv[0]))  # noqa: PTH120 - pathlib costs more than the whole hook, here and below
     except BaseException as error:
-        _note(os.path.dirname(argv[0]), error)  # noqa: PTH120 - pathlib costs more than the whole hook, here and below
+        _note(os.path.dirname(argv[0]), error)  # noqa: PTH120
     os._exit(0)
 
 
-def _record(event: str) -> None:
+def _record(event: str, home: str) -> None:
     payload = _read_stdin()
     if not payload or not _wanted():
         return
@@ -37,7 +37,7 @@ def _record(event: str) -> None:
     head = b"\x1eI3 %s %d %d %d %d\n" % (name, time_ns(), os.getpid(), len(payload), checksum)
     _append(path, head + payload + b"\n")
     if event in TRIGGERS:
-        _start_worker(path, event)
+        _start_worker(home, path, event)
 
 
 def _read_stdin() -> bytes:
@@ -150,12 +150,12 @@ def _take_turn(busy: str) -> None:
             return
 
 
-def _start_worker(spool: str, event: str) -> None:
+def _start_worker(home: str, spool: str, event: str) -> None:
     import subprocess
 
     flags: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
     null = subprocess.DEVNULL
-    arguments = [sys.executable, "-I", "-m", "infinium_codex.background.worker", spool, event]
+    arguments = [sys.executable, "-I", os.path.join(home, "worker.py"), spool, event]  # noqa: PTH118
     subprocess.Popen(arguments, stdin=null, stdout=null, stderr=null, creationflags=flags, start_new_session=True)
 
 

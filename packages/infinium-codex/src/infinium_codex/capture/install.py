@@ -17,6 +17,7 @@ from zlib import crc32
 from msgspec import Struct
 
 import infinium_codex
+from infinium_codex.agent import Agent
 from infinium_codex.support.paths import Places
 
 SOURCE = "hook.py"
@@ -62,12 +63,12 @@ def is_our_command(command: str, places: Places | None = None) -> bool:
     return "/infinium-codex/hook.py" in command
 
 
-def install(places: Places, *, mode: int = 0o600) -> bool:
+def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
     """Make the home what it should be, its programs with this mode; False when it was already."""
-    if check(places).intact:
+    if check(places, agent).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    programs = _programs()
+    programs = _programs(agent)
     for name, content in {**programs, COMPILED: _compiled(programs[SOURCE])}.items():
         aside = places.data / f".{name}.{os.getpid()}"
         aside.write_bytes(content)
@@ -80,9 +81,9 @@ def install(places: Places, *, mode: int = 0o600) -> bool:
     return True
 
 
-def check(places: Places) -> HomeState:
+def check(places: Places, agent: Agent) -> HomeState:
     """Compare the home with what this installation would make it."""
-    programs = _programs()
+    programs = _programs(agent)
     wanted = {name: _holds(places.data / name, content) for name, content in programs.items()}
     wanted[COMPILED] = _is_compiled(places.data / COMPILED, programs[SOURCE])
     wanted |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
@@ -122,9 +123,9 @@ def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def _programs() -> dict[str, bytes]:
+def _programs(agent: Agent) -> dict[str, bytes]:
     package = Path(infinium_codex.__path__[0])
-    return {SOURCE: (package / "capture" / SOURCE).read_bytes(), LAUNCHER: _launcher(package.parent).encode()}
+    return {SOURCE: (package / "capture" / SOURCE).read_bytes(), LAUNCHER: _launcher(package.parent, agent).encode()}
 
 
 def _compiled(source: bytes) -> bytes:
@@ -151,14 +152,19 @@ def _head(source: bytes, body: bytes) -> bytes:
     return MAGIC_NUMBER + b"".join(each.to_bytes(4, "little") for each in (unchecked, crc32(source), crc32(body)))
 
 
-def _launcher(packages: Path) -> str:
+def _launcher(packages: Path, agent: Agent) -> str:
     """The program that starts the worker.
 
     `site` runs what other packages put into an environment's `.pth` files, which takes longer than the work on a short
     turn. Where everything we need lies in one directory, that directory is enough.
     """
     together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
-    return _LAUNCHER.format(directories=[str(packages)] if together and not _sees_system_packages() else [])
+    return _LAUNCHER.format(
+        directories=[str(packages)] if together and not _sees_system_packages() else [],
+        agent=agent.reference,
+        turn_started=agent.hooks.turn_started,
+        turn_ended=agent.hooks.turn_ended,
+    )
 
 
 _LAUNCHER: Final = """\
@@ -173,7 +179,7 @@ except ImportError:  # they lie elsewhere, or the environment was made anew for 
     site.main()
     from infinium_codex.background.worker import main
 
-main(sys.argv)
+main(sys.argv, agent={agent!r}, turn_started={turn_started!r}, turn_ended={turn_ended!r})
 """
 
 

@@ -3,10 +3,14 @@
 To add an event, add a `HookEvent` to `HOOK_EVENTS`, and its translation to `TRANSLATORS` in `codex/events.py`.
 """
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
-from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.versions import FULL_EVENTS_SINCE, HOOKS_SINCE, SESSION_END_SINCE, Version
+
+if TYPE_CHECKING:  # it starts programs; the worker, which imports this module, does not
+    from infinium_codex.codex.program import CodexProgram
 
 
 class HookEvent(Struct, frozen=True, kw_only=True):
@@ -46,11 +50,11 @@ EVENT_NAMES = tuple(event.name for event in HOOK_EVENTS)
 WORKER_TRIGGERS = tuple(event.name for event in HOOK_EVENTS if event.starts_worker)
 
 
-def hook_events_of(codex: CodexProgram | None) -> tuple[HookEvent, ...]:
+def hook_events_of(codex: "CodexProgram | None") -> tuple[HookEvent, ...]:
     """Return the events this Codex has. Without a Codex, all of them: a version ignores events it does not know."""
     return tuple(event for event in HOOK_EVENTS if codex is None or codex.since(event.since))
 
 
-def events_of(codex: CodexProgram | None) -> tuple[str, ...]:
+def events_of(codex: "CodexProgram | None") -> tuple[str, ...]:
     """Return the names of the events this Codex has."""
     return tuple(event.name for event in hook_events_of(codex))

@@ -10,6 +10,7 @@ from infinium_config.locks import try_lock
 from infinium_codex.background.schedule import Schedule, entry_name
 from infinium_codex.capture.records import CLOSED_SUFFIX as CLOSED
 from infinium_codex.capture.records import SUFFIX as SPOOL
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
 from infinium_codex.session.checkpoint import SUFFIX as STATE
 from infinium_codex.session.checkpoint import Checkpoint
@@ -57,7 +58,7 @@ def _end(spool: Path, ctx: CommandContext, *, dry_run: bool) -> Iterator[Path]:
     if not dry_run and (spool.exists() or closed.exists() or Checkpoint.load(state).owed):
         from infinium_codex.background.session_work import work
 
-        work(spool, ctx.places, ctx.environ, over=True)
+        work(CODEX, spool, ctx.places, ctx.environ, over=True)
     own = [path for path in (spool, closed, state) if path.exists()]
     lock = spool.with_suffix(LOCK)
     if dry_run:

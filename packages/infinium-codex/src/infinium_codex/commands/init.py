@@ -27,6 +27,7 @@ from msgspec.structs import replace
 
 from infinium_codex.capture import install as hook_home
 from infinium_codex.codex import features
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.app_server import AppServerError
 from infinium_codex.codex.config_toml import ConfigTomlError
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install, plan_removal
@@ -91,7 +92,7 @@ def run(options: InitOptions, ctx: CommandContext) -> Result:
         trust = interactive and needs_trust and yes(ctx, "Trust these hooks in Codex now?")
 
     flag = _set_flag(codex, survey, ctx)
-    hook_home.install(ctx.places)
+    hook_home.install(ctx.places, CODEX)
     lines = [f"Project    {root}", *_settle(ctx, root, choices)]
     lines += [f"Ignored    {gitignore.ignore(root)}"] if choices.gitignore else []
     try:

@@ -7,6 +7,7 @@ where a project was set up, or where the environment names an agent.
 from pathlib import Path
 
 from infinium_codex.capture import install as hook_home
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.codex.settings import FLAG
@@ -22,7 +23,7 @@ def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> R
         raise CommandError(f"--directory must be an absolute path that ends in /{APP}.", hint, exit_code=2)
     places = Places(data=directory, state=ctx.places.state, spool=ctx.places.spool)
     if prepare:
-        hook_home.install(places, mode=0o644)
+        hook_home.install(places, CODEX, mode=0o644)
         directory.chmod(0o755)
     codex = find_codex(ctx.environ)
     hooks = {hook.event: [hook.to_group()] for hook in wanted_hooks(codex, lambda e: hook_home.hook_command(places, e))}

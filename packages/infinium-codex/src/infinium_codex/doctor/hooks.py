@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infinium_codex.capture import install as hook_home
 from infinium_codex.capture.records import SUFFIX, Record, read_records
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.app_server import HookState
 from infinium_codex.codex.hook_events import events_of
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, old_hooks, our_hooks, plan_install
@@ -134,7 +135,7 @@ def program(s: Situation) -> Check:
     """Whether the directory the hook runs from is as this installation makes it."""
     name = "hook program"
     home = s.hook_places.data
-    state = hook_home.check(s.hook_places)
+    state = hook_home.check(s.hook_places, CODEX)
     if state.missing:
         gone = ", ".join(str(home / missing) for missing in state.missing)
         fix = "Only your administrator can mend it: 'infinium-codex managed-config --prepare'." if s.managed else FIX

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from infinium_codex.capture import install as hook_home
 from infinium_codex.codex import features
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.app_server import AppServerError
 from infinium_codex.codex.config_toml import ConfigTomlError
 from infinium_codex.codex.hooks_json import HooksFileError
@@ -20,7 +21,7 @@ def mend(s: Situation) -> tuple[str, ...]:
 
 def _hook_program(s: Situation) -> Iterator[str]:
     try:
-        if s.managed is None and hook_home.install(s.places):
+        if s.managed is None and hook_home.install(s.places, CODEX):
             yield f"hook program: {s.places.data} made anew"
     except OSError as error:
         yield f"hook program: {s.places.data} could not be made: {error.strerror}"

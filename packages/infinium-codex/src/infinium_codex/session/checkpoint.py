@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from infinium_codex.codex.transcript.position import Offset, Position
+from infinium_codex.agent import Offset, TranscriptPosition
 
 SUFFIX = ".state"
 _REMEMBERED = 64
@@ -22,9 +22,7 @@ class Mark(Struct, frozen=True, kw_only=True):
     """Offset in the spool file."""
     head: int = 0
     """Checksum of that file's first line: the offset means nothing in a spool started anew since."""
-    transcript: Position = field(default_factory=Position)
-    transcript_head: int = 0
-    """The same for the transcript: another one may have taken its place."""
+    transcript: TranscriptPosition = TranscriptPosition()
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from infinium_trace.events import Event, EventSource, TurnEnded
 from msgspec import Struct
 from msgspec.structs import replace
 
+from infinium_codex.agent import Agent
 from infinium_codex.capture.records import bring_over, remove_spool, session_of, set_aside
 from infinium_codex.delivery.wiring import load_settings, note_error
 from infinium_codex.session.checkpoint import SUFFIX as STATE_SUFFIX
@@ -20,7 +21,6 @@ from infinium_codex.session.checkpoint import Checkpoint, Mark, remember
 from infinium_codex.session.reader import Reading, read_session
 from infinium_codex.session.trace_builder import Tracer
 from infinium_codex.support.paths import Places
-from infinium_codex.support.processes import is_held_open
 
 SESSION_ENDED = "session ended"
 STALE = "nothing was heard of the session any more"
@@ -38,7 +38,7 @@ class Drained(Struct, frozen=True, kw_only=True):
 
 
 def drain(
-    spool: Path, places: Places, environ: Mapping[str, str], *, stale: bool = False, final: bool = False
+    agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], *, stale: bool = False, final: bool = False
 ) -> Drained | None:
     """Queue a trace for every turn that ended, and the summary of a session that did; None where that cannot be.
 
@@ -48,14 +48,14 @@ def drain(
     state = spool.with_suffix(STATE_SUFFIX)
     checkpoint = Checkpoint.load(state)
     bring_over(spool, checkpoint.next.spool)
-    reading = read_session(spool, checkpoint.next, checkpoint)
+    reading = read_session(agent, spool, checkpoint.next, checkpoint)
     _keep_foreign(spool, reading, places)
     if reading.cwd is None:
         return None
     settings = load_settings(places, Path(reading.cwd), environ)
     if settings is None:
         return None
-    tracer = Tracer.open(session_of(spool), Path(reading.cwd), places, environ, settings)
+    tracer = Tracer.open(agent.program, session_of(spool), Path(reading.cwd), places, environ, settings)
     if tracer is None:
         return None
     if checkpoint.next.spool and checkpoint.next.head != reading.spool_head:
@@ -63,7 +63,7 @@ def drain(
         _tell_of_removed(spool, checkpoint, places)
     found = _fold(reading, ended=None)
     ended = SESSION_ENDED if reading.session_ended else None
-    if stale and not reading.more and ended is None and (final or not found.open or not _lives(reading)):
+    if stale and not reading.more and ended is None and (final or not found.open or not _lives(agent, reading)):
         ended = STALE
     if ended is not None:
         found = _fold(reading, ended=ended)
@@ -87,11 +87,11 @@ def drain(
     reading.events.clear()  # a summary is to have the memory they take
     del found
     if checkpoint.summary_end is not None:  # a worker was killed while it summed up: first what it had begun
-        checkpoint = _summarise(spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
+        checkpoint = _summarise(agent, spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
     if ended is not None and (checkpoint.summary != mark or checkpoint.untold):
         checkpoint = replace(checkpoint, summary_end=mark)
         checkpoint.save(state)
-        checkpoint = _summarise(spool, checkpoint, mark, tracer, ended)
+        checkpoint = _summarise(agent, spool, checkpoint, mark, tracer, ended)
         checkpoint = replace(checkpoint, told=checkpoint.done)
         checkpoint.save(state)
     waits = waits or checkpoint.summary.spool < reading.spool_end
@@ -147,18 +147,17 @@ def _ends(events: list[Event], turns: set[str], reason: str) -> list[Event]:
     ]
 
 
-def _lives(reading: Reading) -> bool:
-    """Whether a Codex has this session open: it keeps the transcript open as long as it does."""
-    return reading.transcript_path is not None and is_held_open(Path(reading.transcript_path))
+def _lives(agent: Agent, reading: Reading) -> bool:
+    return reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path))
 
 
-def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, reason: str) -> Checkpoint:
+def _summarise(agent: Agent, spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, reason: str) -> Checkpoint:
     """Queue the summary of the turns up to `end`; the next part, if the user comes back, begins behind it."""
     told = replace(checkpoint, done=checkpoint.told, done_agents=())
     mark: Mark | None = checkpoint.summary
     summary = tracer.summary()
     while mark is not None:
-        told, mark = _sum_up(spool, mark, end, told, summary, reason)
+        told, mark = _sum_up(agent, spool, mark, end, told, summary, reason)
     part = checkpoint.part
     if summary.first_turn_id is not None:
         tracer.queue_summary(summary, part)
@@ -168,13 +167,13 @@ def _summarise(spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, r
 
 
 def _sum_up(
-    spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SummaryBuilder, reason: str
+    agent: Agent, spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SummaryBuilder, reason: str
 ) -> tuple[Checkpoint, Mark | None]:
     """Add one slice to the summary; gives what has been told by then, and where the next slice begins.
 
     A slice is a function's: nothing of it is left when the next one is read.
     """
-    reading = read_session(spool, mark, told, until=end.spool, hooked=told.untold, patience=0.0)
+    reading = read_session(agent, spool, mark, told, until=end.spool, hooked=told.untold, patience=0.0)
     found = _fold(reading, ended=None if reading.more else reason)
     if found.session.spawned_by is None:
         summary.add(found.session, found.closed)

@@ -6,8 +6,8 @@ belongs to the turns at hand is kept.
 
 import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from infinium_trace.events import (
@@ -22,12 +22,10 @@ from infinium_trace.events import (
 )
 from msgspec import Struct, field
 
+from infinium_codex.agent import Agent, Transcript, TranscriptPosition
 from infinium_codex.capture.records import Damage, Record, head_checksum, read_records
-from infinium_codex.codex.events import translate_hook
-from infinium_codex.codex.transcript.file import readable
-from infinium_codex.codex.transcript.reader import Position, Transcript, session_started
 from infinium_codex.session.checkpoint import Checkpoint, Mark
-from infinium_codex.support.json_fields import parse_object, text
+from infinium_codex.support.json_fields import parse_object
 
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 10.0
@@ -61,9 +59,8 @@ class Reading(Struct, kw_only=True):
     more: bool = False
     """The spool goes on behind `spool_end`."""
     spool_starts: dict[str, int] = field(default_factory=dict)
-    transcript_end: Position = field(default_factory=Position)
-    transcript_head: int = 0
-    transcript_starts: dict[str, Position] = field(default_factory=dict)
+    transcript_end: TranscriptPosition = TranscriptPosition()
+    transcript_starts: Mapping[str, TranscriptPosition] = field(default_factory=dict)
     last_turn: str | None = None
 
     def note_foreign(self, damage: Damage) -> None:
@@ -86,11 +83,11 @@ class Reading(Struct, kw_only=True):
             spool=min(spool, default=self.spool_end),
             head=self.spool_head,
             transcript=min(transcript, key=lambda position: position.offset, default=self.transcript_end),
-            transcript_head=self.transcript_head,
         )
 
 
 def read_session(
+    agent: Agent,
     spool: Path,
     mark: Mark,
     checkpoint: Checkpoint,
@@ -108,11 +105,11 @@ def read_session(
     may stand still that has not told of an end a hook saw.
     """
     reading = Reading(cwd=checkpoint.cwd, transcript_path=checkpoint.transcript_path, hooked=set(hooked))
-    _read_spool(spool, mark, until, reading)
+    _read_spool(agent, spool, mark, until, reading)
     known = _Known(reading, frozenset(checkpoint.done), frozenset(checkpoint.done_agents))
     reading.events = [event for event in reading.events if known.wants(event)]
     wait = _Wait(patience=patience, clock=clock, sleep=sleep)
-    _read_transcripts(spool.parent, mark, reading, known, wait)
+    _read_transcripts(agent, spool.parent, mark, reading, known, wait)
     return reading
 
 
@@ -138,7 +135,7 @@ class _Known(Struct, frozen=True):
         return subagent_id not in self.done_agents or not own.keys() <= self.done_agents
 
 
-def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) -> None:
+def _read_spool(agent: Agent, spool: Path, mark: Mark, until: int | None, reading: Reading) -> None:
     seen: set[str] = set()
     reading.spool_head = head_checksum(spool)
     try:
@@ -160,30 +157,28 @@ def _read_spool(spool: Path, mark: Mark, until: int | None, reading: Reading) ->
                     reading.note_foreign(record)
             elif record.identity not in seen:
                 seen.add(record.identity)
-                _read_record(record, reading)
+                _read_record(agent, record, reading)
             if reading.ended and record.end - start > SLICE_BYTES and not reading.session_ended:
                 reading.more = record.end < (spool.stat().st_size if until is None else until)
                 break
 
 
-def _read_record(record: Record, reading: Reading) -> None:
+def _read_record(agent: Agent, record: Record, reading: Reading) -> None:
     payload = parse_object(record.payload)
     if payload is None:
         what = f"hook:{record.event}:unreadable"
         reading.events.append(RecordSkipped(at_ms=record.at_ms, source=EventSource.HOOK, what=what))
         return
-    for event in translate_hook(payload, record.at_ms):
+    hook = agent.translate(payload, record.at_ms)
+    for event in hook.events:
         reading.events.append(event)
-        if event.subagent_id == text(payload, "agent_id"):  # else told of the agent, not by it
+        if event.subagent_id == hook.subagent_id:  # else an event about the subagent, not of it
             _note_turn(reading, event, record.start)
-    reading.cwd = text(payload, "cwd") or reading.cwd
-    subagent_id, path = text(payload, "agent_id"), text(payload, "transcript_path")
-    if subagent_id is None:
-        reading.transcript_path = path or reading.transcript_path
-        return
-    own = text(payload, "agent_transcript_path") or (path if path != reading.transcript_path else None)
-    if own is not None:
-        reading.agent_transcripts[subagent_id] = own
+    reading.cwd = hook.cwd or reading.cwd
+    if hook.subagent_id is None:
+        reading.transcript_path = hook.transcript_path or reading.transcript_path
+    elif hook.transcript_path is not None and hook.transcript_path != reading.transcript_path:
+        reading.agent_transcripts[hook.subagent_id] = hook.transcript_path
 
 
 def _note_turn(reading: Reading, event: Event, start: int) -> None:
@@ -205,52 +200,54 @@ def _note_turn(reading: Reading, event: Event, start: int) -> None:
         reading.last_turn = event.turn_id
 
 
-def _read_transcripts(scratch: Path, mark: Mark, reading: Reading, known: _Known, wait: "_Wait") -> None:
-    position = mark.transcript
-    reading.transcript_end, reading.transcript_head = position, mark.transcript_head
-    if position.session:
-        reading.events.append(session_started(position.session))
+def _read_transcripts(agent: Agent, scratch: Path, mark: Mark, reading: Reading, known: _Known, wait: "_Wait") -> None:
+    reading.transcript_end = mark.transcript
+    started = agent.session_start(mark.transcript)
+    if started is not None:
+        reading.events.append(started)
     with ExitStack() as opened:
         followed: list[_Followed] = []
         main: Transcript | None = None
         if reading.transcript_path is not None:
-            path = opened.enter_context(readable(Path(reading.transcript_path), position.offset, scratch))
-            if path is not None:
-                reading.transcript_head = head_checksum(path)
-                main = Transcript(
-                    path,
-                    position if reading.transcript_head == mark.transcript_head else None,
-                    # A slice does not know yet which of the turns behind its own are wanted.
-                    wanted=None if reading.more else frozenset(reading.hooked) - known.done,
-                )
+            # A slice does not know yet which of the turns behind its own are wanted.
+            wanted = None if reading.more else frozenset(reading.hooked) - known.done
+            main = opened.enter_context(
+                agent.open_transcript(Path(reading.transcript_path), mark.transcript, scratch=scratch, wanted=wanted)
+            )
+            if main is not None:
                 followed.append(_Followed(main, missing=reading.ended - known.done, brief=reading.more))
         for subagent_id, named in sorted(reading.agent_transcripts.items()):
             if known.wants_agent(subagent_id):
-                path = opened.enter_context(readable(Path(named), 0, scratch))
-                if path is not None:
+                transcript = opened.enter_context(_open_subagent(agent, Path(named), scratch, subagent_id))
+                if transcript is not None:
                     turns = reading.agent_turns.get(subagent_id, {})
                     missing = {turn for turn, over in turns.items() if over and turn not in known.done_agents}
-                    followed.append(_Followed(Transcript(path, subagent_id=subagent_id), missing=missing))
+                    followed.append(_Followed(transcript, missing=missing))
         _follow(followed, reading, known, wait)
-        for subagent_id, path in _unhooked_agents(reading):
-            _Followed(Transcript(path, subagent_id=subagent_id), missing=set()).read(reading, known)
+        for subagent_id, path in _unhooked_agents(agent, reading):
+            transcript = opened.enter_context(_open_subagent(agent, path, scratch, subagent_id))
+            if transcript is not None:
+                _Followed(transcript, missing=set()).read(reading, known)
         if main is not None:
-            reading.transcript_end = main.position.copy()
+            reading.transcript_end = main.position
             reading.transcript_starts = main.turn_starts
 
 
-def _unhooked_agents(reading: Reading) -> list[tuple[str, Path]]:
-    """Subagents only the transcript names, and theirs: before 0.140 a hook of a subagent's does not say so."""
+def _open_subagent(
+    agent: Agent, path: Path, scratch: Path, subagent_id: str
+) -> AbstractContextManager[Transcript | None]:
+    return agent.open_transcript(path, TranscriptPosition(), scratch=scratch, subagent_id=subagent_id)
+
+
+def _unhooked_agents(agent: Agent, reading: Reading) -> Iterator[tuple[str, Path]]:
+    """Subagents only the transcript names, and their transcripts: an old agent's hooks do not name subagents."""
     if reading.transcript_path is None:
-        return []
-    directory = Path(reading.transcript_path).parent
+        return
     named = {event.subagent_id for event in reading.events if isinstance(event, SubagentStarted)}
-    unhooked = sorted(agent for agent in named if agent is not None and agent not in reading.agent_transcripts)
-    found = []
-    for subagent_id in unhooked:
-        if subagent_id.replace("-", "").isalnum():  # it comes from a file: no pattern, no path
-            found += [(subagent_id, path) for path in sorted(directory.glob(f"rollout-*-{subagent_id}.jsonl"))[:1]]
-    return found
+    for subagent_id in sorted(one for one in named if one is not None and one not in reading.agent_transcripts):
+        path = agent.find_subagent_transcript(Path(reading.transcript_path), subagent_id)
+        if path is not None:
+            yield subagent_id, path
 
 
 class _Followed:

@@ -42,7 +42,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def open(
-        cls, session_id: str, cwd: Path, places: Places, environ: Mapping[str, str], settings: Settings
+        cls, program: str, session_id: str, cwd: Path, places: Places, environ: Mapping[str, str], settings: Settings
     ) -> Self | None:
         """Return a tracer for the project at `cwd`. Without an agent id, note an error in the ledger, return None."""
         base_url = settings.base_url.value
@@ -66,7 +66,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 git_commit=git.commit,
                 git_moves=git.moves,
             ),
-            options=_options(places, environ, settings),
+            options=_options(program, places, environ, settings),
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
@@ -95,10 +95,10 @@ class Tracer(Struct, frozen=True, kw_only=True):
         )
 
 
-def _options(places: Places, environ: Mapping[str, str], settings: Settings) -> TraceOptions:
+def _options(program: str, places: Places, environ: Mapping[str, str], settings: Settings) -> TraceOptions:
     secret = environ.get("INFINIUM_AGENT_SECRET")
     return TraceOptions(
-        program="codex",
+        program=program,
         version=VERSION,
         redaction=settings.redaction.value,
         redact_patterns=settings.redact_patterns.value,

@@ -1,12 +1,13 @@
 """How far a transcript has been read, and what later records need to know of the earlier ones."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self, TypeVar
+from typing import Self, TypeVar
 
 from infinium_trace.events import EventSource, SessionStarted, TokenUsage
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from infinium_codex.agent import Offset
 from infinium_codex.codex.versions import TURN_ERRORS_SINCE, is_at_least, parse_version
 from infinium_codex.support.json_fields import mapping, text
 
@@ -20,8 +21,6 @@ _RESPONSE_RECORDS = frozenset({
 """Records that are part of the model's answer."""
 
 _Value = TypeVar("_Value")
-Offset = Annotated[int, Meta(ge=0)]
-"""Bytes from the start of a file."""
 
 
 class Position(Struct, kw_only=True):

@@ -1,0 +1,114 @@
+"""Codex CLI as the neutral rooms know it: implements the protocol in `infinium_codex.agent`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from infinium_trace.events import Event, SessionStarted
+
+from infinium_codex.agent import HookCall, HookNames, TranscriptPosition
+from infinium_codex.capture.records import head_checksum
+from infinium_codex.codex.events import translate_hook
+from infinium_codex.codex.hook_events import INTERRUPT, SESSION_END, STOP, SUBAGENT_STOP, USER_PROMPT_SUBMIT
+from infinium_codex.codex.transcript.file import readable
+from infinium_codex.codex.transcript.position import Position, session_started
+from infinium_codex.codex.transcript.reader import Transcript
+from infinium_codex.support.json_fields import text
+from infinium_codex.support.processes import is_held_open
+
+
+class CodexTranscript:
+    """Codex's transcript with positions that a checkpoint can hold."""
+
+    def __init__(self, transcript: Transcript, head: int) -> None:
+        self._transcript, self._head = transcript, head
+        self.path = transcript.path
+
+    @property
+    def position(self) -> TranscriptPosition:
+        """The place behind the last event that was read."""
+        return _encode(self._transcript.position, self._head)
+
+    @property
+    def turn_starts(self) -> Mapping[str, TranscriptPosition]:
+        """The place before the first record of every turn that began in what was read."""
+        return {turn: _encode(position, self._head) for turn, position in self._transcript.turn_starts.items()}
+
+    def read(self) -> Iterator[Event]:
+        """Events of the records since the last call."""
+        return self._transcript.read()
+
+
+class Codex:
+    """Codex CLI."""
+
+    name = "Codex"
+    program = "codex"
+    reference = "infinium_codex.codex.agent:CODEX"
+    hooks = HookNames(
+        turn_started=USER_PROMPT_SUBMIT.name,
+        turn_ended=(STOP.name, INTERRUPT.name, SESSION_END.name),
+        subagent_ended=(SUBAGENT_STOP.name,),
+    )
+
+    def translate(self, payload: Mapping[str, object], at_ms: int) -> HookCall:
+        """Translate a hook payload. A subagent's own transcript is named only when it ends, from 0.140 on."""
+        subagent_id, of_subagent = text(payload, "agent_id"), text(payload, "agent_transcript_path")
+        return HookCall(
+            events=tuple(translate_hook(payload, at_ms)),
+            cwd=text(payload, "cwd"),
+            subagent_id=subagent_id,
+            transcript_path=(of_subagent if subagent_id else None) or text(payload, "transcript_path"),
+        )
+
+    @contextmanager
+    def open_transcript(
+        self,
+        path: Path,
+        start: TranscriptPosition,
+        *,
+        scratch: Path,
+        subagent_id: str | None = None,
+        wanted: frozenset[str] | None = None,
+    ) -> Iterator[CodexTranscript | None]:
+        """Open a rollout file, also one that Codex has compressed or archived since."""
+        with readable(path, start.offset, scratch) as plain:
+            if plain is None:
+                yield None
+                return
+            head = head_checksum(plain)
+            position = _decode(start) if head == start.head else None
+            yield CodexTranscript(Transcript(plain, position, subagent_id=subagent_id, wanted=wanted), head)
+
+    def session_start(self, position: TranscriptPosition) -> SessionStarted | None:
+        """The session's start as `session_meta`, the transcript's first record, told it."""
+        session = _decode(position).session
+        return session_started(session) if session else None
+
+    def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> Path | None:
+        """Codex keeps a subagent's rollout file beside its session's, named after the subagent's thread."""
+        if not subagent_id.replace("-", "").isalnum():  # it comes from a file: no pattern, no path
+            return None
+        return min(transcript.parent.glob(f"rollout-*-{subagent_id}.jsonl"), default=None)
+
+    def is_running(self, transcript: Path) -> bool:
+        """Codex keeps a session's transcript open for as long as it has the session."""
+        return is_held_open(transcript)
+
+
+CODEX = Codex()
+
+
+def _encode(position: Position, head: int) -> TranscriptPosition:
+    return TranscriptPosition(offset=position.offset, head=head, state=msgspec.json.encode(position).decode())
+
+
+def _decode(position: TranscriptPosition) -> Position:
+    """The reader's own position; the beginning where its text does not fit."""
+    try:
+        found = msgspec.json.decode(position.state, type=Position)
+    except (ValueError, RecursionError):
+        return Position()
+    found.offset = position.offset
+    return found
