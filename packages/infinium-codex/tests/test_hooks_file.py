@@ -1,4 +1,4 @@
-"""hooks.json: ours go in and out, every other byte stays."""
+"""hooks.json: our hooks are added and removed, and every other byte stays."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_a_new_file(snapshot: SnapshotAssertion) -> None:
 
 
 def test_beside_the_users_own_hooks(snapshot: SnapshotAssertion) -> None:
-    """The user's groups keep their bytes and their positions: trust hangs on both."""
+    """The user's groups keep their bytes and their positions: Codex's trust depends on both."""
     text = install(USERS)
     assert text == snapshot
     for line in USERS.splitlines():
@@ -46,7 +46,7 @@ def test_beside_the_users_own_hooks(snapshot: SnapshotAssertion) -> None:
 @pytest.mark.parametrize(
     "text", [USERS, USERS.replace("\n", "\r\n"), '{"hooks":{}}', "{}", '{"other": 1}', "", "\t{\n\t}\n"]
 )
-def test_installing_again_changes_nothing_and_removing_gives_back_what_was(text: str) -> None:
+def test_installing_again_changes_nothing_and_removing_restores_the_content(text: str) -> None:
     once = install(text)
     again = plan_install(once, OURS, is_ours, can_async=True)
     assert (again.changed, again.text) == (False, once)
@@ -56,8 +56,25 @@ def test_installing_again_changes_nothing_and_removing_gives_back_what_was(text:
     assert left == before or left == {**before, "hooks": {}} or {**left, "hooks": {}} == before
 
 
-def test_what_connectors_1_x_left_is_mended() -> None:
-    """Events at the top level make Codex drop the whole file, the user's hooks too."""
+UNUSUAL = '{"x" : [1,2],  "hooks": {"Stop" : [{"hooks":[{"type":"command","command":"mine"}]}] ,"Other":[ ]},"y":{ } }'
+
+
+@pytest.mark.parametrize("text", [USERS, USERS.replace("\n", "\r\n"), USERS.replace("    ", "\t"), UNUSUAL])
+def test_removing_our_hooks_restores_every_byte(text: str) -> None:
+    assert plan_removal(install(text), is_ours).text == text
+
+
+def test_replacing_a_hook_keeps_the_bytes_of_the_users_hooks() -> None:
+    """Our hook stands before the user's. After the replacement it stands behind it."""
+    outdated = json.dumps(Hook(event="Stop", command="hook.py --old").to_group())
+    text = USERS.replace('[ {"hooks"', f'[ {outdated}, {{"hooks"')
+    plan = plan_install(text, OURS, is_ours, can_async=True)
+    assert plan.removed == ("Stop",)
+    assert plan.text == install(USERS)
+
+
+def test_hooks_of_connectors_1_x_are_replaced() -> None:
+    """Events at the top level make Codex ignore the whole file, the user's hooks too."""
     users = {"hooks": [{"type": "command", "command": "mine"}]}
     text = json.dumps({**OLD_CONNECTOR, "PreToolUse": [users]})
     plan = plan_install(text, OURS, is_ours, can_async=True)
@@ -69,15 +86,15 @@ def test_what_connectors_1_x_left_is_mended() -> None:
     assert plan.repaired == ("PreToolUse", "Stop")
 
 
-def test_a_trusted_hook_of_ours_is_not_touched_by_an_upgrade() -> None:
-    """Another timeout or status message would change the hash, and so lose the trust."""
+def test_an_upgrade_does_not_change_a_hook_that_works() -> None:
+    """Another timeout or status message would change the hash, and the hook would lose its trust."""
     old = json.loads(install(None))
     old["hooks"]["Stop"][0]["hooks"][0]["timeout"] = 9
     text = json.dumps(old)
     assert plan_install(text, OURS, is_ours, can_async=True).changed is False
 
 
-def test_an_async_hook_is_made_anew_for_a_codex_that_would_skip_it() -> None:
+def test_an_async_hook_is_replaced_for_a_codex_that_would_skip_it() -> None:
     ours = [Hook(event="PreToolUse", command="hook.py PreToolUse", run_async=True)]
     text = plan_install(None, ours, is_ours, can_async=True).text
     sync = [Hook(event="PreToolUse", command="hook.py PreToolUse")]
@@ -86,7 +103,7 @@ def test_an_async_hook_is_made_anew_for_a_codex_that_would_skip_it() -> None:
     assert "async" not in plan.text
 
 
-def test_a_hook_codex_need_not_wait_for_is_made_anew_where_its_user_trusts_it_again() -> None:
+def test_a_hook_becomes_async_when_the_user_trusts_the_hooks_again() -> None:
     sync = Hook(event="PreToolUse", command="hook.py PreToolUse")
     text = plan_install(None, [sync], is_ours, can_async=False).text
     best = [Hook(event="PreToolUse", command="hook.py PreToolUse", run_async=True)]
@@ -104,7 +121,7 @@ def test_our_hooks_are_found() -> None:
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"hooks": []}', '{"hooks": {"Stop": {}}}', "[" * 100_000, '{"hooks": {"Stop": [}}']
 )
-def test_a_file_that_cannot_be_understood_is_an_error_that_says_where(text: str, snapshot: SnapshotAssertion) -> None:
+def test_an_invalid_file_is_an_error_that_says_where(text: str, snapshot: SnapshotAssertion) -> None:
     with pytest.raises(HooksFileError) as caught:
         install(text)
     assert str(caught.value) == snapshot

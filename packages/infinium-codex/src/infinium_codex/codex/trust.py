@@ -1,6 +1,9 @@
-"""Trust in hooks: given to ours, and never lost for the user's own."""
+"""Plans changes of Codex's trust in hooks: trusts ours, and keeps that of the user's own hooks.
 
-from collections.abc import Callable, Iterable, Sequence
+Codex stores trust by a hook's position in the file. Where an edit of hooks.json moves a hook, its trust is moved here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -9,22 +12,22 @@ from infinium_codex.support.json_fields import mapping
 
 
 class TrustChange(Struct, frozen=True, kw_only=True):
-    """What to write to `hooks.state`, key by key."""
+    """What to write to `hooks.state`, by the hooks' keys."""
 
     trust: dict[str, str] = field(default_factory=dict)
-    """The hash to trust, for each key."""
+    """The hash to trust, by key."""
     enable: dict[str, bool] = field(default_factory=dict)
-    """Whether the user lets the hook run, for each key where that has to be said anew."""
+    """Whether the user enabled the hook, by key, where that has to be written again."""
     forget: tuple[str, ...] = ()
-    """Keys whose entry goes."""
+    """Keys whose entry is removed."""
 
     def write(self, server: AppServer) -> None:
-        """Let Codex write it."""
+        """Write the change to the user's configuration, through Codex."""
         new: dict[str, dict[str, object]] = {key: {"trusted_hash": value} for key, value in self.trust.items()}
         for key, enabled in self.enable.items():
             new.setdefault(key, {})["enabled"] = enabled
         if self.forget:
-            # The table as a whole: up to 0.131 (0.140 can), a path with a quoted key in it removes nothing.
+            # The whole table is replaced: Codex 0.129 to 0.131 cannot remove a value whose path has a quoted key.
             state = server.user_value("hooks", "state")
             kept = {key: {**mapping(state, key), **new.pop(key, {})} for key in state if key not in self.forget}
             server.write_config({"hooks.state": {**kept, **new}}, replace=True)
@@ -33,34 +36,44 @@ class TrustChange(Struct, frozen=True, kw_only=True):
 
 
 def trust_ours(hooks: Iterable[HookState], is_ours: Callable[[str], bool]) -> TrustChange:
-    """Trust exactly our own hooks, as they are now. Managed ones run without it."""
-    needy = [hook for hook in hooks if is_ours(hook.command) and hook.trust not in ("trusted", "managed")]
-    return TrustChange(trust={hook.key: hook.current_hash for hook in needy})
+    """Trust our own hooks as they are now, and no others. Managed hooks run without trust."""
+    untrusted = [hook for hook in hooks if is_ours(hook.command) and hook.trust not in ("trusted", "managed")]
+    return TrustChange(trust={hook.key: hook.current_hash for hook in untrusted})
 
 
 def keep_trust(before: Sequence[HookState], after: Sequence[HookState], is_ours: Callable[[str], bool]) -> TrustChange:
-    """Trust again what was trusted before an edit and is unchanged: a key holds a position, and positions shift.
+    """Give the user's hooks the trust, and the enabled state, that they had before an edit moved them.
 
-    So it is with what the user turned off. Two hooks of the same definition are told apart by their order. Entries left
-    at positions that are gone, or that a hook of the user's without trust has moved into, are forgotten.
+    Only an unchanged hook gets its trust back. Entries are removed that no hook has any more, or that a hook without
+    trust would take over from one of ours.
     """
+    moves = [(old, new) for old, new in _unchanged_hooks(before, after) if not is_ours(new.command)]
+    left_by_ours = {hook.key for hook in before if is_ours(hook.command)}
+    taken_over = (new.key for old, new in moves if _takes_over(old, new) and new.key in left_by_ours)
+    return TrustChange(
+        trust={new.key: new.current_hash for old, new in moves if old.trust == "trusted" != new.trust},
+        enable={new.key: old.enabled for old, new in moves if old.enabled is not new.enabled},
+        forget=(*_unused_keys(before, after), *taken_over),
+    )
+
+
+def _unchanged_hooks(before: Iterable[HookState], after: Iterable[HookState]) -> Iterator[tuple[HookState, HookState]]:
+    """Yield each hook that is in both lists, before and after. Hooks with the same definition keep their order."""
     known: dict[tuple[str, str], list[HookState]] = {}
     for hook in before:
         known.setdefault((hook.event, hook.current_hash), []).append(hook)
-    keep: dict[str, str] = {}
-    enable: dict[str, bool] = {}
-    there = {hook.key for hook in after}
-    forget = [hook.key for hook in before if (hook.trust == "trusted" or not hook.enabled) and hook.key not in there]
-    vacated = {hook.key for hook in before if is_ours(hook.command)}
     for hook in after:
         same = known.get((hook.event, hook.current_hash))
-        was = same.pop(0) if same else None
-        if is_ours(hook.command) or was is None:
-            continue
-        if was.enabled is not hook.enabled:
-            enable[hook.key] = was.enabled
-        if was.trust == "trusted" != hook.trust:
-            keep[hook.key] = hook.current_hash
-        elif was.trust != "trusted" and hook.trust == "modified" and hook.key in vacated:
-            forget.append(hook.key)
-    return TrustChange(trust=keep, enable=enable, forget=tuple(forget))
+        if same:
+            yield same.pop(0), hook
+
+
+def _takes_over(old: HookState, new: HookState) -> bool:
+    """Return whether a hook without trust has moved to a position with an entry for another hook."""
+    return old.trust != "trusted" and new.trust == "modified"
+
+
+def _unused_keys(before: Iterable[HookState], after: Iterable[HookState]) -> list[str]:
+    """Return the keys that have an entry but no hook any more."""
+    used = {hook.key for hook in after}
+    return [hook.key for hook in before if (hook.trust == "trusted" or not hook.enabled) and hook.key not in used]
