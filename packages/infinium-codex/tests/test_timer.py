@@ -380,16 +380,16 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         rest_for(machine, 0.0)
         [held] = machine.wait_for(lambda: machine.json("status")["held"], "the timer to try")
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
-        assert held["reason"].startswith(f"the INFINIUM_AGENT_SECRET at hand is agent {OTHER}'s, and the ")
+        assert held["reason"].startswith(f"INFINIUM_AGENT_SECRET belongs to agent {OTHER}, and the ")
 
         told = next(
             error
             for error in machine.errors()
             if error.startswith(f"Traces of agent {AGENT} are queued but not sent: ")
         )
-        assert "'infinium-codex retry' in a shell with its secret sends them" in told
+        assert "Run 'infinium-codex retry' in this agent's project, in a shell that has its secret" in told
         assert "is not set" not in told
-        fixes = {OTHER: "In this agent's project, 'infinium-codex retry' in a shell", AGENT: "infinium-codex retry: "}
+        fixes = {OTHER: "Run 'infinium-codex retry' in this agent's project", AGENT: "infinium-codex retry: "}
         for agent, fix in fixes.items():
             machine.project = machine.home / agent
             found = json.loads(machine.run("doctor", "--json", environ=SHELLS[agent]).stdout)
@@ -402,7 +402,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         # In a directory that names no agent the secret might be anybody's: it goes nowhere.
         nowhere = machine.run("retry", environ=SHELLS[OTHER], cwd=machine.home)
         assert nowhere.returncode == 1
-        assert "at hand is for no agent" in machine.json("status")["held"][0]["reason"]
+        assert "belongs to no agent" in machine.json("status")["held"][0]["reason"]
         assert agents_asked_for(receiver) == [AGENT, OTHER, OTHER]
         assert machine.run("retry", environ=SHELLS[AGENT]).stdout == "Sent       1\n"
         assert machine.json("status")["held"] == []

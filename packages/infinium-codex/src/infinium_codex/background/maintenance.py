@@ -14,6 +14,7 @@ from infinium_config import resolve
 from infinium_config.locks import try_lock
 
 from infinium_codex.agent import Agent, load_agent
+from infinium_codex.background.deliveries import deliver_and_schedule
 from infinium_codex.background.schedule import (
     GRACE,
     OUTBOX,
@@ -24,11 +25,10 @@ from infinium_codex.background.schedule import (
 )
 from infinium_codex.capture.records import CLOSED_SUFFIX, bring_over, session_of
 from infinium_codex.capture.records import SUFFIX as SPOOL_SUFFIX
-from infinium_codex.delivery.send import send
-from infinium_codex.delivery.wiring import note_error
 from infinium_codex.session.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.session.processor import Drained, drain
+from infinium_codex.support.error_log import record_error
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
@@ -63,7 +63,7 @@ def _one(name: str, size: int, places: Places, schedule: Schedule, environ: Mapp
         close_stale(agent, spool, size, places._replace(spool=spool.parent), schedule, own)
         adopt_orphans(agent, spool.parent, schedule, own)
     except Exception as error:  # nobody watches: the ledger is where it is told
-        note_error(places, "timer", f"{type(error).__name__}: {error}", {"session": session})
+        record_error(places, "timer", f"{type(error).__name__}: {error}", {"session": session})
         log_error(places, own, "a stale session could not be closed", session=session)
 
 
@@ -163,21 +163,21 @@ def _give_up(spool: Path, places: Places, drained: Drained | None) -> None:
 
 def _tell_of_given_up(spool: Path, places: Places) -> None:
     message = "The events of a session were removed: they could not be traced for more than a day."
-    note_error(places, "timer", message, {"session": session_of(spool)})
+    record_error(places, "timer", message, {"session": session_of(spool)})
 
 
 def _tell_of_lost(spool: Path, places: Places) -> None:
     message = f"A session's events are gone from {spool.parent}: a reboot or another program has emptied it. "
     lost = "A turn that was under way and the session's summary are lost."
-    note_error(places, "timer", message + lost, {"session": session_of(spool)})
+    record_error(places, "timer", message + lost, {"session": session_of(spool)})
 
 
 def _send(places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
     # A secret from the environment belongs to one agent; who started this timer for it has named the agent.
     try:
-        send(places, environ, resolve(environ, None, None), schedule, timer=True)
+        deliver_and_schedule(places, environ, resolve(environ, None, None), schedule, scheduler=True)
     except Exception as error:
-        note_error(places, "timer", f"{type(error).__name__}: {error}", {})
+        record_error(places, "timer", f"{type(error).__name__}: {error}", {})
         log_error(places, environ, "the outbox could not be sent")
 
 

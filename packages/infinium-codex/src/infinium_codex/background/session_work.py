@@ -6,12 +6,12 @@ from pathlib import Path
 from infinium_config.locks import try_lock
 
 from infinium_codex.agent import Agent, load_agent
+from infinium_codex.background.deliveries import deliver_and_schedule
 from infinium_codex.background.schedule import LINK, Schedule, entry_name
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture import install as hook_home
-from infinium_codex.delivery.send import send
-from infinium_codex.delivery.wiring import note_error, take_hook_errors
 from infinium_codex.session.processor import drain
+from infinium_codex.support.error_log import collect_hook_errors, record_error
 from infinium_codex.support.files import replace_link
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
@@ -28,7 +28,7 @@ def work(agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], 
 
     With `over` the session counts as ended: its open turns are traced too.
     """
-    take_hook_errors(places)
+    collect_hook_errors(places)
     _mend_hook_home(places, agent)
     _link_schedule(places)
     schedule = Schedule(str(places.schedule))
@@ -48,7 +48,7 @@ def work(agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], 
         settings = drained.settings
         if _size(spool) <= drained.end:
             break
-    timed = settings is not None and send(places, environ, settings, schedule)
+    timed = settings is not None and deliver_and_schedule(places, environ, settings, schedule)
     if not timed and (drained is None or drained.waits):
         ensure_scheduler(schedule.directory, environ)
 
@@ -56,7 +56,7 @@ def work(agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], 
 def tell(spool_file: str, environ: Mapping[str, str], error: Exception) -> None:
     """Leave word of what ended the worker, in an `except` block."""
     places, session = find_places(environ), Path(spool_file).stem
-    note_error(places, "worker", f"{type(error).__name__}: {error}", {"session": session})
+    record_error(places, "worker", f"{type(error).__name__}: {error}", {"session": session})
     log_error(places, environ, "the worker ended early", session=session)
 
 

@@ -11,10 +11,11 @@ from infinium_codex.background.schedule import Schedule, entry_name
 from infinium_codex.capture.records import CLOSED_SUFFIX as CLOSED
 from infinium_codex.capture.records import SUFFIX as SPOOL
 from infinium_codex.codex.agent import CODEX
-from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.session.checkpoint import SUFFIX as STATE
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.support.settings import home_directory
 
 DAY_SECONDS = 86_400.0
 LOCK = ".lock"

@@ -2,11 +2,11 @@
 
 import time
 
-from infinium_codex.delivery.wiring import take_hook_errors
 from infinium_codex.doctor.checks import Check, Verdict
 from infinium_codex.doctor.examination import Flow, examine, will_flow
 from infinium_codex.doctor.repair import mend
 from infinium_codex.doctor.situation import look
+from infinium_codex.support.error_log import collect_hook_errors
 from infinium_codex.support.result import CommandContext, Result
 
 _WIDTH = 22
@@ -17,7 +17,7 @@ def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
 
     Ends with 0 when traces will flow, with 1 when not, with 3 where that cannot be told.
     """
-    take_hook_errors(ctx.places)
+    collect_hook_errors(ctx.places)
     situation = look(ctx.environ, ctx.cwd, ctx.places, now=time.time())
     mended = mend(situation) if fix else ()
     if mended:

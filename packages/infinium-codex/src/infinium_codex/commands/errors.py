@@ -3,7 +3,8 @@
 from infinium_transport import Entry, EntryKind
 
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.delivery.wiring import open_ledger, take_hook_errors
+from infinium_codex.delivery.stores import open_ledger
+from infinium_codex.support.error_log import collect_hook_errors
 from infinium_codex.support.result import CommandContext, Result
 
 _KINDS = (EntryKind.error, EntryKind.dead, EntryKind.dropped)
@@ -12,7 +13,7 @@ _WORDS = {EntryKind.dead: "dead letter", EntryKind.dropped: "dropped"}
 
 def run(ctx: CommandContext, *, count: int) -> Result:
     """Faults of hook, worker and delivery, dead letters and dropped traces."""
-    take_hook_errors(ctx.places)
+    collect_hook_errors(ctx.places)
     entries = open_ledger(ctx.places).entries(*_KINDS, newest=count)
     if not entries:
         return Result.success(("Nothing went wrong.",), {"errors": []})

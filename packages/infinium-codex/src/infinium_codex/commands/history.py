@@ -3,7 +3,7 @@
 from infinium_transport import LOCAL, Entry, EntryKind
 
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.delivery.wiring import open_ledger
+from infinium_codex.delivery.stores import open_ledger
 from infinium_codex.support.result import CommandContext, Result
 
 

@@ -38,8 +38,8 @@ from infinium_codex.commands import gitignore, wizard
 from infinium_codex.commands.asking import agree_on_address, checked, given_secret, yes
 from infinium_codex.commands.obstacles import refuse_policy, refuse_read_only, refuse_untrusted
 from infinium_codex.commands.wizard import Choices
-from infinium_codex.delivery.wiring import home_directory
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 
 
 class InitOptions(Struct, frozen=True, kw_only=True):

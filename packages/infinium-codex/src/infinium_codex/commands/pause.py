@@ -3,8 +3,8 @@
 from infinium_config import find_project, read_project_file, write_project_file
 from msgspec.structs import replace
 
-from infinium_codex.delivery.wiring import home_directory
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 
 
 def run(ctx: CommandContext, *, paused: bool) -> Result:

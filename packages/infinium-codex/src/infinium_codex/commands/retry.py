@@ -3,12 +3,14 @@
 from infinium_config import load
 from infinium_transport import DeliveryReport, Outbox, ProblemKind
 
+from infinium_codex.background.deliveries import schedule_next_delivery
 from infinium_codex.background.schedule import Schedule
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.commands.when import local_time
-from infinium_codex.delivery.send import leave_to_timer
-from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.delivery.send import deliver_queued
+from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.support.settings import home_directory
 
 
 def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
@@ -22,7 +24,7 @@ def run(ctx: CommandContext, *, dead: bool, dry_run: bool) -> Result:
     outbox.clear_delays()
     report = deliver_queued(ctx.places, ctx.environ, settings)
     schedule = Schedule(str(ctx.places.schedule))
-    timed = leave_to_timer(report, ctx.environ, settings, schedule)
+    timed = schedule_next_delivery(report, ctx.environ, settings, schedule)
     if not timed and schedule.entries():
         ensure_scheduler(schedule.directory, ctx.environ)  # after a reboot none runs, and open sessions need one
     lines = _told(report)

@@ -2,7 +2,7 @@
 
 from infinium_transport import EntryKind, InfiniumTransportError, Outbox
 
-from infinium_codex.delivery.wiring import open_ledger, open_local, open_outbox
+from infinium_codex.delivery.stores import open_ledger, open_local, open_outbox
 from infinium_codex.support.json_fields import parse_object
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.view.terminal import view_trace

@@ -8,9 +8,10 @@ from infinium_codex.codex.hooks_json import HooksFileError, our_hooks
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.commands.when import iso, local_time
-from infinium_codex.delivery.blocked import held_traces
-from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.delivery.blocked import blocked_traces
+from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 
 _QUIET_DEFAULTS = frozenset(declared.name for declared in DECLARED if not declared.in_file or declared.default == ())
 """Shown only where something set them."""
@@ -30,7 +31,7 @@ def run(ctx: CommandContext) -> Result:
     outbox, ledger = open_outbox(ctx.places), open_ledger(ctx.places)
     waiting, dead = sum(1 for _ in outbox.pending()), len(outbox.dead_letters())
     lines.append(f"{'waiting':<24} {waiting} in the outbox, {dead} dead letters")
-    held = held_traces(outbox, settings, secret_at_hand=bool(ctx.environ.get(SECRET_VARIABLE, "").strip()))
+    held = blocked_traces(outbox, settings, secret_in_environment=bool(ctx.environ.get(SECRET_VARIABLE, "").strip()))
     lines += [line for one in held for line in (f"{'':<24} {one}", f"{'':<24} -> {one.fix}")]
     last = ledger.entries(EntryKind.sent, newest=1)
     lines.append(f"{'last trace':<24} {f'{local_time(last[0].when)}  {last[0].message}' if last else 'none yet'}")

@@ -10,9 +10,12 @@ from infinium_config import LOCAL, SecretFound, Settings, load
 from infinium_trace import encode
 from infinium_transport import Accepted, Envelope, Outcome, Rejected, Retry, Unauthorized
 
-from infinium_codex.delivery.wiring import find_secret, home_directory, make_client, open_ledger, open_local
+from infinium_codex.delivery.secrets import find_secret
+from infinium_codex.delivery.send import make_client
+from infinium_codex.delivery.stores import open_ledger, open_local
 from infinium_codex.session.trace_builder import LOCAL_AGENT
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 from infinium_codex.version import VERSION
 
 NAME = "Test trace of infinium-codex"

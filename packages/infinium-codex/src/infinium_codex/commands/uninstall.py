@@ -18,8 +18,8 @@ from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_removal
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.worktrees import linked_worktree
-from infinium_codex.delivery.wiring import home_directory
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 
 
 def run(ctx: CommandContext, *, yes: bool) -> Result:

@@ -20,11 +20,13 @@ from infinium_transport import DeliveryReport
 from msgspec import Struct
 from msgspec.structs import replace
 
+from infinium_codex.background.deliveries import schedule_next_delivery
 from infinium_codex.background.schedule import Schedule
 from infinium_codex.commands.asking import agree_on_address, ask_for, checked, given_secret
-from infinium_codex.delivery.send import leave_to_timer
-from infinium_codex.delivery.wiring import deliver_queued, home_directory, open_outbox
+from infinium_codex.delivery.send import deliver_queued
+from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.settings import home_directory
 
 
 class NewCredentials(Struct, frozen=True, kw_only=True):
@@ -60,7 +62,7 @@ def run(given: NewCredentials, ctx: CommandContext) -> Result:
     open_outbox(ctx.places).unpark(agent_id)
     settings = load(ctx.cwd, ctx.environ, home=home)
     report = deliver_queued(ctx.places, ctx.environ, settings)
-    leave_to_timer(report, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
+    schedule_next_delivery(report, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
     lines = [f"Secret     of agent {agent_id} is in the system keyring, for {base_url}", *_told(report)]
     if ctx.environ.get(SECRET_VARIABLE, "").strip():
         lines.append(f"Note       {SECRET_VARIABLE} is set here and wins over the keyring where it is set.")

@@ -1,1 +1,1 @@
-"""Sends queued traces: the outbox, the secret and the approved origin of each agent."""
+"""Sends queued traces: secrets and approved origins, the delivery itself, and what blocks it."""

@@ -1,4 +1,4 @@
-"""Which agents' traces wait for their user, how many, why, and what lets them go."""
+"""Lists the agents whose queued traces cannot be sent, with the reason and the command that helps."""
 
 from collections import Counter
 
@@ -6,30 +6,31 @@ from infinium_config import SECRET_VARIABLE, Settings
 from infinium_transport import InfiniumTransportError, Outbox, ParkReason
 from msgspec import Struct
 
-from infinium_codex.delivery.wiring import HINT_FOR_OTHERS
+from infinium_codex.delivery.secrets import OTHER_AGENT_HINT
 
 RETRY = "infinium-codex retry"
 UPDATE = "infinium-codex update-credentials"
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """Traces of one agent for one address."""
+class BlockedTraces(Struct, frozen=True, kw_only=True):
+    """Queued traces of one agent for one address that cannot be sent."""
 
     agent_id: str
     base_url: str
     traces: int
     kind: ParkReason
     reason: str
-    """As it was when they were last to be sent; what was to be done then may have changed."""
+    """The reason at the last delivery."""
     own: bool
-    """Whether the agent is that of the settings at hand."""
+    """Whether the agent is that of the current settings."""
     fix: str
+    """What the user can do now."""
 
     def __str__(self) -> str:
         return f"{self.traces} of agent {self.agent_id}: {self.kind} ({self.reason})"
 
     def to_json(self) -> dict[str, object]:
-        """The shape `--json` prints."""
+        """The object that `--json` prints."""
         return {
             "agent_id": self.agent_id,
             "base_url": self.base_url,
@@ -40,27 +41,30 @@ class Held(Struct, frozen=True, kw_only=True):
         }
 
 
-def held_traces(outbox: Outbox, settings: Settings | None, *, secret_at_hand: bool) -> list[Held]:
-    """What waits for its user. `secret_at_hand` says that the environment has the secret of the settings' agent."""
+def blocked_traces(outbox: Outbox, settings: Settings | None, *, secret_in_environment: bool) -> list[BlockedTraces]:
+    """List the traces that cannot be sent.
+
+    `secret_in_environment`: whether the environment has the secret of the settings' agent.
+    """
     notes = outbox.parked()
-    waiting = _count(outbox) if notes else {}
+    queued = _count_by_recipient(outbox) if notes else {}
     own = settings.agent_id.value if settings else None
     return [
-        Held(
+        BlockedTraces(
             agent_id=note.agent_id,
             base_url=note.base_url,
-            traces=waiting[note.agent_id, note.base_url],
+            traces=queued[note.agent_id, note.base_url],
             kind=note.kind,
-            reason=note.reason.removesuffix(f" {HINT_FOR_OTHERS}").rstrip("."),
+            reason=note.reason.removesuffix(f" {OTHER_AGENT_HINT}").rstrip("."),
             own=note.agent_id == own,
-            fix=_fix(note.kind, own=note.agent_id == own, secret_at_hand=secret_at_hand),
+            fix=_fix(note.kind, own=note.agent_id == own, secret_in_environment=secret_in_environment),
         )
         for note in notes
-        if (note.agent_id, note.base_url) in waiting
+        if (note.agent_id, note.base_url) in queued
     ]
 
 
-def _count(outbox: Outbox) -> Counter[tuple[str, str]]:
+def _count_by_recipient(outbox: Outbox) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for queued in outbox.pending():
         try:
@@ -71,9 +75,9 @@ def _count(outbox: Outbox) -> Counter[tuple[str, str]]:
     return found
 
 
-def _fix(kind: ParkReason, *, own: bool, secret_at_hand: bool) -> str:
+def _fix(kind: ParkReason, *, own: bool, secret_in_environment: bool) -> str:
     if kind is ParkReason.unauthorized:
         return UPDATE if own else f"{UPDATE}, in that agent's project"
-    if own and secret_at_hand:
+    if own and secret_in_environment:
         return f"{RETRY}: {SECRET_VARIABLE} is set in this shell"
-    return HINT_FOR_OTHERS
+    return OTHER_AGENT_HINT

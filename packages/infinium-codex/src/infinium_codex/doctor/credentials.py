@@ -2,7 +2,7 @@
 
 from infinium_config import LOCAL, SECRET_VARIABLE, ApprovedOrigins, SecretFound, Settings, Source
 
-from infinium_codex.delivery.wiring import find_secret
+from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.detached import Report
 from infinium_codex.doctor.situation import Situation

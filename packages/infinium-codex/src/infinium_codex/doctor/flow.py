@@ -5,8 +5,8 @@ from infinium_transport import EntryKind, ParkReason, StorageError
 
 from infinium_codex.commands.test import KIND as TEST
 from infinium_codex.commands.when import local_time
-from infinium_codex.delivery.blocked import Held, held_traces
-from infinium_codex.delivery.wiring import open_ledger, open_outbox
+from infinium_codex.delivery.blocked import BlockedTraces, blocked_traces
+from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation
 
@@ -38,7 +38,7 @@ def waiting(s: Situation) -> Check:
     try:
         pending, dead = list(box.pending()), box.dead_letters()
         at_hand = bool(s.environ.get(SECRET_VARIABLE, "").strip())
-        held = held_traces(box, s.settings, secret_at_hand=at_hand)
+        held = blocked_traces(box, s.settings, secret_in_environment=at_hand)
     except (StorageError, OSError) as error:
         return unknown(name, str(error))
     told = f"{len(pending)} in the outbox, {len(dead)} dead letters"
@@ -54,7 +54,7 @@ def waiting(s: Situation) -> Check:
     return ok(name, told)
 
 
-def _stops(held: Held) -> bool:
+def _stops(held: BlockedTraces) -> bool:
     """Whether the traces of this project's agent will go on waiting."""
     return held.own and held.kind is ParkReason.unauthorized
 

@@ -6,7 +6,7 @@ from infinium_config import LOCAL
 from infinium_transport import Reached, Rejected, Retry
 from msgspec import Struct
 
-from infinium_codex.delivery.wiring import make_client
+from infinium_codex.delivery.send import make_client
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation
 

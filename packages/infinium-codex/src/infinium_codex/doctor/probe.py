@@ -11,8 +11,9 @@ from pathlib import Path
 
 from infinium_config import InfiniumConfigError, SecretFound, load
 
-from infinium_codex.delivery.wiring import find_secret, home_directory
+from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.support.paths import find_places
+from infinium_codex.support.settings import home_directory
 
 
 def main(argv: list[str]) -> None:

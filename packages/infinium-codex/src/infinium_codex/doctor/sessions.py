@@ -11,12 +11,13 @@ from infinium_codex.capture.records import SUFFIX as SPOOL
 from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.project_hooks import project_root
 from infinium_codex.commands.when import local_time
-from infinium_codex.delivery.wiring import home_directory, open_ledger, open_outbox
+from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, unknown, warning
 from infinium_codex.doctor.situation import Situation
 from infinium_codex.session.checkpoint import SUFFIX as STATE
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.support.json_fields import epoch_ms, mapping, parse_object, text
+from infinium_codex.support.settings import home_directory
 
 RECENT_SECONDS = 7 * 86_400.0
 """A trace no older than this shows that a Codex runs our hooks."""

@@ -12,8 +12,8 @@ from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
 from infinium_codex.codex.worktrees import linked_worktree
-from infinium_codex.delivery.wiring import home_directory
 from infinium_codex.support.paths import Places
+from infinium_codex.support.settings import home_directory
 
 
 class CodexView(Struct, frozen=True, kw_only=True):

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from infinium_codex.agent import Agent
 from infinium_codex.capture.records import bring_over, remove_spool, session_of, set_aside
-from infinium_codex.delivery.wiring import load_settings, note_error
 from infinium_codex.session.checkpoint import SUFFIX as STATE_SUFFIX
 from infinium_codex.session.checkpoint import Checkpoint, Mark, remember
 from infinium_codex.session.reader import Reading, read_session
 from infinium_codex.session.trace_builder import Tracer
+from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
+from infinium_codex.support.settings import load_settings
 
 SESSION_ENDED = "session ended"
 STALE = "nothing was heard of the session any more"
@@ -191,7 +192,7 @@ def _keep_foreign(spool: Path, reading: Reading, places: Places) -> None:
         kept = set_aside(spool, damage)
         if kept is not None:
             message = f"Events were written by another version of the connector. They are kept, unread, as {kept}"
-            note_error(places, "spool", message, {"session": session_of(spool)})
+            record_error(places, "spool", message, {"session": session_of(spool)})
 
 
 def _tell_of_removed(spool: Path, checkpoint: Checkpoint, places: Places) -> None:
@@ -199,6 +200,6 @@ def _tell_of_removed(spool: Path, checkpoint: Checkpoint, places: Places) -> Non
     if checkpoint.untold:
         turns = f"{len(checkpoint.untold)} finished {'turn' if len(checkpoint.untold) == 1 else 'turns'}"
         message = f"The events of {turns} were removed by another program before they were summed up. "
-        note_error(
+        record_error(
             places, "spool", message + "The summary is made from Codex's transcript.", {"session": session_of(spool)}
         )

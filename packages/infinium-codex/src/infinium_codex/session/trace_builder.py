@@ -22,8 +22,9 @@ from infinium_trace import (
 from infinium_transport import Envelope, Outbox
 from msgspec import Struct
 
-from infinium_codex.delivery.wiring import note_error, open_outbox
+from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.session.git_state import read_git_state
+from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
 
@@ -49,7 +50,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
         agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
         if agent_id is None:
             message = f"No agent id for {cwd}: set INFINIUM_AGENT_ID or run 'infinium-codex init' there."
-            note_error(places, "worker", message, {"session": session_id})
+            record_error(places, "worker", message, {"session": session_id})
             return None
         git = read_git_state(cwd)
         root = settings.project.root if settings.project else cwd
@@ -120,5 +121,5 @@ def _prices(places: Places) -> PriceTable:
     except FileNotFoundError:
         return table
     except (PricesError, OSError, UnicodeDecodeError) as error:
-        note_error(places, "worker", f"The prices in {places.prices} are not used: {error}", {})
+        record_error(places, "worker", f"The prices in {places.prices} are not used: {error}", {})
         return table
