@@ -85,14 +85,6 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
-def help_text(session: nox.Session) -> None:
-    """Write the texts of `infinium-codex --help` and its commands' anew, after one was added or changed."""
-    session.install("-e", "./packages/infinium-codex")
-    program = "from infinium_codex.cli import HELP, write_help_texts; write_help_texts(HELP)"
-    session.run("python", "-c", program, env={"COLUMNS": "100", "NO_COLOR": "1"})
-
-
-@nox.session
 def bench(session: nox.Session) -> None:
     """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
     session.install("pipx", "pyperf", "matplotlib", "./packages/infinium-codex")

@@ -118,7 +118,7 @@ def cli(ours: Installation, _public: Installation | None) -> Iterator[Row]:
         {name: f"{command} >/dev/null" for name, command in cases.items()}, cwd=ours.project, environ=ours.environ
     )
     for name in ("help", "status"):
-        yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 1.3)
+        yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 2.5)
 
 
 GROUPS: dict[str, Group] = {

@@ -55,7 +55,7 @@ def refused(sandbox: Sandbox, *, reason: str, way_out: str, prefix: tuple[str, .
 def test_an_untrusted_project_is_refused_with_the_one_command(sandbox: Sandbox) -> None:
     configure(sandbox, trusted=False)
     if not asks_for_trust(sandbox):
-        assert "it runs hooks without asking for trust" in sandbox.connector(*INIT)
+        assert "it runs hooks without trust" in sandbox.connector(*INIT)
         return
     refused(sandbox, reason=f"Codex does not trust {sandbox.project}", way_out=f"cd '{sandbox.project}' && codex")
     (sandbox.project / ".codex").mkdir()
@@ -125,7 +125,7 @@ def test_what_connector_1_1_0_left_is_mended_and_its_neighbours_run(newest: Sand
     old = {"hooks": [{"type": "command", "command": "infinium-codex-connector hook Stop"}]}
     file.write_text(json.dumps({"hooks": {"Stop": [mine]}, "Stop": [old], "PreToolUse": [old]}))
     said = newest.connector(*INIT)
-    assert "repaired what an older connector left" in said
+    assert "repaired entries of an older connector" in said
     assert "failed to parse" not in said
     found = json.loads(file.read_text())
     assert set(found) == {"hooks"}
@@ -144,7 +144,8 @@ def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
         said = sandbox.connector(*INIT)
         reads = hooks_of(sandbox, worktree, main)
         assert (
-            f"Worktree   {worktree}: {'the hooks of its main checkout' if reads == main else 'this worktree'}" in said
+            f"Worktree   {worktree}: uses {'the hooks of its main checkout' if reads == main else 'this worktree'}"
+            in said
         )
         assert (reads / ".codex" / "hooks.json").exists()
         assert (main / ".infinium" / "config.json").exists()
@@ -168,9 +169,9 @@ def test_a_worktree_codex_passes_over_is_named(newest: Sandbox) -> None:
     newest.run([*GIT, "worktree", "add", "-q", str(worktree)])
     assert f"Worktree   {worktree}: no hooks" in newest.connector(*INIT)
     newest.project, main = worktree, newest.project
-    assert "says it will run" in newest.connector(*INIT)
+    assert "will run: " in newest.connector(*INIT)
     newest.project = main
-    assert "no hooks, since" not in newest.connector(*INIT)
+    assert "no hooks, because" not in newest.connector(*INIT)
 
 
 def test_settings_of_a_worktree_of_its_own_are_told(newest: Sandbox) -> None:

@@ -60,8 +60,8 @@ def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> No
             (sandbox.project / ".infinium" / "config.json").write_text('{"base_url": "local"}')
         else:
             said = sandbox.run([*prefix, "infinium-codex", "init", "--local", "--no-interactive"]).stdout
-            assert "your administrator has Codex run them" in said
-            assert "says it will run: " in said
+            assert "managed by your administrator" in said
+            assert "will run: " in said
             assert not (sandbox.project / ".codex").exists()
         codex_exec(sandbox, prefix)
         [trace] = sandbox.connector_json("history")["traces"]

@@ -103,17 +103,17 @@ def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
         assert {path: path.read_bytes() for path in sandbox.user_files()} == before
     minor = int(sandbox.version.split(".")[1])
     if minor >= 129:
-        assert f"Codex {sandbox.version} says it will run: " in said
+        assert f"Codex {sandbox.version} will run: " in said
         assert "NOT" not in said
     else:
-        assert f"Codex {sandbox.version} cannot be asked" in said
+        assert f"Codex {sandbox.version} cannot list hooks" in said
 
 
 def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandbox) -> None:
     with ScriptedModel(one_message()) as model, Receiver() as receiver:
         newest.configure_codex(model)
         said = newest.connector("init", "--no-interactive", "--local", "--no-trust")
-        assert "says it will NOT run: " in said
+        assert "will NOT run: " in said
         assert "Stop (untrusted)" in said
         newest.codex_exec("Say something.")
         newest.wait_until_idle()

@@ -165,7 +165,7 @@ def test_after_a_reboot_retry_has_open_sessions_looked_after_again(machine: Mach
     prompt(machine, "turn-1", "x", WAITING)
     machine.wait_for(lambda: machine.timers, "the timer")
     reboot(machine)
-    assert machine.run("retry").stdout == "Nothing waits.\n"
+    assert machine.run("retry").stdout == "No traces are queued.\n"
     assert len(machine.timers) == 1
 
 

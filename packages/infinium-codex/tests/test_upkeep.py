@@ -202,7 +202,7 @@ def test_cleanup_takes_what_is_old_and_says_what_went(machine: Machine) -> None:
     assert gone(machine.json("cleanup")) == {str(path) for path in old}
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in young)
-    assert machine.run("cleanup").stdout == "There is nothing to clean up.\n"
+    assert machine.run("cleanup").stdout == "Nothing to clean up.\n"
 
 
 def test_cleanup_keeps_what_was_set_aside_a_short_while_ago(machine: Machine) -> None:

@@ -1,1 +1,1 @@
-"""The commands, a module each: `run(options, ctx) -> Result`."""
+"""The commands, one file each: a function whose parameters are the command's options and which returns a Result."""

@@ -1,21 +1,32 @@
-"""`infinium-codex doctor`: is every link of the chain whole, and what to do where it is not."""
+"""`infinium-codex doctor`: check every link from Codex to the API, and say what to do about each problem."""
 
 import time
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.doctor.checks import Check, Verdict
 from infinium_codex.doctor.examination import Flow, examine, will_flow
 from infinium_codex.doctor.repair import mend
 from infinium_codex.doctor.situation import look
 from infinium_codex.support.error_log import collect_hook_errors
-from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.support.result import Result
 
-_WIDTH = 22
+NAME_WIDTH = 22
+VERDICT_WIDTH = 9
 
 
-def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
-    """Look at every link; with `fix`, mend first what needs no question.
+def doctor(
+    *,
+    online: Annotated[bool, Parameter(negative="", help="Also contact the API; the secret is not sent.")] = False,
+    fix: Annotated[bool, Parameter(negative="", help="Fix problems that need no confirmation.")] = False,
+    ctx: Context,
+    json: AsJson = False,
+) -> Result:
+    """Run every check; with `fix`, first fix what needs no confirmation.
 
-    Ends with 0 when traces will flow, with 1 when not, with 3 where that cannot be told.
+    Exit code: 0 when traces will arrive, 1 when they will not, 3 when that is unknown.
     """
     collect_hook_errors(ctx.places)
     situation = look(ctx.environ, ctx.cwd, ctx.places, now=time.time())
@@ -38,8 +49,8 @@ def run(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
 
 
 def _lines(check: Check) -> list[str]:
-    lines = [f"{check.verdict.value:<9} {check.name:<{_WIDTH}} {check.evidence}"]
-    return [*lines, f"{'':<9} {'':<{_WIDTH}} -> {check.fix}"] if check.fix else lines
+    lines = [f"{check.verdict.value:<9} {check.name:<{NAME_WIDTH}} {check.evidence}"]
+    return [*lines, f"{'':<9} {'':<{NAME_WIDTH}} -> {check.fix}"] if check.fix else lines
 
 
 def _summary(checks: tuple[Check, ...], flow: Flow) -> str:

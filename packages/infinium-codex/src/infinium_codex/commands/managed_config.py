@@ -1,10 +1,13 @@
-"""`infinium-codex managed-config`: the requirements.toml with which an administrator rolls the hooks out to a fleet.
+"""`infinium-codex managed-config`: print a requirements.toml that installs the hooks as managed hooks.
 
-Managed hooks run without anybody's trust, in every project, and no user can turn them off. They still record only
-where a project was set up, or where the environment names an agent.
+Managed hooks need no trust, run in every project, and users cannot turn them off. They still record only where a
+project was set up or the environment names an agent.
 """
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from infinium_codex.capture import install as hook_home
 from infinium_codex.codex.agent import CODEX
@@ -12,14 +15,28 @@ from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.codex.settings import FLAG
 from infinium_codex.codex.versions import HOOKS_ON_SINCE, format_version
+from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.support.paths import APP, Places
-from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.result import CommandError, Result
+
+DIRECTORY = Path(f"/opt/{APP}")
 
 
-def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> Result:
-    """Print the file; with `prepare`, make the directory its hooks run from as well."""
+def managed_config(
+    *,
+    directory: Annotated[
+        Path, Parameter(help=f"Directory the hooks run from on every machine. [default: {DIRECTORY}]")
+    ] = DIRECTORY,
+    only: Annotated[bool, Parameter(negative="", help="Allow managed hooks only.")] = False,
+    prepare: Annotated[
+        bool, Parameter(negative="", help="Create the directory on this machine from this installation.")
+    ] = False,
+    ctx: Context,
+    json: AsJson = False,
+) -> Result:
+    """Print the file; with `prepare`, also create the directory the hooks run from."""
     if directory.name != APP or not directory.is_absolute() or "\n" in str(directory):
-        hint = f"Use one like /opt/{APP}: by that name init and uninstall know the hooks for ours."
+        hint = f"Use a path such as {DIRECTORY}: init and uninstall recognize the hooks by this name."
         raise CommandError(f"--directory must be an absolute path that ends in /{APP}.", hint, exit_code=2)
     places = Places(data=directory, state=ctx.places.state, spool=ctx.places.spool)
     if prepare:
@@ -32,26 +49,26 @@ def run(ctx: CommandContext, *, directory: Path, only: bool, prepare: bool) -> R
         "features": {FLAG: True},
         "hooks": {"managed_dir": str(directory), **hooks},
     }
-    text = _commented(document, directory, codex)
+    text = _with_comments(document, directory, codex)
     return Result.success(tuple(text.splitlines()), {"directory": str(directory), "requirements": document})
 
 
-def _commented(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:
+def _with_comments(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:
     import tomli_w
 
     oldest = format_version(HOOKS_ON_SINCE)
-    made = f"Made for Codex {codex.version_text}" if codex else "Made without a Codex at hand"
+    made = f"Generated for Codex {codex.version_text}" if codex else "Generated without a Codex on PATH"
     if codex is not None and codex.can_async:
-        made += ", whose tool hooks are async: Codex before 0.150 passes over those"
+        made += "; its tool hooks are asynchronous, which Codex before 0.150 skips"
     return "\n".join(
         (
-            "# infinium-codex as managed hooks of Codex: /etc/codex/requirements.toml, on every machine.",
+            "# infinium-codex as managed hooks. Install as /etc/codex/requirements.toml on every machine.",
             f"# {made}.",
-            f"# Codex {oldest} and later run managed hooks. Where there are other requirements, merge the tables.",
-            f"# {directory} has to be there: 'infinium-codex managed-config --prepare' makes it, run from an",
-            "# installation every user can read. Traces come from projects that were set up ('infinium-codex init'),",
-            "# or from everywhere, where INFINIUM_AGENT_ID and INFINIUM_BASE_URL are set.",
-            "# On Windows, add windows_managed_dir to [hooks]; 'infinium-codex' has to be on PATH there.",
+            f"# Codex {oldest} and later run managed hooks. If you have other requirements, merge the tables.",
+            f"# {directory} must exist: 'infinium-codex managed-config --prepare' creates it from an",
+            "# installation that every user can read. Projects set up with 'infinium-codex init' are traced,",
+            "# or all projects where INFINIUM_AGENT_ID and INFINIUM_BASE_URL are set.",
+            "# On Windows, add windows_managed_dir to [hooks]; 'infinium-codex' must be on PATH.",
             "",
             tomli_w.dumps(document),
         )

@@ -1,1 +1,1 @@
-"""The demo: a turn in a throw-away home."""
+"""The demo: one turn of Codex, recorded or real, traced in a temporary home directory."""

@@ -5,7 +5,7 @@ from infinium_codex.codex.features import needs_flag
 from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.settings import FLAG, OLD_FLAG, REQUIREMENTS
 from infinium_codex.codex.versions import HOOKS_SINCE
-from infinium_codex.commands.when import local_time
+from infinium_codex.console.formatting import local_time
 from infinium_codex.doctor import sessions
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation

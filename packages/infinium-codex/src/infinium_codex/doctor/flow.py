@@ -3,12 +3,12 @@
 from infinium_config import SECRET_VARIABLE
 from infinium_transport import EntryKind, ParkReason, StorageError
 
-from infinium_codex.commands.test import KIND as TEST
-from infinium_codex.commands.when import local_time
+from infinium_codex.console.formatting import local_time
 from infinium_codex.delivery.blocked import BlockedTraces, blocked_traces
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation
+from infinium_codex.doctor.test_trace import KIND as TEST
 
 LONG_SECONDS = 3600.0
 """A trace that has waited longer than this is worth a word."""

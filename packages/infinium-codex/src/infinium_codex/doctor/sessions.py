@@ -10,7 +10,7 @@ from msgspec import Struct
 from infinium_codex.capture.records import SUFFIX as SPOOL
 from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.project_hooks import project_root
-from infinium_codex.commands.when import local_time
+from infinium_codex.console.formatting import local_time
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, unknown, warning
 from infinium_codex.doctor.situation import Situation

@@ -1,24 +1,24 @@
-"""Keep `.infinium/` out of the user's commits, where the user wants that."""
+"""Adds `.infinium/` to the project's `.gitignore`."""
 
 from pathlib import Path
 
 
 def is_ignored(root: Path) -> bool:
-    """Whether `.gitignore` has it already."""
-    return any(line.strip().rstrip("/") in (".infinium", "/.infinium") for line in _text(root).splitlines())
+    """Whether `.gitignore` has an entry for `.infinium`."""
+    return any(line.strip().rstrip("/") in (".infinium", "/.infinium") for line in _read(root).splitlines())
 
 
 def ignore(root: Path) -> str:
-    """Add it, at the end; say what was done."""
+    """Append the entry where it is missing, with the file's own line ending; returns what was done."""
     if is_ignored(root):
-        return ".infinium/ stands in .gitignore"
-    text = _text(root)
+        return ".infinium/ is already in .gitignore"
+    text = _read(root)
     ending = "\r\n" if "\r\n" in text else "\n"
     with (root / ".gitignore").open("a", encoding="utf-8", newline="") as file:
         file.write(("" if not text or text.endswith("\n") else ending) + f".infinium/{ending}")
     return ".infinium/ added to .gitignore"
 
 
-def _text(root: Path) -> str:
+def _read(root: Path) -> str:
     path = root / ".gitignore"
     return path.read_bytes().decode("utf-8", "replace") if path.exists() else ""

@@ -1,0 +1,17 @@
+"""`infinium-codex completion`: print a shell completion script."""
+
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from infinium_codex.support.result import Result
+
+
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="Shell to generate completion for.")],
+    /,
+    *,
+    app: Annotated[App, Parameter(parse=False)],
+) -> Result:
+    """Print a script that completes the commands and options in `shell`."""
+    return Result.success(tuple(app.generate_completion(shell=shell).splitlines()))

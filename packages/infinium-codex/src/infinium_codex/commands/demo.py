@@ -1,0 +1,39 @@
+"""`infinium-codex demo`: trace one turn in a temporary home directory and show the trace."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from infinium_codex.codex.program import find_codex
+from infinium_codex.console.parameters import AsJson, Context
+from infinium_codex.demo.home import DemoError, DemoHome, play_recording, run_codex
+from infinium_codex.support.result import Result
+from infinium_codex.view.terminal import view_trace
+
+
+def demo(
+    *,
+    codex: Annotated[
+        bool, Parameter(negative="", help="Run the installed Codex with a scripted model instead of a recording.")
+    ] = False,
+    ctx: Context,
+    json: AsJson = False,
+) -> Result:
+    """Trace one turn through the real hook, worker and local destination. Nothing outside the directory is touched."""
+    program = find_codex(ctx.environ) if codex else None
+    if codex and program is None:
+        hint = "Install it (npm install -g @openai/codex), or run without --codex to replay a recorded session."
+        return Result.failure("Codex is not on PATH.", hint)
+    with tempfile.TemporaryDirectory(prefix="infinium-demo-") as directory:
+        home = DemoHome(Path(directory), ctx.environ)
+        try:
+            session = run_codex(home, program) if program else play_recording(home)
+            key, payload = home.wait_for_trace()
+        except DemoError as error:
+            return Result.failure(
+                str(error), "This is a bug in the connector or a problem of this machine. Your own files were not used."
+            )
+    lines = (f"{session}, traced by the installed hook and worker:", "", *view_trace(payload))
+    return Result.success(lines, {"key": key, "trace": payload})

@@ -1,0 +1,1 @@
+"""What all commands share: running one and printing its result, common parameters, questions, times."""

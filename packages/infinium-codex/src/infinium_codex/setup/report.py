@@ -1,0 +1,81 @@
+"""Last stage of `init`: say what was set up and which hooks Codex will run."""
+
+from collections.abc import Iterator
+
+from infinium_codex.codex.hooks_json import Plan
+from infinium_codex.codex.worktrees import unread_worktrees
+from infinium_codex.setup.apply import Applied
+from infinium_codex.setup.inspection import Inspection
+from infinium_codex.setup.plan import SetupPlan
+from infinium_codex.support.result import Result
+
+
+def report(found: Inspection, plan: SetupPlan, applied: Applied) -> Result:
+    """The command's result."""
+    lines = [f"Project    {found.root}", *applied.settings]
+    lines += [f"Ignored    {applied.gitignore}"] if applied.gitignore else []
+    lines.append(f"Hooks      {_hook_changes(found, plan.hooks)}")
+    lines += _worktrees(found)
+    lines += [f"Feature    {applied.feature}"] if applied.feature else []
+    lines += _codex_answer(found, applied)
+    answer, hooks = applied.answer, found.hooks
+    data = {
+        "project": str(found.root),
+        "config": str(found.config),
+        "hooks": str(hooks.path),
+        "worktree": str(hooks.worktree) if hooks.worktree else None,
+        "managed": found.managed,
+        "codex": found.codex.version_text if found.codex else None,
+        "runs": list(answer.runs),
+        "held": dict(answer.held or {}),
+        "asked": answer.known,
+    }
+    return Result.success(tuple(lines), data)
+
+
+def _hook_changes(found: Inspection, plan: Plan) -> str:
+    path = found.hooks.path
+    if found.managed:
+        removed = f"; the project's own are removed from {path}" if plan.changed else ""
+        return f"managed by your administrator{removed}"
+    if not plan.changed:
+        return f"{path}: unchanged"
+    parts = [f"{len(plan.added)} added"] if plan.added else []
+    parts += [f"repaired entries of an older connector ({', '.join(plan.repaired)})"] if plan.repaired else []
+    return f"{path}: {', '.join(parts) or 'changed'}"
+
+
+def _worktrees(found: Inspection) -> Iterator[str]:
+    """In a linked worktree: whose hooks and settings apply. Everywhere: the worktrees in which Codex runs no hooks."""
+    root, hooks = found.root, found.hooks
+    if hooks.worktree is not None:
+        from_main = hooks.reads != hooks.worktree
+        reads = f"the hooks of its main checkout, {hooks.reads}" if from_main else "this worktree's own hooks"
+        own = root.is_relative_to(hooks.worktree)
+        settings = "its own settings" if own else f"the settings of {root}"
+        yield f"Worktree   {hooks.worktree}: uses {reads}, and {settings}"
+    for path in unread_worktrees(hooks.reads):
+        if path != hooks.worktree:
+            yield f"Worktree   {path}: no hooks, because it has no .codex directory. Run init there too."
+
+
+def _codex_answer(found: Inspection, applied: Applied) -> Iterator[str]:
+    codex, answer = found.codex, applied.answer
+    if codex is None:
+        yield "Codex      not found on PATH. The hooks are ready; run init again after installing Codex."
+        return
+    name = f"Codex {codex.version_text}"
+    if not answer.known:
+        yield f"Codex      {name} cannot list hooks; it runs hooks without trust."
+        return
+    if answer.runs:
+        yield f"Codex      {name} will run: {', '.join(answer.runs)}"
+    if answer.held:
+        held = ", ".join(f"{event} ({reason})" for event, reason in answer.held.items())
+        yield f"Codex      {name} will NOT run: {held}"
+        yield "           Run 'infinium-codex init --trust', or trust them in Codex with /hooks."
+    if not answer.listed:
+        yield f"Codex      {name} lists no hooks here, because the project is not trusted."
+        start = f"Start 'codex' in {found.hooks.reads}"
+        yield f"           {start}, trust the project, then run 'infinium-codex init --trust'."
+    yield from (f"           {name}: {message}" for message in answer.words)
