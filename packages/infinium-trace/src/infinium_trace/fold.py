@@ -1,10 +1,10 @@
-"""Events to a session: a pure fold; the same session whichever source, and in whichever order, told a fact."""
+"""Folds events into a session. The result does not depend on the order of arrival."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from infinium_trace._facts import RANK, Facts
-from infinium_trace._turns import TurnBuilder
+from infinium_trace._merged_values import PRIORITY, MergedValues
+from infinium_trace._turn_builder import TurnBuilder
 from infinium_trace.events import (
     AssistantSaid,
     Compacted,
@@ -29,11 +29,11 @@ _ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
     SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, Compacted, ModelResponded,
     ToolFinished, AssistantSaid, SubagentEnded, SourcesDisagreed, RecordSkipped, TurnEnded, SessionEnded,
 ))}  # fmt: skip
-"""Events of the same millisecond are taken in this order."""
+"""Order of events of the same millisecond."""
 
 
 def fold(events: Iterable[Event]) -> Session:
-    """The session these events tell of."""
+    """Return the session that these events report."""
     builder = _SessionBuilder()
     for event in _in_order(events):
         builder.add(event)
@@ -41,23 +41,23 @@ def fold(events: Iterable[Event]) -> Session:
 
 
 def _in_order(events: Iterable[Event]) -> Iterator[Event]:
-    """By time, kind and source; what is alike in all of them by what it says: the order of arrival decides nothing."""
-    for _, alike in groupby(sorted(events, key=_rank), key=_rank):
-        same = list(alike)
-        yield from same if len(same) == 1 else sorted(same, key=repr)
+    """Sort by time, kind and source, then by content, so that the order of arrival has no influence."""
+    for _, group in groupby(sorted(events, key=_sort_key), key=_sort_key):
+        equal = list(group)
+        yield from equal if len(equal) == 1 else sorted(equal, key=repr)
 
 
-def _rank(event: Event) -> tuple[int, int, int]:
-    return event.at_ms, _ORDER[type(event)], RANK[event.source]
+def _sort_key(event: Event) -> tuple[int, int, int]:
+    return event.at_ms, _ORDER[type(event)], PRIORITY[event.source]
 
 
 class _SessionBuilder:
     def __init__(self) -> None:
-        self.facts = Facts()
+        self.values = MergedValues()
         self.turns: dict[str, TurnBuilder] = {}
         self.current: str | None = None
-        self.of_subagents: list[tuple[str, Event, str | None]] = []
-        """Events of subagents, with the turn that was running then: whose they are is known when all were heard."""
+        self.subagent_events: list[tuple[str, Event, str | None]] = []
+        """Subagent, event, and the turn that ran then. The parent turns are known only after the last event."""
         self.sources: set[EventSource] = set()
         self.skipped: dict[str, int] = {}
         self.started_at_ms: int | None = None
@@ -69,12 +69,12 @@ class _SessionBuilder:
             return
         self.sources.add(event.source)
         if event.subagent_id is not None:
-            self.of_subagents.append((event.subagent_id, event, self.current))
+            self.subagent_events.append((event.subagent_id, event, self.current))
         elif isinstance(event, SessionStarted):
             self._start(event)
         elif isinstance(event, SessionEnded):
             self.ended_at_ms = event.at_ms
-            self.facts.tell(event, end_reason=event.reason)
+            self.values.merge(event, end_reason=event.reason)
         else:
             turn = self._turn(event)
             if turn is not None:
@@ -83,7 +83,7 @@ class _SessionBuilder:
     def _start(self, event: SessionStarted) -> None:
         if self.started_at_ms is None or 0 < event.at_ms < self.started_at_ms:
             self.started_at_ms = event.at_ms
-        self.facts.tell(
+        self.values.merge(
             event,
             cwd=event.cwd,
             provider=event.provider,
@@ -103,37 +103,25 @@ class _SessionBuilder:
         if turn_id not in self.turns:
             self.turns[turn_id] = TurnBuilder(turn_id, event.at_ms)
         elif self.turns[turn_id].started_at_ms == 0:
-            self.turns[turn_id].started_at_ms = event.at_ms  # the records before this one bore no time
+            self.turns[turn_id].started_at_ms = event.at_ms  # earlier records of this turn had no time
         if isinstance(event, TurnStarted):
             self.current = turn_id
         return self.turns[turn_id]
 
-    def _add_to_subagents(self) -> None:
-        """Give each event of a subagent to the turn its agent works for.
-
-        That is the turn named for the agent's own turn, else for the agent, else the one that ran when it was first
-        heard of. What was done for a turn that is not told of here is counted where that turn is.
-        """
-        told = [event for _, event, _ in self.of_subagents if isinstance(event, SubagentStarted)]
-        named = {(event.subagent_id, event.turn_id): event.parent_turn_id for event in told if event.parent_turn_id}
-        first_heard: dict[str, str | None] = {}
-        at_work_for: dict[str, str] = {}
-        for subagent_id, event, running in self.of_subagents:
+    def _add_subagent_events(self) -> None:
+        """Add each event of a subagent to its parent turn. Events for a turn outside this session are ignored."""
+        parents = _ParentTurns(event for _, event, _ in self.subagent_events)
+        for subagent_id, event, running in self.subagent_events:
             guess = event.turn_id if event.turn_id in self.turns else running
-            first_heard[subagent_id] = first_heard.get(subagent_id) or guess
-            parent = (
-                named.get((subagent_id, event.turn_id)) or named.get((subagent_id, None)) or first_heard[subagent_id]
-            )
-            if event.turn_id is None:  # told from outside, of whatever it is doing
-                parent = at_work_for.get(subagent_id, parent)
-            if parent is not None and parent in self.turns:
-                at_work_for[subagent_id] = parent
+            parent = parents.find(subagent_id, event.turn_id, guess)
+            if parent in self.turns:
+                parents.set_current(subagent_id, parent)
                 self.turns[parent].add_of_subagent(event, subagent_id)
 
     def build(self) -> Session:
-        self._add_to_subagents()
+        self._add_subagent_events()
         turns = (turn.build() for turn in self.turns.values())
-        get = self.facts.get
+        get = self.values.get
         return Session(
             turns=tuple(turn for turn in turns if turn is not None),
             started_at_ms=self.started_at_ms,
@@ -151,3 +139,30 @@ class _SessionBuilder:
             sources=frozenset(self.sources),
             skipped=dict(sorted(self.skipped.items())),
         )
+
+
+class _ParentTurns:
+    """Finds the turn that a subagent works for."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        started = [event for event in events if isinstance(event, SubagentStarted)]
+        self._named = {
+            (event.subagent_id, event.turn_id): event.parent_turn_id for event in started if event.parent_turn_id
+        }
+        """By subagent and its own turn; with None in place of the turn, for all of the subagent's turns."""
+        self._first: dict[str, str | None] = {}
+        self._current: dict[str, str] = {}
+
+    def find(self, subagent_id: str, own_turn_id: str | None, guess: str | None) -> str | None:
+        """Return the turn that is named for the subagent's own turn, else for the subagent, else its first guess.
+
+        An event without a turn of its own comes from outside and concerns the subagent's current work.
+        """
+        first = self._first[subagent_id] = self._first.get(subagent_id) or guess
+        if own_turn_id is None and subagent_id in self._current:
+            return self._current[subagent_id]
+        return self._named.get((subagent_id, own_turn_id)) or self._named.get((subagent_id, None)) or first
+
+    def set_current(self, subagent_id: str, parent: str) -> None:
+        """Store the turn that the subagent works for from now on."""
+        self._current[subagent_id] = parent

@@ -1,6 +1,6 @@
-"""Turns and subagents in the making."""
+"""Builds turns and subagents from their events."""
 
-from infinium_trace._work import WorkBuilder, in_time
+from infinium_trace._step_builder import StepBuilder, in_order_of_time
 from infinium_trace.events import (
     Event,
     EventSource,
@@ -16,8 +16,8 @@ from infinium_trace.events import (
 from infinium_trace.session import ModelCall, Subagent, Turn
 
 
-class SubagentBuilder(WorkBuilder):
-    """What one subagent did for one turn."""
+class SubagentBuilder(StepBuilder):
+    """The work of one subagent for one turn."""
 
     def __init__(self, subagent_id: str, started_at_ms: int) -> None:
         super().__init__(started_at_ms)
@@ -25,46 +25,46 @@ class SubagentBuilder(WorkBuilder):
         self._turns: set[str] = set()
 
     def add(self, event: Event) -> None:
-        """Take in one event of the subagent's."""
+        """Add an event of the subagent."""
         if event.turn_id is not None:
             self._turns.add(event.turn_id)
         match event:
             case SubagentStarted():
-                self.facts.tell(event, agent_type=event.agent_type)
+                self.values.merge(event, agent_type=event.agent_type)
             case TurnStarted():
-                self.facts.tell(event, first=True, prompt=event.prompt)
+                self.values.merge(event, first=True, prompt=event.prompt)
             case SubagentEnded():
                 self.ended_at_ms = max(self.ended_at_ms or 0, event.at_ms)
-                self.facts.tell(event, agent_type=event.agent_type, last_message=event.last_message)
-                self.facts.tell(event, first=True, status=TurnStatus.COMPLETED)
+                self.values.merge(event, agent_type=event.agent_type, last_message=event.last_message)
+                self.values.merge(event, first=True, status=TurnStatus.COMPLETED)
             case TurnEnded():
                 self.ended_at_ms = max(self.ended_at_ms or 0, event.at_ms)
-                self.facts.tell(event, status=event.status, reason=event.reason, last_message=event.last_message)
+                self.values.merge(event, status=event.status, reason=event.reason, last_message=event.last_message)
             case _:
                 super().add(event)
 
     def build(self, calls: list[ModelCall]) -> Subagent:
-        """The subagent, with its own among these responses of the model."""
-        last = self.facts.get("last_message", str)
+        """Return the subagent. Of these model calls, its own are counted."""
+        last = self.values.get("last_message", str)
         own = [call.usage for call in calls if call.subagent_id == self.subagent_id]
         return Subagent(
             subagent_id=self.subagent_id,
             started_at_ms=self.started_at_ms,
             ended_at_ms=self.ended_at_ms,
-            agent_type=self.facts.get("agent_type", str),
+            agent_type=self.values.get("agent_type", str),
             turns=frozenset(self._turns),
-            prompt=self.facts.get("prompt", str),
-            status=self.facts.get("status", TurnStatus) or TurnStatus.RUNNING,
-            reason=self.facts.get("reason", str),
+            prompt=self.values.get("prompt", str),
+            status=self.values.get("status", TurnStatus) or TurnStatus.RUNNING,
+            reason=self.values.get("reason", str),
             last_message=last,
-            steps=in_time(self.steps(last)),
+            steps=in_order_of_time(self.steps(last)),
             calls=len(own),
             usage=sum(own, TokenUsage()),
         )
 
 
-class TurnBuilder(WorkBuilder):
-    """One turn of the user's."""
+class TurnBuilder(StepBuilder):
+    """One turn of the user."""
 
     def __init__(self, turn_id: str, started_at_ms: int) -> None:
         super().__init__(started_at_ms)
@@ -73,35 +73,35 @@ class TurnBuilder(WorkBuilder):
         self.subagents: dict[str, SubagentBuilder] = {}
         self._calls: dict[tuple[str | None, str], ModelCall] = {}
         self._models: dict[str, None] = {}
-        self._continued: set[int] = set()
+        self._continued_at_ms: set[int] = set()
         self._disagreements: dict[str, None] = {}
 
     def add(self, event: Event) -> None:
-        """Take in one event of the turn's own."""
+        """Add an event of the turn itself."""
         self.sources.add(event.source)
         match event:
             case TurnStarted():
-                self.facts.tell(event, first=True, prompt=event.prompt)
-                self.facts.tell(event, cwd=event.cwd, permission_mode=event.permission_mode, effort=event.effort)
+                self.values.merge(event, first=True, prompt=event.prompt)
+                self.values.merge(event, cwd=event.cwd, permission_mode=event.permission_mode, effort=event.effort)
                 if event.model:
                     self._models.setdefault(event.model)
             case TurnEnded():
                 self._end(event)
             case ModelResponded() | SourcesDisagreed():
-                self.account(event)
+                self._add_outside_steps(event)
             case _:
                 super().add(event)
 
     def add_of_subagent(self, event: Event, subagent_id: str) -> None:
-        """Take in one event of a subagent that works for this turn."""
+        """Add an event of a subagent that works for this turn."""
         subagent = self.subagents.setdefault(subagent_id, SubagentBuilder(subagent_id, event.at_ms))
         if isinstance(event, ModelResponded | SourcesDisagreed):
-            self.account(event)
+            self._add_outside_steps(event)
         else:
             subagent.add(event)
 
-    def account(self, event: ModelResponded | SourcesDisagreed) -> None:
-        """Note a response of the model, once, whichever agent it answered."""
+    def _add_outside_steps(self, event: ModelResponded | SourcesDisagreed) -> None:
+        """Add a model call or a disagreement, once, of the turn or of one of its subagents."""
         if isinstance(event, SourcesDisagreed):
             self._disagreements.setdefault(event.what)
             return
@@ -120,12 +120,12 @@ class TurnBuilder(WorkBuilder):
     def _end(self, event: TurnEnded) -> None:
         self.ended_at_ms = max(self.ended_at_ms or 0, event.at_ms)
         if event.continued_by_hook:
-            self._continued.add(event.at_ms)
-        known = self.facts.get("status", TurnStatus)
+            self._continued_at_ms.add(event.at_ms)
+        known = self.values.get("status", TurnStatus)
         status = known if event.guessed and known is not None else event.status
         if known in (TurnStatus.FAILED, TurnStatus.INTERRUPTED) and status is TurnStatus.COMPLETED:
-            status = known  # a turn that failed or was interrupted is "complete" to Codex all the same
-        self.facts.tell(
+            status = known  # a transcript may also report a failed or interrupted turn as completed
+        self.values.merge(
             event,
             status=status,
             reason=event.reason,
@@ -134,38 +134,41 @@ class TurnBuilder(WorkBuilder):
             first_token_ms=event.first_token_ms,
         )
         if event.source is EventSource.TRANSCRIPT:
-            self.facts.tell(event, transcript_end_ms=event.at_ms)
+            self.values.merge(event, transcript_end_ms=event.at_ms)
 
     def build(self) -> Turn | None:
-        """The turn; None when nothing but an interruption is known of it: it was over before it began."""
+        """Return the turn; None if it has no content but an interruption: it ended before it began."""
         calls = sorted(self._calls.values(), key=lambda call: call.ended_at_ms)
-        status = self.facts.get("status", TurnStatus) or TurnStatus.RUNNING
-        ended = self.facts.get("transcript_end_ms", int) or self.ended_at_ms
-        duration = self.facts.get("duration_ms", int)
-        last = self.facts.get("last_message", str)
-        prompt = self.facts.get("prompt", str)
-        if duration is None and ended is not None:
-            duration = max(ended - self.started_at_ms, 0)
-        steps = in_time([*self.steps(last), *(subagent.build(calls) for subagent in self.subagents.values())])
-        if status is TurnStatus.INTERRUPTED and not (prompt or last or steps or calls or self._models):
-            return None
-        return Turn(
+        get = self.values.get
+        last_message = get("last_message", str)
+        ended = get("transcript_end_ms", int) or self.ended_at_ms
+        subagents = [subagent.build(calls) for subagent in self.subagents.values()]
+        turn = Turn(
             id=self.id,
             started_at_ms=self.started_at_ms,
             ended_at_ms=ended,
-            duration_ms=None if duration is None else float(duration),
-            first_token_ms=self.facts.get("first_token_ms", int),
-            status=status,
-            reason=self.facts.get("reason", str),
-            prompt=prompt,
-            last_message=last,
+            duration_ms=self._duration(ended),
+            first_token_ms=get("first_token_ms", int),
+            status=get("status", TurnStatus) or TurnStatus.RUNNING,
+            reason=get("reason", str),
+            prompt=get("prompt", str),
+            last_message=last_message,
             models=tuple(self._models),
-            permission_mode=self.facts.get("permission_mode", str),
-            effort=self.facts.get("effort", str),
-            cwd=self.facts.get("cwd", str),
-            steps=steps,
+            permission_mode=get("permission_mode", str),
+            effort=get("effort", str),
+            cwd=get("cwd", str),
+            steps=in_order_of_time([*self.steps(last_message), *subagents]),
             calls=tuple(calls),
-            continuations=len(self._continued),
+            continuations=len(self._continued_at_ms),
             disagreements=tuple(self._disagreements),
             sources=frozenset(self.sources),
         )
+        has_content = turn.prompt or turn.last_message or turn.steps or turn.calls or turn.models
+        return turn if has_content or turn.status is not TurnStatus.INTERRUPTED else None
+
+    def _duration(self, ended_at_ms: int | None) -> float | None:
+        """Return the measured duration, else the time from start to end, in milliseconds."""
+        measured = self.values.get("duration_ms", int)
+        if measured is not None:
+            return float(measured)
+        return None if ended_at_ms is None else float(max(ended_at_ms - self.started_at_ms, 0))
