@@ -1,4 +1,4 @@
-"""Takes secrets out of texts and of parsed JSON before anything leaves, and counts what it took."""
+"""Removes secrets from texts and parsed JSON, and counts them by kind."""
 
 import base64
 import re
@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
 from infinium_trace.redact_rules import KINDS
 from infinium_trace.redact_scan import Rank, Span, scan
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
 _MARKER = re.compile(r"\[redacted:([a-z0-9-]+)\]")
 _KINDS = frozenset(KINDS)
 _ROUNDS = 5
-"""How often a text is looked through again after something was found: what is left may read differently."""
+"""How often a text is scanned again after a finding: the rest may match other rules."""
 _MAX_DEPTH = 100
 _SHORT = 64
 _MOST_CLEAN = 2_000
 PATTERN_SECONDS = 2.0
-"""How long a redactor's own patterns may search in all. What they have not got through by then goes whole."""
+"""Seconds that the patterns of one redactor may search in all. Texts after that are replaced as a whole."""
 _MIN_ENCODED = 6
-"""Characters of an encoded form below which it would be found by chance."""
+"""Length below which an encoded form of a secret would match by chance."""
 
 
 class RedactionPatternError(ValueError):
-    """A redaction pattern that is no regular expression."""
+    """A redaction pattern is not a valid regular expression."""
 
     def __init__(self, pattern: str, reason: str) -> None:
         super().__init__(
@@ -40,13 +39,14 @@ class RedactionPatternError(ValueError):
 
 
 class Redactor:
-    """Replaces every secret by `[redacted:<kind>]`; `counts` says how many of each kind it took out so far.
+    """Replaces every secret by `[redacted:<kind>]`. `counts` has the number of replacements by kind.
 
-    `secrets` are the program's own: they go in any case, also url-encoded, JSON-escaped, in base64 and in hex.
-    `patterns` are regular expressions of further secrets (of a pattern with a group, the first group is the secret).
-    They may be anybody's: where they search longer than `PATTERN_SECONDS` in all, the texts they have not got through
-    are replaced whole, as `unsearched`.
-    A value that one of the `allow` expressions matches as a whole stays. With `enabled=False` only `secrets` go.
+    Use a new redactor for each trace, so that its counts are those of the trace.
+    `secrets` are the connector's own. They are always removed, also url-encoded, JSON-escaped, in base64 and in hex.
+    `patterns` are regular expressions of further secrets. If a pattern has a group, the first group is the secret.
+    Patterns are untrusted: after `PATTERN_SECONDS` in all, texts are replaced as a whole, as `unsearched`.
+    Values that an `allow` expression matches as a whole are kept. With `enabled=False` only `secrets` are removed.
+    Raises RedactionPatternError.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Redactor:
         self._seconds_left = PATTERN_SECONDS
         self._enabled = enabled
         self._clean: set[str] = set()
-        """Short texts without a secret: a trace says the same words again and again."""
+        """Short texts without a secret: a trace repeats the same words."""
 
     def text(self, value: str) -> str:
-        """The text without its secrets; one that has been through here comes back unchanged."""
+        """Return the text without its secrets. A text that was redacted before is returned unchanged."""
         if value in self._clean:
             return value
         for _ in range(_ROUNDS):
@@ -82,69 +82,85 @@ class Redactor:
         return value
 
     def value(self, value: object) -> object:
-        """JSON-like data without its secrets, those known by the name of their key included; never raises."""
+        """Return JSON-like data without its secrets, including values under the name of a secret. Never raises."""
         return self._value(value, None, _MAX_DEPTH)
 
-    def _value(self, value: object, name: str | None, depth: int) -> object:
-        """`name` is that of the secret the value belongs to, if it does."""
-        if isinstance(value, str):
-            return self._named(value, name) if name is not None else self.text(value)
-        if isinstance(value, bool) or not isinstance(value, int | float | Mapping | list | tuple | set | frozenset):
-            return value
-        if isinstance(value, int | float):
-            return self._mark("password") if name is not None and kind_of_name(name) == "password" else value
-        if depth == 0:
-            return self._mark("nested")
-        if isinstance(value, Mapping):
-            return self._mapping(value, depth)
-        return [self._value(item, name, depth - 1) for item in value]
+    def _value(self, value: object, secret_name: str | None, depth: int) -> object:
+        """Redact a value. `secret_name` is the name of the secret that the value is part of, if any."""
+        match value:
+            case str():
+                return self.text(value) if secret_name is None else self._named(value, secret_name)
+            case int() | float():
+                return self._number(value, secret_name)
+            case Mapping() | list() | tuple() | set() | frozenset() if depth == 0:
+                return self._mark("nested")
+            case Mapping():
+                return self._mapping(value, depth)
+            case list() | tuple() | set() | frozenset():
+                return [self._value(item, secret_name, depth - 1) for item in value]
+            case _:
+                return value
+
+    def _number(self, value: float, secret_name: str | None) -> object:
+        is_password = secret_name is not None and kind_of_name(secret_name) == "password"
+        return self._mark("password") if is_password and not isinstance(value, bool) else value
 
     def _mapping(self, mapping: Mapping[object, object], depth: int) -> dict[object, object]:
-        # {"name": "DB_PASSWORD", "value": "…"}: how Kubernetes, HAR files and many APIs write headers and variables
+        # Kubernetes, HAR files and many APIs write headers and variables as {"name": "DB_PASSWORD", "value": "…"}.
         label = next((v for k in ("name", "key", "Name", "Key") if isinstance(v := mapping.get(k), str)), "")
         clean: dict[object, object] = {}
         for key, item in mapping.items():
-            name = key if isinstance(key, str) else ""
-            shown: object = self.text(key) if isinstance(key, str) else key
-            if shown != key and shown in clean:
-                shown = f"{shown} ({len(clean) + 1})"
-            if self._enabled and name in ("value", "Value") and name_is_secret(label):
-                name = label
-            secret = self._enabled and name_is_secret(name)
-            clean[shown] = self._value(item, name if secret else None, depth - 1)
+            shown = self._unique_key(key, clean)
+            clean[shown] = self._value(item, self._secret_name(key, label), depth - 1)
         return clean
 
+    def _unique_key(self, key: object, taken: Mapping[object, object]) -> object:
+        """Return the redacted key, numbered if another key was redacted to the same text."""
+        shown: object = self.text(key) if isinstance(key, str) else key
+        return f"{shown} ({len(taken) + 1})" if shown != key and shown in taken else shown
+
+    def _secret_name(self, key: object, label: str) -> str | None:
+        """Return the secret's name if the value under this key is a secret. `label` is the mapping's own name."""
+        if not self._enabled or not isinstance(key, str):
+            return None
+        if key in ("value", "Value") and name_is_secret(label):
+            return label
+        return key if name_is_secret(key) else None
+
     def _named(self, value: str, name: str) -> str:
-        """A value under a secret's name: gone whole, unless it plainly is none."""
+        """Redact a value under a secret's name as a whole, unless it is a placeholder or allowed."""
         if not value or _markers(value) == [(0, len(value))]:
             return value
-        own = any(form in value for form in self._own)
-        if not own and (is_placeholder(value) or self._allowed(value)):
+        if any(form in value for form in self._own):
+            return self._mark("own-secret")
+        if is_placeholder(value) or self._allowed(value):
             return self.text(value)
-        return self._mark("own-secret" if own else kind_of_name(name))
+        return self._mark(kind_of_name(name))
 
     def _spans(self, text: str) -> list[Span]:
-        """What to take out, in order, apart from one another."""
-        found = [Span(at, at + len(form), Rank.OWN, "own-secret") for form in self._own for at in _places(text, form)]
+        """Return the secrets in the text, in order and without overlap."""
+        found = [
+            Span(at, at + len(form), Rank.OWN, "own-secret") for form in self._own for at in _positions(text, form)
+        ]
         if self._enabled:
-            others = [*scan(text), *self._custom(text)]
+            others = [*scan(text), *self._search_patterns(text)]
             found += [s for s in others if s.end > s.start and not self._allowed(text[s.start : s.end])]
         if not found:
             return []
-        return _apart(found, _markers(text))
+        return _merged(found, _markers(text))
 
-    def _custom(self, text: str) -> list[Span]:
+    def _search_patterns(self, text: str) -> list[Span]:
         if not self._patterns:
             return []
         began = monotonic()
         try:
-            return [span for pattern in self._patterns for span in self._search(pattern, text, began)]
+            return [span for pattern in self._patterns for span in self._search_pattern(pattern, text, began)]
         except TimeoutError:
             return [Span(0, len(text), Rank.OWN, "unsearched")]
         finally:
             self._seconds_left -= monotonic() - began
 
-    def _search(self, pattern: "regex.Pattern[str]", text: str, began: float) -> Iterator[Span]:
+    def _search_pattern(self, pattern: "regex.Pattern[str]", text: str, began: float) -> Iterator[Span]:
         left = self._seconds_left - (monotonic() - began)
         if left <= 0:
             raise TimeoutError
@@ -169,21 +185,22 @@ class Redactor:
 
 
 def _compile(pattern: str) -> "regex.Pattern[str]":
-    import regex  # its searches end in time, and few have patterns of their own
+    import regex  # searches with a timeout; imported on demand, because few users have patterns
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # hints at other dialects' syntax: nobody would see them
+            warnings.simplefilter("ignore")  # warnings about the syntax of other dialects
             return regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError) as error:
         raise RedactionPatternError(pattern, str(error)) from None
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it stands in a text: plain, escaped, encoded."""
+    """Return the forms of a secret in texts: plain, escaped, encoded."""
     if not secret.strip():
         return set()
     import json
+    from urllib.parse import quote, quote_plus
 
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     escaped |= {json.dumps(form)[1:-1] for form in escaped}  # JSON in JSON
@@ -194,7 +211,7 @@ def _forms(secret: str) -> set[str]:
     for whole in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
         encoded |= {whole, whole.rstrip("=")}
     for shift in range(3):
-        # what stands before the secret shifts it; the characters it shares with its neighbours are left out
+        # The text before the secret shifts its encoding. Characters that encode parts of neighbours are omitted.
         code = base64.b64encode(bytes(shift) + raw).decode()
         core = code[(0, 2, 3)[shift] : (len(raw) + shift) * 8 // 6]
         encoded |= {core, core.replace("+", "-").replace("/", "_")}
@@ -202,21 +219,21 @@ def _forms(secret: str) -> set[str]:
 
 
 def _markers(text: str) -> list[tuple[int, int]]:
-    """Where the text has been redacted. What names no kind of ours is no marker: a secret could hide in it."""
+    """Return the positions of redaction markers. A marker of an unknown kind does not count: it could hide a secret."""
     if "[redacted:" not in text:
         return []
     return [match.span() for match in _MARKER.finditer(text) if match[1] in _KINDS]
 
 
-def _places(text: str, part: str) -> Iterator[int]:
+def _positions(text: str, part: str) -> Iterator[int]:
     at = text.find(part)
     while at >= 0:
         yield at
         at = text.find(part, at + len(part))
 
 
-def _apart(found: list[Span], markers: list[tuple[int, int]]) -> list[Span]:
-    """Spans in order, overlapping ones made one of the most telling kind; what lies in a marker is no secret."""
+def _merged(found: list[Span], markers: list[tuple[int, int]]) -> list[Span]:
+    """Return the spans in order, overlapping ones merged with the lowest rank. Spans inside a marker are dropped."""
     kept = sorted([*found, *(Span(start, end, Rank.MARKER, "") for start, end in markers)])
     merged: list[Span] = []
     for span in kept:

@@ -1,7 +1,10 @@
-"""What a secret looks like: the public shapes of providers' keys, and the names under which people keep secrets.
+"""Rules for secrets: the public formats of providers' keys, and the names to which secrets are assigned.
 
-Every pattern does work linear in the text: it is tried only where its literal was found, a repeat is either bounded
-or possessive, and one that can give back holds no other (`tests/test_redact_linear.py` checks the parsed patterns).
+The work of every pattern is linear in the text: it is tried only where its literal occurs, each repeat is bounded or
+possessive, and a repeat that can backtrack contains no other (`tests/test_redact_linear.py` checks the patterns).
+
+To add a key format, add a row to `PROVIDERS` (known prefix) or `ANCHORED` (known surroundings) and a sample to
+`tests/redact_corpus.py`.
 """
 
 _W = "[A-Za-z0-9_-]"  # base64url
@@ -9,7 +12,7 @@ _A = "[A-Za-z0-9]"
 _X = "[0-9a-fA-F]"
 
 PROVIDERS: tuple[tuple[str, str, str], ...] = (
-    # kind, literal prefixes, what follows them
+    # kind, literal prefixes, pattern of the rest
     ("adafruit-key", "aio_", rf"{_A}{{28,}}+"),
     ("age-key", "AGE-SECRET-KEY-1", r"[0-9A-Za-z]{50,}+"),
     ("airtable-token", "pat", rf"{_A}{{14}}\.[0-9a-f]{{64}}"),
@@ -102,13 +105,13 @@ PROVIDERS: tuple[tuple[str, str, str], ...] = (
     ("jwt", "eyJ", rf"(?<![_-]eyJ){_W}{{10,4000}}+\.eyJ{_W}{{8,8000}}+\.{_W}*+"),
     ("jwe", "eyJ", rf"(?<![_-]eyJ){_W}{{10,4000}}+\.{_W}{{0,2000}}+\.{_W}{{12,24}}+\.{_W}{{2,16000}}+\.{_W}{{16,}}+"),
 )
-"""Keys that say by their beginning what they are."""
+"""Keys with a known prefix."""
 
 WEAK_PREFIXES = frozenset({"openai-key", "supabase-key", "circleci-token", "newrelic-key", "slack-token"})
-"""Kinds whose prefix also begins plain names (`sk-folding-cube…`): the rest must look drawn, not written."""
+"""Kinds whose prefix also starts plain names (`sk-folding-cube…`). The rest of the key must look random."""
 
 ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
-    # kind, literal (lower case), characters of the match before it, pattern; group 1, where there is one, is the secret
+    # kind, literal (lower case), characters of the match before it, pattern (group 1, if any, is the secret)
     ("azure-client-secret", b"q~", 4, rf"[A-Za-z0-9_~.-]{{3}}\dQ~[A-Za-z0-9_~.-]{{31,34}}+(?!{_A})"),
     ("azure-sas", b"sig=", 1, r"[?&;]sig=([A-Za-z0-9%+/=_-]{40,}+)"),
     ("bearer-token", b"bearer", 0, r"(?i:bearer)(?:[ \t]|%20|\+){1,4}+([A-Za-z0-9._~+/=-]{16,}+)"),
@@ -148,14 +151,14 @@ ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
     ("docker-auth", b"auth", 0, r"auth\\{0,3}\"[ \t]{0,4}+:[ \t]{0,4}+\\{0,3}\"([A-Za-z0-9+/]{8,}+={0,2})"),
     ("putty-key", b"private-lines:", 0, r"(?i:private-lines):[ \t]{1,4}+\d{1,3}\s{1,4}+([A-Za-z0-9+/=\s]{40,}+)"),
 )
-"""Secrets known by what stands around them."""
+"""Secrets with known surroundings."""
 
 _QUOTE = r"(?P<esc>\\{0,3})(?P<quote>[\"'`])"
 ASSIGNMENT = (
     # the end of the name
     r"(?P<word>(?i:passw(?:or)?d|passphrase|pwd|_pass|secret(?:[_-]?(?:access)?[_-]?key)?|token|key|credentials?"
     r"|authorization|cookie)(?:_?\d{1,2})?)(?![A-Za-z0-9_-])"
-    # what closes the name, and what ties it to the value
+    # the end of the name, and the operator before the value
     r"[\"'\\\])]{0,5}+[ \t]{0,24}+"
     r"(?:(?P<tie>=>|:=|\?=|:[ ]?[A-Za-z]{1,20}[ ]?=(?!=)|=(?![=>~])|:(?![:=]))[ \t]{0,24}+"
     r"|(?P<pair>(?:\\n|[,\s]){0,40}+[\"'\\]{0,4}(?i:value)[\"'\\]{0,4}+[ ]?[:=][ \t]{0,8}+)"
@@ -164,12 +167,12 @@ ASSIGNMENT = (
     r"(?:[rbufRBUF@]{0,2}" + _QUOTE + r"(?P<quoted>[^\"'`\r\n\\]{1,4096}+)"
     r"|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{1,4096}+))"
 )
-"""`NAME = value` as code, shells, headers, YAML, JSON and XML write it, from the last word of the name."""
+"""`NAME = value` in code, shells, headers, YAML, JSON and XML, from the last word of the name."""
 
 PEM_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 PEM_END = r"-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 PEM_BODY = (
-    # the rest of the begin's line; headers; whole lines; what is left of the last one
+    # the rest of the first line; headers; whole lines; the rest of the last line
     r"(?:[\s\\nr\"'+,]{0,40}+[A-Za-z][A-Za-z-]{2,24}:[ ][^\r\n\\]{0,200}+){0,6}+"
     r"(?:[\s\\nr\"',>|#]{0,40}+[A-Za-z0-9+/=]{24,}+)++(?:(?:\s|\\n|\\r){1,8}+[A-Za-z0-9+/=]{1,76}+(?=\s{0,4}\Z|(?<==)))?"
 )

@@ -1,4 +1,4 @@
-"""Finds secrets in a text: literals first, and a pattern only where its literal stands."""
+"""Finds secrets in a text. It searches for literals first and applies a pattern only where its literal occurs."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from infinium_trace.redact_values import (
     is_example,
     is_placeholder,
     kind_of_name,
-    looks_drawn,
+    looks_random,
     name_is_secret,
     value_is_secret,
 )
@@ -31,12 +31,12 @@ from infinium_trace.redact_values import (
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The compiled pattern; compiled when first needed, as most texts need few."""
+    """Compile a pattern on first use: most texts need few patterns."""
     return re.compile(pattern, re.ASCII)
 
 
 class Rank(IntEnum):
-    """Who names the kind where two rules found the same."""
+    """Order of the rules. Where two rules find the same text, the lower rank determines the kind."""
 
     OWN = 0
     PRIVATE_KEY = 1
@@ -48,7 +48,7 @@ class Rank(IntEnum):
 
 
 class Span(NamedTuple):
-    """Where a secret stands in a text, and what it is."""
+    """A secret in a text: start, end, rank of the rule, kind."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class Span(NamedTuple):
 
 
 _MIN_KEY = 18
-"""Characters of the shortest provider's key, prefix included."""
+"""Length of the shortest provider key, including its prefix."""
 _KEY_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+/=%$"
 _IN_KEY = bytes(120 if code in _KEY_CHARACTERS else 32 for code in range(256))
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
@@ -66,8 +66,8 @@ _MAX_QUOTED = 4096
 
 
 def scan(text: str) -> list[Span]:
-    """Every secret found in the text, in no order; two may overlap."""
-    # One byte a character, so that places are the same in both; nothing looked for here is outside ASCII.
+    """Return all secrets in the text, in no order. They may overlap."""
+    # One byte for each character, so that positions are equal in both. No rule searches for other than ASCII.
     raw = text.encode("ascii", "replace")
     low = raw.lower()
     return [*_private_keys(text, raw), *_providers(text, raw), *_anchored(text, low), *_assignments(text, low)]
@@ -89,13 +89,13 @@ def _providers(text: str, raw: bytes) -> Iterator[Span]:
                     continue
                 body = text[at + len(literal) : match.end()].rstrip(".")
                 done = match.end()
-                if not is_example(body) and (kind not in WEAK_PREFIXES or looks_drawn(body)):
+                if not is_example(body) and (kind not in WEAK_PREFIXES or looks_random(body)):
                     yield Span(at, at + len(literal) + len(body), Rank.PROVIDER, kind)
                 break
 
 
 def _key_like(raw: bytes) -> Iterator[tuple[int, int]]:
-    """Stretches long enough to hold a key and without a character no key has: little of an ordinary text."""
+    """Return the parts of the text that are long enough for a key and consist of key characters."""
     mask = raw.translate(_IN_KEY)
     least = b"x" * _MIN_KEY
     start = mask.find(least)
@@ -108,21 +108,25 @@ def _key_like(raw: bytes) -> Iterator[tuple[int, int]]:
 
 @cache
 def _prefixes() -> tuple[re.Pattern[bytes], dict[bytes, list[tuple[str, str, str]]]]:
-    """One pattern for the providers' prefixes, and the rules that begin with what it finds, longest prefix first."""
+    """Return one pattern for all prefixes of providers, and the rules for each match, longest prefix first."""
     rules = sorted(
         ((literal, kind, rest) for kind, literals, rest in PROVIDERS for literal in literals.split()),
         key=lambda rule: -len(rule[0]),
     )
     literals = sorted({literal for literal, *_ in rules})
-    shortest = [word for word in literals if not any(word.startswith(o) and word != o for o in literals)]
+    shortest = [word for word in literals if not _has_shorter_prefix(word, literals)]
     by_prefix = {word.encode(): [rule for rule in rules if rule[0].startswith(word)] for word in shortest}
-    # a key begins a word; the letter before it may be the end of an escape: `\n`, `%3D`, `\u0022`
-    begin = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
-    return re.compile((begin + _tree(shortest)).encode()), by_prefix
+    # A key starts a word. A letter before it may be the end of an escape: `\n`, `%3D`, `\u0022`.
+    start_of_word = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
+    return re.compile((start_of_word + _tree(shortest)).encode()), by_prefix
+
+
+def _has_shorter_prefix(word: str, prefixes: list[str]) -> bool:
+    return any(word.startswith(prefix) and word != prefix for prefix in prefixes)
 
 
 def _tree(words: list[str]) -> str:
-    """The words as a pattern that looks at each character once; none of them begins another."""
+    """Return a pattern for the words that reads each character once. No word is a prefix of another."""
     if words == [""]:
         return ""
     heads = sorted({word[0] for word in words})
@@ -155,6 +159,7 @@ _ENV_BEFORE = re.compile(
 
 
 def _assignments(text: str, low: bytes) -> Iterator[Span]:
+    """Return the secrets that the text assigns to a name: `NAME = value` in any notation."""
     done = 0
     for hit in _NAMES.finditer(low):
         if hit.start() < done:
@@ -162,49 +167,74 @@ def _assignments(text: str, low: bytes) -> Iterator[Span]:
         match = compiled(ASSIGNMENT).match(text, hit.start())
         if match is None:
             continue
-        head = text[max(0, hit.start() - 64) : hit.start()]
-        begin = hit.start() - len(head) + len(head.rstrip(_NAME_CHARACTERS))
+        begin = _start_of_name(text, hit.start())
         name = text[begin : match.end("word")]
-        if not name_is_secret(name) or (match["flag"] is not None and not name.startswith("-")):
+        if not name_is_secret(name) or not _is_assignment(text, match, begin):
             continue
-        if match["tag"] and (text[begin - 1 : begin] not in ("<", ":") or text[match.end() : match.end() + 2] != "</"):
-            continue
-        if match["pair"] and "=" in match["pair"] and not {'"', "'"} & {*text[match.end("word") : match.end("pair")]}:
-            continue  # `token, value=…`: two arguments of a call
         start, end, secret = _value(text, match, name, begin)
         if secret:
             yield Span(start, end, Rank.ASSIGNMENT, kind_of_name(name))
-        # a long refused value is passed over, else every name in a row of them would read all that follows
+        # Skip a long value even if it is no secret: else each of many names in a row would read the rest of the text.
         if secret or (end - start > _LONG_VALUE and match["quoted"] is None):
             done = end
 
 
+def _start_of_name(text: str, word: int) -> int:
+    """Return where the name begins whose last word is at `word`."""
+    head = text[max(0, word - 64) : word]
+    return word - len(head) + len(head.rstrip(_NAME_CHARACTERS))
+
+
+def _is_assignment(text: str, match: re.Match[str], begin: int) -> bool:
+    """Return whether the notation between name and value is an assignment."""
+    if match["flag"] is not None:  # `--token value`
+        return text.startswith("-", begin)
+    if match["tag"]:  # `<token>value</token>`
+        return text[begin - 1 : begin] in ("<", ":") and text.startswith("</", match.end())
+    if (
+        match["pair"] and "=" in match["pair"]
+    ):  # `"token", value="…"`, but not the arguments of a call: `token, value=…`
+        return not {'"', "'"}.isdisjoint(text[match.end("word") : match.end("pair")])
+    return True
+
+
 def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int, int, bool]:
-    """Where the value given to a secret's name stands, and whether it is secret itself."""
+    """Return start and end of the value that is assigned to a secret's name, and whether it is a secret."""
     quoted = match["quoted"] is not None
     start, end = match.span("quoted" if quoted else "bare")
     if kind_of_name(name) in ("authorization", "cookie"):
         end = _line_end(text, start, match["quote"] if quoted else None)
         return start, end, header_is_secret(text[start:end])
-    plain = match["tie"] == "=" and name.isupper() and text[match.start("tie") - 1] not in " \t"
-    whole = bool(match["pair"] or (plain and _ENV_BEFORE.search(text, max(0, begin - 24), begin)))
+    whole = _is_environment_line(text, match, name, begin)
     if quoted:
         end = _closing(text, start, end, match["esc"] + match["quote"])
-    elif whole:
-        end = compiled(r"[^\s\"'`\\]*+").match(text, end).end()  # type: ignore[union-attr]  # matches anything
-    elif text[end : end + 1] in ("(", "["):
+    elif not whole and text[end : end + 1] in ("(", "["):
         return start, end, False  # a call, a subscript
-    value = text[start:end]
-    if not quoted:
-        if not whole and "&" in value:  # the next parameter of a query
-            value = value[: value.index("&")]
-        value = value.rstrip(".:")
-        end = start + len(value)
-    return start, end, value_is_secret(name, value, quoted=quoted, whole=whole)
+    else:
+        end = _end_of_bare(text, start, end, whole=whole)
+    return start, end, value_is_secret(name, text[start:end], quoted=quoted, whole=whole)
+
+
+def _is_environment_line(text: str, match: re.Match[str], name: str, begin: int) -> bool:
+    """Return whether the value is that of an environment variable: `NAME=value`, or a pair of name and value."""
+    if match["pair"]:
+        return True
+    plain = match["tie"] == "=" and name.isupper() and text[match.start("tie") - 1] not in " \t"
+    return plain and _ENV_BEFORE.search(text, max(0, begin - 24), begin) is not None
+
+
+def _end_of_bare(text: str, start: int, end: int, *, whole: bool) -> int:
+    """Return where an unquoted value ends, without the punctuation behind it."""
+    if whole:
+        rest = compiled(r"[^\s\"'`\\]*+").match(text, end)
+        value = text[start : rest.end() if rest else end]
+    else:
+        value = text[start:end].partition("&")[0]  # `&`: the next parameter of a query
+    return start + len(value.rstrip(".:"))
 
 
 def _closing(text: str, start: int, end: int, closer: str) -> int:
-    """Where a quoted value ends: at its own quote, not at another kind's or an escaped one."""
+    """Return where a quoted value ends: at its own kind of quote that is not escaped."""
     at = text.find(closer, end, start + _MAX_QUOTED)
     while at >= 0 and text[at - 1] == "\\":
         at = text.find(closer, at + len(closer), start + _MAX_QUOTED)
@@ -212,7 +242,7 @@ def _closing(text: str, start: int, end: int, closer: str) -> int:
 
 
 def _line_end(text: str, start: int, quote: str | None) -> int:
-    """Where a header's value ends: at the end of its line, or of the string the line stands in."""
+    """Return where a header's value ends: at the end of its line, or of the string that contains the line."""
     stops = rf"[^\r\n\\{quote}]" if quote else r"[^\r\n\\\"'`]"
     match = compiled(stops + r"{0,4096}+").match(text, start)
     return match.end() if match else start
