@@ -21,7 +21,8 @@ from infinium_codex.demo.scripted_model import (
     Told,
     Usage,
 )
-from sandbox import Sandbox, wait_for
+from machine import wait_for
+from sandbox import Sandbox
 
 CALCULATOR = Path(__file__).with_name("mcp_calculator.py")
 PATCH = "*** Begin Patch\n*** Add File: notes.txt\n+first\n+second\n*** End Patch\n"
@@ -314,7 +315,7 @@ def _exec(*arguments: str) -> Callable[[Sandbox], object]:
 def _exec_failing(*arguments: str) -> Callable[[Sandbox], object]:
     def play(sandbox: Sandbox) -> None:
         command = ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", *arguments]
-        assert sandbox.run(command, check=False).returncode != 0
+        assert sandbox.execute(command, check=False).returncode != 0
 
     return play
 
@@ -345,9 +346,9 @@ def _interrupted(sandbox: Sandbox) -> None:
         codex.say("Work for a minute.")
         wait_for((sandbox.project / "started").exists, "the command to run")
         codex.press("Escape")
-        codex.wait_for("interrupted")
+        codex.see_one_of("interrupted")
         codex.say("Never mind.")
-        codex.wait_for("As you like.")
+        codex.see_one_of("As you like.")
         codex.leave()
 
 
@@ -371,40 +372,40 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
 def _asked(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, "-a", "on-request", "-s", "read-only") as codex:
         codex.say("Say two things.")
-        codex.wait_for("May I say allowed?")
+        codex.see_one_of("May I say allowed?")
         time.sleep(0.5)  # the time a request waits for its answer is part of what is recorded
         codex.press("y")
-        codex.wait_for("May I say refused?")
+        codex.see_one_of("May I say refused?")
         codex.press("n")
-        codex.wait_for_either("One of two.", "interrupted")
+        codex.see_one_of("One of two.", "interrupted")
         codex.leave()
 
 
 def _compacted_by_hand(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
-        codex.wait_for("First answer.")
+        codex.see_one_of("First answer.")
         codex.say("/compact")
-        codex.wait_for("ompacted")
+        codex.see_one_of("ompacted")
         codex.say("Second question.")
-        codex.wait_for("Second answer.")
+        codex.see_one_of("Second answer.")
         codex.leave()
 
 
 def _committed(sandbox: Sandbox) -> None:
     (sandbox.project / "test_it.py").write_text(TESTS, "utf-8")
     who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    sandbox.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "first"])
+    sandbox.execute(["git", *who, "commit", "-q", "--allow-empty", "-m", "first"])
     sandbox.codex_exec("Test and commit.")
 
 
 def _outlived(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("Send an agent.")
-        codex.wait_for("The agent is on it.")
+        codex.see_one_of("The agent is on it.")
         wait_for((sandbox.project / "at-work").exists, "the subagent's command")
         codex.say("Hello.")
-        codex.wait_for("Hello to you.")
+        codex.see_one_of("Hello to you.")
         (sandbox.project / "go-on").touch()
         wait_for(lambda: '"SubagentStop"' in (sandbox.root / "events.jsonl").read_text("utf-8"), "the subagent to end")
         codex.leave()
@@ -413,21 +414,21 @@ def _outlived(sandbox: Sandbox) -> None:
 def _subagent_again(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("Count.")
-        codex.wait_for("Counted once.")
+        codex.see_one_of("Counted once.")
         codex.say("And again.")
-        codex.wait_for("Counted twice.")
+        codex.see_one_of("Counted twice.")
         codex.leave()
 
 
 def _subagent_again_outliving(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("Count.")
-        codex.wait_for("Counted once.")
+        codex.see_one_of("Counted once.")
         codex.say("And again.")
-        codex.wait_for("The agent is on it.")
+        codex.see_one_of("The agent is on it.")
         wait_for((sandbox.project / "at-work").exists, "the subagent's command")
         codex.say("Hello.")
-        codex.wait_for("Hello to you.")
+        codex.see_one_of("Hello to you.")
         (sandbox.project / "go-on").touch()
         events = sandbox.root / "events.jsonl"
         wait_for(lambda: events.read_text("utf-8").count('"SubagentStop"') == 2, "the subagent to end again")
@@ -440,18 +441,18 @@ def _queued(sandbox: Sandbox) -> None:
         wait_for((sandbox.project / "started").exists, "the command to run")
         codex.say("Second question.", "Tab")
         (sandbox.project / "go-on").touch()
-        codex.wait_for("Second done.")
+        codex.see_one_of("Second done.")
         codex.leave()
 
 
 def _cleared(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, YOLO) as codex:
         codex.say("First question.")
-        codex.wait_for("First answer.")
+        codex.see_one_of("First answer.")
         codex.say("/clear")
         time.sleep(1)
         codex.say("Second question.")
-        codex.wait_for("Second answer.")
+        codex.see_one_of("Second answer.")
         codex.leave()
 
 
@@ -465,7 +466,7 @@ def _forked_in_terminal(sandbox: Sandbox) -> None:
     [parent] = sandbox.transcripts()
     with CodexTerminal(sandbox, "fork", YOLO, parent.stem[-36:]) as codex:
         codex.say("Second question.")
-        codex.wait_for("Goodbye.")
+        codex.see_one_of("Goodbye.")
         codex.leave()
 
 

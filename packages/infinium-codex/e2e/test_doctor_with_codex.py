@@ -1,11 +1,8 @@
 """`doctor` and the real Codex: what it says of hooks and trust is Codex's own word, and it comes true."""
 
 import json
-import os
 import re
-import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,8 +10,8 @@ from infinium_codex.codex.app_server import AppServer
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.versions import TRUST_SINCE, Version
 from infinium_codex.demo.scripted_model import ScriptedModel
-from machine import processes
-from sandbox import Sandbox, wait_for
+from machine import end_processes, wait_for
+from sandbox import Sandbox
 from scenarios import one_message
 
 pytestmark = pytest.mark.codex
@@ -51,25 +48,25 @@ def trusting(asking: Sandbox) -> Iterator[Sandbox]:
     """The newest version with our hooks, trusted."""
     with ScriptedModel(one_message()) as model:
         asking.configure_codex(model)
-        asking.connector("init", "--no-interactive", "--local", "--trust")
+        asking.must_run("init", "--no-interactive", "--local", "--trust")
         yield asking
 
 
 def examine(sandbox: Sandbox, *options: str) -> tuple[int, list[str], dict[str, dict[str, str]]]:
     """The exit code, the names of the problems, and the checks by name."""
-    found: dict[str, Any] = sandbox.connector_json("doctor", *options)
+    found: dict[str, Any] = sandbox.json("doctor", *options)
     problems = [check["name"] for check in found["checks"] if check["verdict"] == "problem"]
     return found["exit_code"], problems, {check["name"]: check for check in found["checks"]}
 
 
 def test_traces_flow_after_init_and_the_doctor_knows(ready: Sandbox) -> None:
     """It says so before the first turn, and after it that the turn was traced."""
-    ready.connector("init", "--no-interactive", "--local", "--trust")
+    ready.must_run("init", "--no-interactive", "--local", "--trust")
     code, problems, checks = examine(ready)
     assert (code, problems) == (0, [])
     assert [name for name, check in checks.items() if check["verdict"] == "warning"] == []
     ready.codex_exec("Say something.")
-    wait_for(lambda: ready.connector_json("history")["traces"], "the trace")
+    wait_for(lambda: ready.json("history")["traces"], "the trace")
     ready.wait_until_idle()
     code, problems, checks = examine(ready)
     assert (code, problems) == (0, [])
@@ -81,7 +78,7 @@ def test_a_turn_without_hooks_is_found(asking: Sandbox) -> None:
     """Codex passes over untrusted hooks in silence: the doctor says so before, and finds the session afterwards."""
     with ScriptedModel(one_message()) as model:
         asking.configure_codex(model)
-        asking.connector("init", "--no-interactive", "--local", "--no-trust")
+        asking.must_run("init", "--no-interactive", "--local", "--no-trust")
         code, problems, checks = examine(asking)
         assert (code, problems) == (1, ["hooks trusted"])
         assert "Stop (untrusted)" in checks["hooks trusted"]["evidence"]
@@ -90,7 +87,7 @@ def test_a_turn_without_hooks_is_found(asking: Sandbox) -> None:
         checks = examine(asking)[2]
         assert checks["sessions"]["verdict"] == "warning"
         assert str(asking.transcripts()[0]) in checks["sessions"]["evidence"]
-        asking.connector("init", "--no-interactive", "--local", "--trust")
+        asking.must_run("init", "--no-interactive", "--local", "--trust")
         assert examine(asking)[:2] == (0, [])
 
 
@@ -158,7 +155,7 @@ def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
     with AppServer(codex, trusting.project, trusting.environ):
         assert "none runs" in examine(trusting)[2]["daemon"]["evidence"]  # an app-server of somebody's is no daemon
     try:
-        trusting.run(["codex", "app-server", "daemon", "start"])
+        trusting.execute(["codex", "app-server", "daemon", "start"])
         wait_for(lambda: "process" in examine(trusting)[2]["daemon"]["evidence"], "the daemon")
         assert examine(trusting)[2]["daemon"]["verdict"] == "ok"
         trusting.environ["CONNECTOR_MAX_OUTPUT_PREVIEW"] = "4711"
@@ -167,7 +164,5 @@ def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
         assert "CONNECTOR_MAX_OUTPUT_PREVIEW (only here)" in check["evidence"]
         assert "4711" not in check["evidence"]
     finally:
-        trusting.run(["codex", "app-server", "daemon", "stop"], check=False)
-        for pid in processes(b"app-server", trusting.root):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        trusting.execute(["codex", "app-server", "daemon", "stop"], check=False)
+        end_processes(trusting.root, "app-server")  # the daemon's updater outlives its stop

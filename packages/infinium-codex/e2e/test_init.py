@@ -25,7 +25,7 @@ def configure(sandbox: Sandbox, extra: str = "", *, trusted: bool = True) -> Non
 def contents(sandbox: Sandbox) -> dict[Path, bytes]:
     """Every file of the user's and ours; Codex's own state aside."""
     own = (sandbox.project, sandbox.home / ".local", sandbox.config_toml)
-    return {path: path.read_bytes() for path in sandbox.files() if any(path.is_relative_to(place) for place in own)}
+    return {path: data for path, data in sandbox.contents().items() if any(path.is_relative_to(place) for place in own)}
 
 
 def asks_for_trust(sandbox: Sandbox) -> bool:
@@ -44,7 +44,7 @@ def number(sandbox: Sandbox) -> tuple[int, ...]:
 def refused(sandbox: Sandbox, *, reason: str, way_out: str, prefix: tuple[str, ...] = ()) -> None:
     """`init` fails with these words, and not a byte is another."""
     before = contents(sandbox)
-    done = sandbox.run([*prefix, "infinium-codex", *INIT], check=False)
+    done = sandbox.execute([*prefix, "infinium-codex", *INIT], check=False)
     assert done.returncode == 1, done.stdout
     assert reason in done.stderr
     assert way_out in done.stderr
@@ -55,12 +55,12 @@ def refused(sandbox: Sandbox, *, reason: str, way_out: str, prefix: tuple[str, .
 def test_an_untrusted_project_is_refused_with_the_one_command(sandbox: Sandbox) -> None:
     configure(sandbox, trusted=False)
     if not asks_for_trust(sandbox):
-        assert "it runs hooks without trust" in sandbox.connector(*INIT)
+        assert "it runs hooks without trust" in sandbox.must_run(*INIT)
         return
     refused(sandbox, reason=f"Codex does not trust {sandbox.project}", way_out=f"cd '{sandbox.project}' && codex")
     (sandbox.project / ".codex").mkdir()
     refused(sandbox, reason=f"Codex does not trust {sandbox.project}", way_out="run init again")
-    sandbox.connector("init", "--local", "--no-interactive", "--no-trust")  # "I see to the trust myself"
+    sandbox.must_run("init", "--local", "--no-interactive", "--no-trust")  # "I see to the trust myself"
     assert (sandbox.project / ".codex" / "hooks.json").exists()
     assert "trust_level" not in sandbox.config_toml.read_text()
 
@@ -109,11 +109,11 @@ def test_a_codex_that_cannot_read_its_own_configuration(newest: Sandbox) -> None
 def test_a_flag_of_which_codex_warns_gets_its_new_name(newest: Sandbox, flags: str, left: dict[str, bool]) -> None:
     """Connector 1.1.0 left `codex_hooks`; every start of a newer Codex prints a warning about it."""
     configure(newest, f"[features]\n{flags}\n")
-    said = newest.connector(*INIT)
+    said = newest.must_run(*INIT)
     assert "Codex warned of the old name" in said
     assert tomllib.loads(newest.config_toml.read_text())["features"] == left
     assert newest.config_toml.read_text().startswith("# mine, keep it\n")
-    assert "Feature" not in newest.connector(*INIT)
+    assert "Feature" not in newest.must_run(*INIT)
 
 
 def test_what_connector_1_1_0_left_is_mended_and_its_neighbours_run(newest: Sandbox) -> None:
@@ -124,7 +124,7 @@ def test_what_connector_1_1_0_left_is_mended_and_its_neighbours_run(newest: Sand
     mine = {"hooks": [{"type": "command", "command": "true"}]}
     old = {"hooks": [{"type": "command", "command": "infinium-codex-connector hook Stop"}]}
     file.write_text(json.dumps({"hooks": {"Stop": [mine]}, "Stop": [old], "PreToolUse": [old]}))
-    said = newest.connector(*INIT)
+    said = newest.must_run(*INIT)
     assert "repaired entries of an older connector" in said
     assert "failed to parse" not in said
     found = json.loads(file.read_text())
@@ -137,11 +137,11 @@ def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
     """Hooks go to the main checkout, where Codex reads them; a turn in either is traced, with one set-up."""
     with ScriptedModel(one_message() + one_message()) as model:
         sandbox.configure_codex(model)
-        sandbox.run([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
+        sandbox.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
         worktree = sandbox.home / "elsewhere" / "tree"
-        sandbox.run([*GIT, "worktree", "add", "-q", str(worktree)])
+        sandbox.execute([*GIT, "worktree", "add", "-q", str(worktree)])
         main, sandbox.project = sandbox.project, worktree
-        said = sandbox.connector(*INIT)
+        said = sandbox.must_run(*INIT)
         reads = hooks_of(sandbox, worktree, main)
         assert (
             f"Worktree   {worktree}: uses {'the hooks of its main checkout' if reads == main else 'this worktree'}"
@@ -150,40 +150,40 @@ def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
         assert (reads / ".codex" / "hooks.json").exists()
         assert (main / ".infinium" / "config.json").exists()
         assert not (worktree / ".infinium").exists()
-        assert f"{reads / '.codex' / 'hooks.json'}: unchanged" in sandbox.connector(*INIT)
+        assert f"{reads / '.codex' / 'hooks.json'}: unchanged" in sandbox.must_run(*INIT)
         sandbox.codex_exec("From the worktree.")
         sandbox.wait_until_idle()
         sandbox.project = main
-        sandbox.connector(*INIT)
+        sandbox.must_run(*INIT)
         sandbox.codex_exec("From the main checkout.")
         sandbox.wait_until_idle()
-        traces = sandbox.connector_json("history")["traces"]
+        traces = sandbox.json("history")["traces"]
     assert [trace["name"] for trace in traces] == ["From the main checkout.", "From the worktree."]
 
 
 def test_a_worktree_codex_passes_over_is_named(newest: Sandbox) -> None:
     """Codex looks for no hooks in a worktree without a `.codex` directory, whatever its main checkout has."""
     configure(newest)
-    newest.run([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
+    newest.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
     worktree = newest.home / "tree"
-    newest.run([*GIT, "worktree", "add", "-q", str(worktree)])
-    assert f"Worktree   {worktree}: no hooks" in newest.connector(*INIT)
+    newest.execute([*GIT, "worktree", "add", "-q", str(worktree)])
+    assert f"Worktree   {worktree}: no hooks" in newest.must_run(*INIT)
     newest.project, main = worktree, newest.project
-    assert "will run: " in newest.connector(*INIT)
+    assert "will run: " in newest.must_run(*INIT)
     newest.project = main
-    assert "no hooks, because" not in newest.connector(*INIT)
+    assert "no hooks, because" not in newest.must_run(*INIT)
 
 
 def test_settings_of_a_worktree_of_its_own_are_told(newest: Sandbox) -> None:
     configure(newest)
-    newest.run([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
+    newest.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
     worktree = newest.home / "tree"
-    newest.run([*GIT, "worktree", "add", "-q", str(worktree)])
+    newest.execute([*GIT, "worktree", "add", "-q", str(worktree)])
     main, newest.project = newest.project, worktree
     own = worktree / ".infinium" / "config.json"
     own.parent.mkdir()
     own.write_text('{"base_url": "local"}')
-    said = newest.connector(*INIT)
+    said = newest.must_run(*INIT)
     assert f"Worktree   {worktree}: " in said
     assert ", and its own settings" in said
     reads = hooks_of(newest, worktree, main)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from infinium_codex.demo.scripted_model import ScriptedModel
+from machine import wait_for
 from receiver import Receiver
-from sandbox import Sandbox, wait_for
+from sandbox import Sandbox
 from scenarios import one_message
 
 pytestmark = [pytest.mark.codex, pytest.mark.keyring]
@@ -47,7 +48,7 @@ def keyring(newest: Sandbox) -> Iterator[Sandbox]:
 def test_the_detached_worker_reads_the_secret_from_the_keyring(keyring: Sandbox) -> None:
     with ScriptedModel(one_message()) as model, Receiver() as receiver:
         keyring.configure_codex(model)
-        done = keyring.run(
+        done = keyring.execute(
             [
                 *("infinium-codex", "init", "--no-interactive", "--trust", "--agent-id", AGENT),
                 *("--agent-secret", "-", "--base-url", receiver.base_url),
@@ -55,14 +56,14 @@ def test_the_detached_worker_reads_the_secret_from_the_keyring(keyring: Sandbox)
             stdin=f"{SECRET}\n",
         )
         assert "in the system keyring" in done.stdout
-        told = {check["name"]: check["evidence"] for check in keyring.connector_json("doctor")["checks"]}
+        told = {check["name"]: check["evidence"] for check in keyring.json("doctor")["checks"]}
         assert told["secret"] == "from the system keyring"
         assert told["secret for the worker"] == "a detached process has it from the keyring"
         keyring.codex_exec("Say something.")
         [request] = wait_for(lambda: receiver.requests, "the trace")
         keyring.wait_until_idle()
     assert request.headers["x-agent-key"] == SECRET
-    assert [path for path in keyring.files() if SECRET.encode() in path.read_bytes()] == []
-    keyring.connector("uninstall", "--yes")
+    assert [path for path, data in keyring.contents().items() if SECRET.encode() in data] == []
+    keyring.must_run("uninstall", "--yes")
     looked_up = f"import keyring; print(keyring.get_password('infinium-connector', '{AGENT}'))"
-    assert keyring.run([sys.executable, "-c", looked_up]).stdout == "None\n"
+    assert keyring.execute([sys.executable, "-c", looked_up]).stdout == "None\n"

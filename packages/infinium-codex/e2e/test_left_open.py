@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 from infinium_codex.demo.scripted_model import Reply, ScriptedModel, Shell, Usage
-from sandbox import Sandbox, wait_for
+from machine import wait_for
+from sandbox import Sandbox
 
 pytestmark = pytest.mark.codex
 
@@ -19,7 +20,7 @@ def test_a_killed_codex_leaves_an_interrupted_turn(sandbox: Sandbox) -> None:
     long_command = Reply([Shell("sleep 60")], Usage(input_tokens=500, output_tokens=5))
     with ScriptedModel([long_command]) as model:
         sandbox.configure_codex(model)
-        sandbox.connector("init", "--no-interactive", "--local", "--trust")
+        sandbox.must_run("init", "--no-interactive", "--local", "--trust")
         codex = subprocess.Popen(
             ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "Wait for it."],
             cwd=sandbox.project,
@@ -30,13 +31,13 @@ def test_a_killed_codex_leaves_an_interrupted_turn(sandbox: Sandbox) -> None:
             start_new_session=True,
         )
         try:
-            wait_for(lambda: any(b"PreToolUse" in spool.read_bytes() for spool in sandbox.spools()), "the command")
+            wait_for(lambda: any(b"PreToolUse" in spool.read_bytes() for spool in sandbox.spools), "the command")
         finally:
             os.killpg(codex.pid, signal.SIGKILL)
             codex.wait()
-        [trace] = wait_for(lambda: sandbox.connector_json("history")["traces"], "the trace")
+        [trace] = wait_for(lambda: sandbox.json("history")["traces"], "the trace")
         sandbox.wait_until_idle()
-    shown = sandbox.connector_json("show", trace["key"])["trace"]
+    shown = sandbox.json("show", trace["key"])["trace"]
     assert shown["input_summary"] == "Wait for it."
     assert shown["environment"]["custom_tags"]["status"] == "interrupted"
-    assert sandbox.spools() == []
+    assert sandbox.spools == []

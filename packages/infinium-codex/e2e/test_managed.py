@@ -10,11 +10,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from codex_install import CodexUnavailableError, install_codex
 from infinium_codex.capture.install import COMPILED, LAUNCHER, SOURCE
 from infinium_codex.demo.scripted_model import ScriptedModel
 from private_mounts import with_requirements
-from sandbox import Sandbox
+from sandbox import Sandbox, sandbox_with
 from scenarios import one_message
 
 pytestmark = pytest.mark.codex
@@ -26,17 +25,13 @@ ASKED = ("0.140.0", "0.169.0")
 
 @pytest.fixture(params=["0.124.0", *ASKED])
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
-    try:
-        codex = install_codex(request.param)
-    except CodexUnavailableError as error:
-        pytest.skip(f"Codex {request.param}: {error}")
-    return Sandbox(tmp_path, codex, request.param)
+    return sandbox_with(request.param, tmp_path)
 
 
 def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
     """What the administrator does; gives the prefix of commands on a machine of the fleet."""
     directory = sandbox.root / "opt" / "infinium-codex"
-    printed = sandbox.connector("managed-config", "--prepare", "--directory", str(directory), *options)
+    printed = sandbox.must_run("managed-config", "--prepare", "--directory", str(directory), *options)
     assert tomllib.loads(printed)["hooks"]["managed_dir"] == str(directory)
     modes = {path.name: oct(path.stat().st_mode) for path in directory.iterdir() if not path.is_symlink()}
     assert modes == dict.fromkeys((SOURCE, COMPILED, LAUNCHER), "0o100644")
@@ -44,7 +39,7 @@ def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
 
 
 def codex_exec(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
-    sandbox.run([*prefix, "codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "Say something."])
+    sandbox.execute([*prefix, "codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "Say something."])
     sandbox.wait_until_idle()
 
 
@@ -59,12 +54,12 @@ def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> No
             (sandbox.project / ".infinium").mkdir()
             (sandbox.project / ".infinium" / "config.json").write_text('{"base_url": "local"}')
         else:
-            said = sandbox.run([*prefix, "infinium-codex", "init", "--local", "--no-interactive"]).stdout
+            said = sandbox.execute([*prefix, "infinium-codex", "init", "--local", "--no-interactive"]).stdout
             assert "managed by your administrator" in said
             assert "will run: " in said
             assert not (sandbox.project / ".codex").exists()
         codex_exec(sandbox, prefix)
-        [trace] = sandbox.connector_json("history")["traces"]
+        [trace] = sandbox.json("history")["traces"]
     assert trace["name"] == "Say something."
 
 
@@ -73,13 +68,13 @@ def test_no_other_hooks(sandbox: Sandbox) -> None:
     """With `--only` a project's own set of ours is taken out too, else every event would come twice."""
     with ScriptedModel(one_message()) as model:
         sandbox.configure_codex(model)
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         prefix = roll_out(sandbox, "--only")
-        said = sandbox.run([*prefix, "infinium-codex", "init", "--no-interactive"]).stdout
+        said = sandbox.execute([*prefix, "infinium-codex", "init", "--no-interactive"]).stdout
         assert "the project's own are removed" in said
         assert not (sandbox.project / ".codex" / "hooks.json").exists()
         codex_exec(sandbox, prefix)
-        assert len(sandbox.connector_json("history")["traces"]) == 1
+        assert len(sandbox.json("history")["traces"]) == 1
 
 
 @pytest.mark.parametrize("sandbox", ASKED, indirect=True)
@@ -92,7 +87,7 @@ def test_what_codex_read_is_what_we_wrote(sandbox: Sandbox) -> None:
         "server = AppServer(codex, Path.cwd(), os.environ).__enter__();"
         "print(json.dumps(server.ask('configRequirements/read', {})['requirements']))"
     )
-    read = json.loads(sandbox.run([*prefix, sys.executable, "-c", ask]).stdout)
+    read = json.loads(sandbox.execute([*prefix, sys.executable, "-c", ask]).stdout)
     assert read["featureRequirements"] == {"hooks": True}
     [group] = read["hooks"]["PreToolUse"]
     [handler] = group["hooks"]

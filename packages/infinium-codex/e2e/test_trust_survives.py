@@ -17,7 +17,7 @@ from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.demo.scripted_model import ScriptedModel
-from sandbox import Sandbox
+from sandbox import Sandbox, sandbox_with
 from scenarios import failing_command_patch_message, one_message
 
 pytestmark = pytest.mark.codex
@@ -27,11 +27,7 @@ USERS = ("before", "untrusted", "behind")
 
 @pytest.fixture(params=["0.129.0", "0.145.0", "0.169.0"])
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
-    try:
-        codex = install_codex(request.param)
-    except CodexUnavailableError as error:
-        pytest.skip(f"Codex {request.param}: {error}")
-    return Sandbox(tmp_path, codex, request.param)
+    return sandbox_with(request.param, tmp_path)
 
 
 @pytest.fixture
@@ -118,18 +114,18 @@ def test_hooks_before_and_behind_ours(sandbox: Sandbox) -> None:
         text = user.file.read_text()
         assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
 
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
         assert user.ran() == ["before"]
 
         user.append("behind")
         user.trust("behind")
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
         assert user.ran() == ["before", "behind"]
-        assert len(sandbox.connector_json("history")["traces"]) == 2
+        assert len(sandbox.json("history")["traces"]) == 2
 
-        sandbox.connector("uninstall", "--yes")
+        sandbox.must_run("uninstall", "--yes")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
         assert user.ran() == ["before", "behind"]
         assert json.loads(user.file.read_text())["hooks"]["Stop"] == [user.group(name) for name in USERS]
@@ -148,10 +144,10 @@ def test_a_repair_between_the_users_hooks(sandbox: Sandbox) -> None:
         groups = [user.group("before"), old, user.group("untrusted"), user.group("behind")]
         user.file.write_text(json.dumps({"hooks": {"Stop": groups}}))
         user.trust("before", "behind")
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted", "behind": "trusted"}
         assert user.ran() == ["before", "behind"]
-        assert len(sandbox.connector_json("history")["traces"]) == 1
+        assert len(sandbox.json("history")["traces"]) == 1
 
 
 @pytest.mark.parametrize("sandbox", ["0.145.0"], indirect=True)
@@ -163,22 +159,22 @@ def test_init_after_codex_was_upgraded(sandbox: Sandbox, upgrade: Path) -> None:
         tools = {"PreToolUse": [user.group("before")]}
         user.file.write_text(json.dumps({"hooks": tools}))
         user.trust("before")
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert user.run_async() == []
         sandbox.environ["PATH"] = os.pathsep.join((str(upgrade), sandbox.environ["PATH"]))
         before = json.loads(user.file.read_text())["hooks"]
-        sandbox.connector("init", "--local", "--no-interactive")
+        sandbox.must_run("init", "--local", "--no-interactive")
         after = json.loads(user.file.read_text())["hooks"]
         assert {event: after[event] for event in before} == before
-        waiting = {check["name"]: check for check in sandbox.connector_json("doctor")["checks"]}["hooks file"]
+        waiting = {check["name"]: check for check in sandbox.json("doctor")["checks"]}["hooks file"]
         assert waiting["verdict"] == "warning"
         assert "waits for ours for PreToolUse, PostToolUse" in waiting["evidence"]
 
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert sorted(user.run_async()) == ["PostToolUse", "PreToolUse"]
         assert {hook.trust for hook in user.listed()} == {"trusted"}
         assert user.ran() == ["before", "before"]
-        assert len(sandbox.connector_json("history")["traces"]) == 1
+        assert len(sandbox.json("history")["traces"]) == 1
 
 
 def test_what_its_user_turned_off_stays_off_and_turns_nothing_else_off(sandbox: Sandbox) -> None:
@@ -186,13 +182,13 @@ def test_what_its_user_turned_off_stays_off_and_turns_nothing_else_off(sandbox: 
     with ScriptedModel([reply for _ in range(2) for reply in one_message()]) as model:
         sandbox.configure_codex(model)
         user = Users(sandbox)
-        sandbox.connector("init", "--local", "--no-interactive", "--trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         for name in ("off", "last"):
             user.append(name)
         user.trust("off", "last")
         user.turn_off("off")
         assert user.ran() == ["last"]
-        sandbox.connector("uninstall", "--yes")
+        sandbox.must_run("uninstall", "--yes")
         assert user.states() == {"off": "trusted", "last": "trusted"}
         assert user.ran() == ["last"]
 
@@ -203,8 +199,8 @@ def test_init_without_trust_gives_none(sandbox: Sandbox) -> None:
         user = Users(sandbox)
         user.write("before", "untrusted")
         user.trust("before")
-        sandbox.connector("init", "--local", "--no-interactive", "--no-trust")
+        sandbox.must_run("init", "--local", "--no-interactive", "--no-trust")
         assert user.states() == {"before": "trusted", "untrusted": "untrusted"}
         assert {hook.trust for hook in user.listed() if is_our_command(hook.command)} == {"untrusted"}
         assert user.ran() == ["before"]
-        assert sandbox.connector_json("history")["traces"] == []
+        assert sandbox.json("history")["traces"] == []

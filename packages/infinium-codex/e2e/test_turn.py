@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from infinium_codex.demo.scripted_model import ScriptedModel
+from machine import wait_for
 from receiver import Receiver
-from sandbox import Sandbox, wait_for
+from sandbox import Sandbox
 from scenarios import PROMPT, failing_command_patch_message, one_message
 
 pytestmark = pytest.mark.codex
@@ -19,7 +20,7 @@ IN_ENVIRONMENT = {"INFINIUM_AGENT_SECRET": SECRET}
 def set_up(sandbox: Sandbox, model: ScriptedModel, receiver: Receiver) -> str:
     """`infinium-codex init` as a user without a keyring calls it; gives what it printed."""
     sandbox.configure_codex(model)
-    return sandbox.connector(
+    return sandbox.must_run(
         *("init", "--no-interactive", "--agent-id", AGENT, "--base-url", receiver.base_url, "--trust"),
         environ=IN_ENVIRONMENT,
     )
@@ -112,13 +113,13 @@ def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
 def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandbox) -> None:
     with ScriptedModel(one_message()) as model, Receiver() as receiver:
         newest.configure_codex(model)
-        said = newest.connector("init", "--no-interactive", "--local", "--no-trust")
+        said = newest.must_run("init", "--no-interactive", "--local", "--no-trust")
         assert "will NOT run: " in said
         assert "Stop (untrusted)" in said
         newest.codex_exec("Say something.")
         newest.wait_until_idle()
     assert receiver.requests == []
-    assert newest.connector_json("history")["traces"] == []
+    assert newest.json("history")["traces"] == []
 
 
 def test_the_same_turn_without_a_transcript(sandbox: Sandbox) -> None:
@@ -159,36 +160,36 @@ def test_a_trace_the_api_could_not_take_is_sent_later(newest: Sandbox) -> None:
         newest.codex_exec("Say something.", environ=environ)
         wait_for(lambda: receiver.requests, "the attempt")
         newest.wait_until_idle()
-        assert newest.connector_json("status")["waiting"] == 1
-        assert "HTTP 429" in newest.connector("errors")
-        assert newest.connector_json("retry", environ=environ)["sent"] == 1
+        assert newest.json("status")["waiting"] == 1
+        assert "HTTP 429" in newest.must_run("errors")
+        assert newest.json("retry", environ=environ)["sent"] == 1
     assert len({request.body for request in receiver.requests}) == 1
     assert len({request.headers["idempotency-key"] for request in receiver.requests}) == 1
-    assert len(newest.connector_json("history")["traces"]) == 1
+    assert len(newest.json("history")["traces"]) == 1
 
 
 def test_local_traces_need_no_account(newest: Sandbox) -> None:
     with ScriptedModel(one_message("Kept here.")) as model:
         newest.configure_codex(model)
-        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.must_run("init", "--no-interactive", "--local", "--trust")
         newest.codex_exec("Say something.")
-        [trace] = wait_for(lambda: newest.connector_json("history")["traces"], "the trace")
+        [trace] = wait_for(lambda: newest.json("history")["traces"], "the trace")
     assert trace["base_url"] == "local"
-    shown = newest.connector_json("show", trace["key"])
+    shown = newest.json("show", trace["key"])
     assert shown["trace"]["output_summary"] == "Kept here."
-    assert "Kept here." in newest.connector("show", trace["key"][:8])
+    assert "Kept here." in newest.must_run("show", trace["key"][:8])
 
 
 def test_paused_means_nothing_is_recorded(newest: Sandbox) -> None:
     """A turn that ran while paused is nowhere, also after tracing goes on in the same session."""
     with ScriptedModel(one_message()) as model:
         newest.configure_codex(model)
-        newest.connector("init", "--no-interactive", "--local", "--trust")
-        newest.connector("pause")
+        newest.must_run("init", "--no-interactive", "--local", "--trust")
+        newest.must_run("pause")
         newest.codex_exec("Private question.")
-        newest.connector("resume")
+        newest.must_run("resume")
         newest.codex_exec("resume", "--last", "Public question.")
-        traces = wait_for(lambda: newest.connector_json("history")["traces"], "the trace")
+        traces = wait_for(lambda: newest.json("history")["traces"], "the trace")
         newest.wait_until_idle()
     assert [trace["name"] for trace in traces] == ["Public question."]
     ours = [path for path in newest.files() if "infinium" in str(path)]
@@ -199,7 +200,7 @@ def test_a_connector_that_was_removed_is_not_noticed(newest: Sandbox) -> None:
     """The hooks stay in hooks.json after the program and its data are gone: Codex works on, in silence."""
     with ScriptedModel(failing_command_patch_message()) as model:
         newest.configure_codex(model)
-        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.must_run("init", "--no-interactive", "--local", "--trust")
         for path in (newest.home / ".local" / "share" / "infinium-codex").iterdir():
             path.unlink()
         done = newest.codex_exec(PROMPT)
@@ -218,10 +219,10 @@ def test_uninstall_leaves_the_project_as_it_was(newest: Sandbox) -> None:
         newest.configure_codex(model)
         newest.trust_all_hooks()
         config = newest.config_toml.read_text()
-        newest.connector("init", "--no-interactive", "--local", "--trust")
+        newest.must_run("init", "--no-interactive", "--local", "--trust")
         newest.codex_exec("Say something.")
         newest.wait_until_idle()
-        newest.connector("uninstall", "--yes")
+        newest.must_run("uninstall", "--yes")
         newest.codex_exec("Say something.")
     assert ran.read_text() == "own\nown\n"
     assert hooks.read_text() == own

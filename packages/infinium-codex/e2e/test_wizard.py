@@ -1,7 +1,6 @@
 """The wizard, run in a real terminal by somebody who mistypes."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ SECRET = "sesame-4711-canary"
 def machine(tmp_path: Path) -> Sandbox:
     """A machine without Codex, whose keyring is a file outside of it."""
     machine = Sandbox(tmp_path / "machine", None, "none")
-    path = machine.environ["PATH"].split(os.pathsep)
-    machine.environ["PATH"] = os.pathsep.join(place for place in path if not (Path(place) / "codex").exists())
     assert keeper.__file__
     machine.environ |= {
         "PYTHONPATH": str(Path(keeper.__file__).parent),
@@ -67,7 +64,7 @@ def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot
     terminal.see("\n$ ")
     assert terminal.screen.replace(str(machine.root), "<root>") == snapshot
     assert SECRET not in terminal.screen
-    assert [path for path in machine.files() if SECRET.encode() in path.read_bytes()] == []
+    assert [path for path, data in machine.contents().items() if SECRET.encode() in data] == []
     assert list(json.loads(Path(machine.environ["KEEPER"]).read_text()).values()) == [SECRET]
     assert json.loads(config.read_text()) == first | {"flush_on_session_end": True}
 
@@ -75,31 +72,31 @@ def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot
 @pytest.mark.parametrize("key", ["C-c", "C-d"])
 def test_leaving_in_the_middle_leaves_nothing(machine: Sandbox, terminal: Terminal, key: str) -> None:
     """All is decided before anything is written."""
-    before = {path: path.read_bytes() for path in machine.files()}
+    before = machine.contents()
     terminal.type("infinium-codex init")
     terminal.see("[https://platform.i42m.ai/api/v1]:")
     terminal.type("")
     terminal.see("Agent id (UUID):")
     terminal.press(key)
     terminal.see("Stopped.\n$ ")
-    assert {path: path.read_bytes() for path in machine.files()} == before
+    assert machine.contents() == before
 
 
 def test_nothing_is_a_choice(machine: Sandbox, terminal: Terminal) -> None:
-    machine.connector("init", "--local", "--no-interactive")
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in machine.files()}
+    machine.must_run("init", "--local", "--no-interactive")
+    before = machine.files()
     terminal.type("infinium-codex init")
     terminal.see("Choose [2]:")
     terminal.type("5")
     terminal.see("\n$ ")
     assert "Nothing was changed" in terminal.screen
-    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in machine.files()} == before
+    assert machine.files() == before
 
 
 def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
     machine: Sandbox, terminal: Terminal
 ) -> None:
-    machine.connector("init", "--no-interactive", "--agent-id", AGENT, "--granularity", "both")
+    machine.must_run("init", "--no-interactive", "--agent-id", AGENT, "--granularity", "both")
     config = machine.project / ".infinium" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"paused": True, "claude": {"x": 1}}))
     terminal.type("infinium-codex init")

@@ -1,4 +1,4 @@
-"""The table of the fault suite, and what its tests share."""
+"""Fixtures of the fault tests, and the table that a run prints."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from api import Api, reply, serve
 from lab import Lab, Row
+from machine import end_background
 
 LONG = os.environ.get("INFINIUM_FAULTS") == "long"
 _rows: list[Row] = []
@@ -16,7 +17,7 @@ _rows: list[Row] = []
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """An API that accepts everything, until told otherwise."""
+    """An API that accepts everything until a test changes its answers."""
     with serve([reply(200)]) as api:
         yield api
 
@@ -25,22 +26,20 @@ def api() -> Iterator[Api]:
 def lab(tmp_path: Path, api: Api) -> Iterator[Lab]:
     """A machine with the connector set up."""
     lab = Lab(tmp_path, api)
-    try:
-        with lab.watched():
-            yield lab
-    finally:
-        lab.end_background()
+    with lab.watched():
+        yield lab
+    end_background(tmp_path)
 
 
 @pytest.fixture
 def times() -> Callable[[int, int], int]:
-    """How often to inject a fault: the first number in the short form, the second in the long one."""
+    """How often to inject a fault: the first number in the short form, the second in the long form."""
     return lambda short, long: long if LONG else short
 
 
 @pytest.fixture
 def tell(lab: Lab) -> Callable[[Row], None]:
-    """Puts a row into the table, and fails when it is not as it must be."""
+    """Adds a row to the table; fails on a leak, a lost or doubled turn, or a hook call that Codex would notice."""
 
     def tell(row: Row) -> None:
         _rows.append(row)
@@ -65,7 +64,7 @@ def _program(name: str) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table."""
+    """Print the table."""
     if not _rows:
         return
     titles = {"fault": "fault", "affected": "Codex affected", "slowest_ms": "slowest hook, ms"}

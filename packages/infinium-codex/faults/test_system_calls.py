@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Row
+from machine import end_background
 
 Times = Callable[[int, int], int]
 Tell = Callable[[Row], None]
@@ -117,7 +118,7 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
-    lab.end_background()  # and with it the tracers
+    end_background(lab.root)  # and with it the tracers
     return codes
 
 

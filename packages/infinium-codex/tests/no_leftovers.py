@@ -1,13 +1,14 @@
-"""No timer outlives the test that started it."""
+"""No background process outlives the test that started it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import end_timers
+from machine import end_background
 
 
 @pytest.fixture(autouse=True)
-def no_timer_stays(tmp_path: Path) -> Iterator[None]:
+def no_process_stays(tmp_path: Path) -> Iterator[None]:
+    """Ends the connector's background processes after each test."""
     yield
-    end_timers(tmp_path)
+    end_background(tmp_path)

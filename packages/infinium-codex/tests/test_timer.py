@@ -19,7 +19,7 @@ from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.processor import drain
 from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
-from machine import Machine, end_timers
+from machine import Machine, end_background
 from msgspec.structs import replace
 from receiver import Receiver
 from recorded import recordings
@@ -64,7 +64,7 @@ def end(machine: Machine) -> None:
 
 
 def gone(machine: Machine) -> bool:
-    return not machine.timers
+    return not machine.schedulers
 
 
 def tags(trace: dict[str, Any]) -> dict[str, str]:
@@ -140,33 +140,33 @@ def test_one_timer_serves_all_sessions(machine: Machine) -> None:
     for number in range(6):
         prompt(machine, "turn-1", "x", waiting, f"s-{number}")
     machine.wait_until_idle()
-    assert len(machine.timers) == 1
+    assert len(machine.schedulers) == 1
     assert len(schedule_of(machine).entries()) == 6
 
 
 def test_a_killed_timer_is_replaced_by_the_next_worker(machine: Machine) -> None:
     waiting = {"CONNECTOR_SESSION_TTL": "600"}
     prompt(machine, "turn-1", "x", waiting)
-    [first] = machine.wait_for(lambda: machine.timers, "the timer")
+    [first] = machine.wait_for(lambda: machine.schedulers, "the timer")
     os.kill(first, signal.SIGKILL)
     machine.wait_for(lambda: gone(machine), "its end")
     prompt(machine, "turn-1", "y", waiting, "s-2")
-    [second] = machine.wait_for(lambda: machine.timers, "another timer")
+    [second] = machine.wait_for(lambda: machine.schedulers, "another timer")
     assert first != second
 
 
 def reboot(machine: Machine) -> None:
     """No process survives; of the temp directory nothing is taken here."""
-    end_timers(machine.root)
+    end_background(machine.root)
     machine.wait_for(lambda: gone(machine), "the timer's end")
 
 
 def test_after_a_reboot_retry_has_open_sessions_looked_after_again(machine: Machine) -> None:
     prompt(machine, "turn-1", "x", WAITING)
-    machine.wait_for(lambda: machine.timers, "the timer")
+    machine.wait_for(lambda: machine.schedulers, "the timer")
     reboot(machine)
     assert machine.run("retry").stdout == "No traces are queued.\n"
-    assert len(machine.timers) == 1
+    assert len(machine.schedulers) == 1
 
 
 def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
         shutil.rmtree(spool_directory(machine.environ))
         prompt(machine, "turn-1", "after it", shell, "s-2")
         machine.wait_for(lambda: any("are gone from" in error for error in machine.errors()), "a word of the loss")
-        assert len(machine.timers) == 1
+        assert len(machine.schedulers) == 1
         assert [trace["name"] for trace in machine.json("history")["traces"]] == ["turn-1"]
         assert machine.run("retry", environ=shell).stdout == "Sent       1\n"
     names = [request.trace["name"] for request in receiver.requests]
@@ -206,7 +206,7 @@ def test_what_retry_cannot_send_is_left_to_the_timer(tmp_path: Path) -> None:
 def test_the_waiting_timer_is_small(machine: Machine) -> None:
     prompt(machine, "turn-1", "x", {"CONNECTOR_SESSION_TTL": "600"})
     machine.wait_until_idle()
-    [pid] = machine.timers
+    [pid] = machine.schedulers
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     assert int(status["VmRSS"].split()[0]) <= 15 * 1024
     program = "import sys; sys.path += sys.argv[1:]; import infinium_codex.background.scheduler; print(*sys.modules)"
@@ -223,7 +223,7 @@ def test_the_waiting_timer_is_small(machine: Machine) -> None:
 def test_whoever_sits_at_the_keyboard_goes_first(machine: Machine) -> None:
     """The worker steps back before it does anything, and what it starts with it."""
     prompt(machine, "turn-1", "x", {"CONNECTOR_SESSION_TTL": "600"})
-    [pid] = machine.wait_for(lambda: machine.timers, "the timer")
+    [pid] = machine.wait_for(lambda: machine.schedulers, "the timer")
     assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -303,7 +304,7 @@ def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: M
         "import os, sys; before = set(sys.modules); os._exit = lambda code: None;"
         "import runpy; runpy.run_path(sys.argv.pop(1)); print(*(set(sys.modules) - before))"
     )
-    command = [machine.python, "-I", "-c", program, machine.worker_command[-1], str(spool)]
+    command = [sys.executable, "-I", "-c", program, machine.worker_command[-1], str(spool)]
     done = subprocess.run(command, env=machine.environ, check=True, capture_output=True, text=True)
     assert len(machine.traces()) == 1
     unwanted = {"dataclasses", "email", "http", "keyring", "logging", "niquests", "structlog", "subprocess", "tomllib"}
