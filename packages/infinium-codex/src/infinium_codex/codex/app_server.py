@@ -1,4 +1,4 @@
-"""Ask Codex itself: a short conversation with `codex app-server`, one JSON object a line."""
+"""Asks Codex itself, through `codex app-server`: JSON-RPC over stdin and stdout, one JSON object a line."""
 
 import json
 import subprocess
@@ -19,18 +19,18 @@ from infinium_codex.support.json_fields import mapping, parse_object, text
 from infinium_codex.version import VERSION
 
 DEADLINE_SECONDS = 15.0
-"""For the whole conversation; it takes about a third of a second."""
+"""Limit for all calls of one process. A typical exchange takes 0.3 s."""
 
 
 class AppServerError(Exception):
-    """Codex's app-server did not answer as hoped; the text has its own words."""
+    """Codex's app-server did not start, did not answer or refused a call. The text includes Codex's own message."""
 
 
 class HookState(Struct, frozen=True, kw_only=True):
     """A hook as Codex lists it (`hooks/list`)."""
 
     key: str
-    """Names the hook in `hooks.state`: file, event and position."""
+    """The hook's name in `hooks.state`: file, event and position."""
     event: str
     """The event's name as in hooks.json."""
     command: str
@@ -47,7 +47,7 @@ class HookState(Struct, frozen=True, kw_only=True):
 
 
 class HookList(Struct, frozen=True, kw_only=True):
-    """Codex's answer for one directory."""
+    """The hooks that Codex lists for one directory, with its warnings and errors."""
 
     hooks: tuple[HookState, ...]
     warnings: tuple[str, ...] = ()
@@ -55,12 +55,12 @@ class HookList(Struct, frozen=True, kw_only=True):
 
 
 class AppServer:
-    """A running app-server, for the length of a `with` block. Every wait is bounded, the process always ends."""
+    """A running app-server, as a context manager. Every wait has a limit, and the process ends with the block."""
 
     def __init__(self, codex: CodexProgram, cwd: Path, environ: Mapping[str, str]) -> None:
         self._command = [codex.path, "app-server"]
         self._cwd, self._environ = cwd, dict(environ)
-        self._number = 0
+        self._last_id = 0
         self._lines: Queue[bytes | None] = Queue()
 
     def __enter__(self) -> Self:
@@ -75,8 +75,8 @@ class AppServer:
                 env=self._environ,
             )
         except OSError as error:
-            raise AppServerError(f"{self._command[0]} app-server could not be started: {error}") from None
-        self._reader = threading.Thread(target=self._pump, daemon=True)
+            raise AppServerError(f"Could not start '{' '.join(self._command)}': {error}") from None
+        self._reader = threading.Thread(target=self._read_lines, daemon=True)
         self._reader.start()
         try:
             client = {"name": "infinium-codex", "title": "infinium-codex", "version": VERSION}
@@ -93,26 +93,26 @@ class AppServer:
         self._stop()
 
     def ask(self, method: str, params: Mapping[str, object]) -> Mapping[str, object]:
-        """The result of a call. Raises AppServerError with Codex's words when it refuses, or does not answer."""
-        self._number += 1
-        self._send({"id": self._number, "method": method, "params": params})
+        """Call a method and return its result. Raises AppServerError if Codex refuses or does not answer in time."""
+        self._last_id += 1
+        self._send({"id": self._last_id, "method": method, "params": params})
         while True:
             try:
                 line = self._lines.get(timeout=max(self._deadline - time.monotonic(), 0.01))
             except Empty:
                 raise AppServerError(f"Codex did not answer {method} within {DEADLINE_SECONDS:.0f} s") from None
             if line is None:
-                raise AppServerError(f"Codex ended without answering {method}")
+                raise AppServerError(f"Codex exited without answering {method}")
             answer = parse_object(line) or {}
-            if answer.get("id") != self._number or "method" in answer:
-                continue  # a notification, or a question of Codex's that is not for us
+            if answer.get("id") != self._last_id or "method" in answer:
+                continue  # a notification, or a request by Codex
             if "error" in answer:
-                said = text(mapping(answer, "error"), "message") or "no reason given"
-                raise AppServerError(f"Codex refused {method}: {said}")
+                reason = text(mapping(answer, "error"), "message") or "no reason given"
+                raise AppServerError(f"Codex refused {method}: {reason}")
             return mapping(answer, "result")
 
     def list_hooks(self, project: Path) -> HookList:
-        """The hooks Codex knows for a directory. An untrusted project has none."""
+        """Return the hooks that Codex lists for a directory. It lists none for an untrusted project."""
         data = self.ask("hooks/list", {"cwds": [str(project)]}).get("data")
         entry = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
         hooks = entry.get("hooks")
@@ -120,7 +120,7 @@ class AppServer:
         return HookList(hooks=tuple(states), warnings=_texts(entry.get("warnings")), errors=_texts(entry.get("errors")))
 
     def user_value(self, *path: str) -> Mapping[str, object]:
-        """A table of the user's own config.toml, by its keys; empty when there is none."""
+        """Return a table of the user's config.toml by its keys; empty if there is none."""
         layers = self.ask("config/read", {"includeLayers": True}).get("layers")
         for layer in layers if isinstance(layers, list) else []:
             if isinstance(layer, dict) and text(mapping(layer, "name"), "type") == "user":
@@ -128,9 +128,9 @@ class AppServer:
         return {}
 
     def write_config(self, edits: Mapping[str, object], *, replace: bool = False) -> None:
-        """Change values of the user's config.toml by key path, None removes one; comments and order stay.
+        """Write values to the user's config.toml by key path. None removes a value. Comments and order stay.
 
-        A table is added to, or with `replace` becomes what is given.
+        A table is merged with the existing one, or replaces it with `replace`.
         """
         changes = [
             {"keyPath": path, "value": value, "mergeStrategy": "replace" if replace or value is None else "upsert"}
@@ -144,9 +144,9 @@ class AppServer:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise AppServerError(f"Codex ended while it was asked {message['method']}: {error}") from None
+            raise AppServerError(f"Codex exited before {message['method']} was sent: {error}") from None
 
-    def _pump(self) -> None:
+    def _read_lines(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             self._lines.put(line)
@@ -155,14 +155,14 @@ class AppServer:
     def _stop(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with suppress(OSError):  # it may have ended already
+        with suppress(OSError):  # the process may have exited
             self._process.stdin.close()
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._reader.join(2)  # a grandchild may hold the pipe open: its thread is left behind then
+        self._reader.join(2)  # a grandchild may keep the pipe open: the thread then stays
         if not self._reader.is_alive():
             self._process.stdout.close()
 

@@ -1,7 +1,11 @@
-"""Codex's background daemon: the terminal UI's hooks run in it, with the environment of the shell that started it."""
+"""Finds Codex's background daemon and compares its environment with this shell's.
+
+The terminal UI (0.160 and later) runs sessions, and their hooks, in a daemon with the environment of the shell that
+started it. Linux only: the daemon is found through /proc.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,65 +13,86 @@ from msgspec import Struct
 from infinium_codex.codex.program import codex_home
 
 PROC = Path("/proc")
-MATTERS = (
-    *("HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"),
-    *("PYTHON_KEYRING_BACKEND", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy", "SSL_CERT_FILE"),
-)
-"""Beside INFINIUM_* and CONNECTOR_*: where our files are, how the keyring is reached, and the way to the API."""
-HARMLESS = ("PATH",)
-"""Worth a word, and no more: Codex itself puts a directory before it, and the hook's command has whole paths."""
-RESTART = "Run 'codex app-server daemon restart' in a shell that has them right; or set them in the project file."
+_RELEVANT_PREFIXES = ("INFINIUM_", "CONNECTOR_")
+_RELEVANT = frozenset({
+    "HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
+    "PYTHON_KEYRING_BACKEND", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy", "SSL_CERT_FILE",
+})  # fmt: skip
+"""Variables that locate our files, the keyring and the way to the API."""
+_HARMLESS = frozenset({"PATH"})
+"""Variables whose difference is only mentioned: Codex adds to PATH itself, and hook commands have absolute paths."""
+RESTART = "Run 'codex app-server daemon restart' in a shell with the right values, or set them in the project file."
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
-    """A daemon that runs."""
+    """A running daemon."""
 
     pid: int
     differs: tuple[str, ...]
-    """Variables that matter to us and are not as in this shell: their names, never their values."""
+    """Names of relevant variables whose value is not that of this shell, with the kind of difference."""
     harmless: tuple[str, ...]
-    """Others that are not as in this shell."""
+    """The same for variables that affect nothing."""
+
+
+class _Process(Struct, frozen=True):
+    pid: int
+    environ: Mapping[str, str]
 
 
 def find_daemon(environ: Mapping[str, str]) -> Daemon | None:
-    """The daemon that serves this CODEX_HOME for this user; None where none runs, or where no /proc tells of it."""
+    """Return the daemon that serves this user's CODEX_HOME. None if none runs, or the system has no /proc."""
     home = codex_home(environ).resolve()
-    for directory in PROC.iterdir() if PROC.is_dir() else ():
-        if not directory.name.isdigit():
-            continue
-        try:
-            if directory.stat().st_uid != os.getuid() or not _is_daemon((directory / "cmdline").read_bytes()):
-                continue
-            theirs = _variables((directory / "environ").read_bytes())
-        except OSError:
-            continue  # ended meanwhile, or not ours to look into
-        served = theirs.get("CODEX_HOME") or f"{theirs.get('HOME', '')}/.codex"
-        if Path(served).resolve() == home:
-            names = [name for name in sorted({*theirs, *environ}) if theirs.get(name, "") != environ.get(name, "")]
+    for process in _daemon_processes():
+        if _served_home(process.environ).resolve() == home:
+            differences = list(_differences(process.environ, environ))
             return Daemon(
-                pid=int(directory.name),
-                differs=tuple(_told(name, theirs, environ) for name in names if _matters(name)),
-                harmless=tuple(_told(name, theirs, environ) for name in names if name in HARMLESS),
+                pid=process.pid,
+                differs=tuple(text for name, text in differences if _is_relevant(name)),
+                harmless=tuple(text for name, text in differences if name in _HARMLESS),
             )
     return None
 
 
-def _matters(name: str) -> bool:
-    return name.startswith(("INFINIUM_", "CONNECTOR_")) or name in MATTERS
+def _daemon_processes() -> Iterator[_Process]:
+    """Yield the Codex daemons among this user's processes."""
+    for directory in PROC.iterdir() if PROC.is_dir() else ():
+        if directory.name.isdigit() and (process := _read_daemon(directory)) is not None:
+            yield process
 
 
-def _told(name: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    if theirs.get(name) and ours.get(name):
-        return f"{name} (another value)"
-    return f"{name} (only {'here' if ours.get(name) else 'there'})"
+def _read_daemon(directory: Path) -> _Process | None:
+    """Read a process; None if it is another user's, not a daemon, or has ended meanwhile."""
+    try:
+        if directory.stat().st_uid != os.getuid() or not _is_daemon((directory / "cmdline").read_bytes()):
+            return None
+        return _Process(int(directory.name), _parse_environ((directory / "environ").read_bytes()))
+    except OSError:
+        return None
 
 
 def _is_daemon(command: bytes) -> bool:
     program, *arguments = os.fsdecode(command).split("\0")
-    named = any(Path(word).name.startswith("codex") for word in (program, *arguments[:1]))
-    return named and "app-server" in arguments and "--managed-daemon" in arguments
+    is_codex = any(Path(word).name.startswith("codex") for word in (program, *arguments[:1]))
+    return is_codex and "app-server" in arguments and "--managed-daemon" in arguments
 
 
-def _variables(block: bytes) -> dict[str, str]:
+def _parse_environ(block: bytes) -> dict[str, str]:
     pairs = (os.fsdecode(item).partition("=") for item in block.split(b"\0") if item)
     return {name: value for name, _, value in pairs}
+
+
+def _served_home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("CODEX_HOME") or f"{environ.get('HOME', '')}/.codex")
+
+
+def _differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each variable that differs, with a text that says how. An empty variable counts as unset."""
+    for name in sorted({*theirs, *ours}):
+        there, here = theirs.get(name, ""), ours.get(name, "")
+        if there != here:
+            kind = "another value" if there and here else "only here" if here else "only there"
+            yield name, f"{name} ({kind})"
+
+
+def _is_relevant(name: str) -> bool:
+    return name.startswith(_RELEVANT_PREFIXES) or name in _RELEVANT

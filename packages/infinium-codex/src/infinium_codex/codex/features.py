@@ -1,7 +1,9 @@
-"""Codex's feature flag for hooks: set where a version needs it, and under the name it has now."""
+"""Sets Codex's feature flag for hooks: turns it on where hooks are off by default, and renames the old flag."""
 
 from collections.abc import Mapping
 from pathlib import Path
+
+from infinium_config.files import write_atomically
 
 from infinium_codex.codex.app_server import AppServer, AppServerError
 from infinium_codex.codex.config_toml import feature_flag, with_feature
@@ -11,9 +13,9 @@ from infinium_codex.codex.versions import HOOKS_ON_SINCE
 
 
 def needs_flag(codex: CodexProgram | None, environ: Mapping[str, str]) -> bool:
-    """Whether hooks are off in this Codex (before 0.124) until the user's config turns them on.
+    """Return whether hooks are off in this Codex until the user's configuration turns them on (before 0.124).
 
-    Raises ConfigTomlError for a config.toml nobody can read.
+    Raises ConfigTomlError if config.toml is not valid.
     """
     if codex is None or codex.since(HOOKS_ON_SINCE):
         return False
@@ -21,22 +23,29 @@ def needs_flag(codex: CodexProgram | None, environ: Mapping[str, str]) -> bool:
 
 
 def turn_on(codex: CodexProgram, cwd: Path, environ: Mapping[str, str]) -> str:
-    """Set the flag, through Codex where it can; say what was done."""
+    """Turn hooks on, through Codex where it can write its configuration. Returns what was done, for the user.
+
+    Raises ConfigTomlError if config.toml is not valid.
+    """
     path = codex_home(environ) / "config.toml"
     try:
         with AppServer(codex, cwd, environ) as server:
             server.write_config({f"features.{OLD_FLAG}": True})
     except AppServerError:
-        text = with_feature(path, OLD_FLAG)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        _write(path, with_feature(path, OLD_FLAG))
     return f"{OLD_FLAG} turned on in {path}, as Codex {codex.version_text} needs it"
 
 
 def rename(codex: CodexProgram, settings: CodexSettings, cwd: Path, environ: Mapping[str, str]) -> str:
-    """Give the flag its new name, of whose old one Codex warns at every start; say what was done."""
+    """Replace the flag's old name, about which Codex warns at every start. Returns what was done, for the user."""
     new: dict[str, object] = {} if settings.new_flag else {f"features.{FLAG}": True}
     with AppServer(codex, cwd, environ) as server:
         server.write_config({f"features.{OLD_FLAG}": None, **new})
-    done = "taken out" if settings.new_flag else f"is now called {FLAG}"
-    return f"{OLD_FLAG} {done} in {codex_home(environ) / 'config.toml'}: Codex warned of the old name"
+    done = "removed" if settings.new_flag else f"renamed to {FLAG}"
+    return f"{OLD_FLAG} {done} in {codex_home(environ) / 'config.toml'}: Codex warned about the old name"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    write_atomically(path.resolve(), text.encode(), mode=mode)

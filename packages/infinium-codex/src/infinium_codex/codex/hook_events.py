@@ -1,6 +1,7 @@
 """Codex's hook events, each declared once: name, first version, timeout, and how its hook runs.
 
-To add an event, add a `HookEvent` to `HOOK_EVENTS`, and its translation to `TRANSLATORS` in `codex/events.py`.
+To add an event, add a `HookEvent` to `HOOK_EVENTS`, and its translation to `TRANSLATORS` in `codex/events.py`. Which
+events start the worker is declared in `codex/agent.py`.
 """
 
 from typing import TYPE_CHECKING
@@ -23,20 +24,18 @@ class HookEvent(Struct, frozen=True, kw_only=True):
     timeout_seconds: int = 5
     """Codex ends the hook after this time. It caps SessionEnd and Interrupt at 3 s."""
     prefers_async: bool = False
-    """Whether Codex should not wait for the hook: tool events, which come often and need no worker."""
-    starts_worker: bool = False
-    """Whether its hook starts the worker: a trace may be due, or a timer must be set."""
+    """Whether Codex should not wait for the hook: tool events, which come often and end no turn."""
 
 
 SESSION_START = HookEvent(name="SessionStart")
-USER_PROMPT_SUBMIT = HookEvent(name="UserPromptSubmit", starts_worker=True)
+USER_PROMPT_SUBMIT = HookEvent(name="UserPromptSubmit")
 PRE_TOOL_USE = HookEvent(name="PreToolUse", prefers_async=True)
 POST_TOOL_USE = HookEvent(name="PostToolUse", prefers_async=True)
-STOP = HookEvent(name="Stop", starts_worker=True)
-SESSION_END = HookEvent(name="SessionEnd", since=SESSION_END_SINCE, timeout_seconds=3, starts_worker=True)
+STOP = HookEvent(name="Stop")
+SESSION_END = HookEvent(name="SessionEnd", since=SESSION_END_SINCE, timeout_seconds=3)
 SUBAGENT_START = HookEvent(name="SubagentStart", since=FULL_EVENTS_SINCE)
-SUBAGENT_STOP = HookEvent(name="SubagentStop", since=FULL_EVENTS_SINCE, starts_worker=True)
-INTERRUPT = HookEvent(name="Interrupt", since=FULL_EVENTS_SINCE, timeout_seconds=3, starts_worker=True)
+SUBAGENT_STOP = HookEvent(name="SubagentStop", since=FULL_EVENTS_SINCE)
+INTERRUPT = HookEvent(name="Interrupt", since=FULL_EVENTS_SINCE, timeout_seconds=3)
 PRE_COMPACT = HookEvent(name="PreCompact", since=FULL_EVENTS_SINCE)
 POST_COMPACT = HookEvent(name="PostCompact", since=FULL_EVENTS_SINCE)
 PERMISSION_REQUEST = HookEvent(name="PermissionRequest", since=FULL_EVENTS_SINCE)
@@ -47,7 +46,6 @@ HOOK_EVENTS = (
 )
 """All events, in the order in which `init` writes them."""
 EVENT_NAMES = tuple(event.name for event in HOOK_EVENTS)
-WORKER_TRIGGERS = tuple(event.name for event in HOOK_EVENTS if event.starts_worker)
 
 
 def hook_events_of(codex: "CodexProgram | None") -> tuple[HookEvent, ...]:

@@ -1,11 +1,10 @@
-"""One project's hooks as Codex sees them: which file, what stands in it, and whether Codex will run it."""
+"""Reads and changes the hooks of one project, and asks Codex whether it will run them."""
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infinium_config import find_project, main_checkout
+from infinium_config.files import write_atomically
 from msgspec import Struct, field
 
 from infinium_codex.capture.install import is_our_command
@@ -22,9 +21,10 @@ from infinium_codex.support.result import CommandError
 
 
 def project_root(cwd: Path, home: Path | None) -> Path:
-    """The directory a project's settings belong to: one already set up, else the checkout, else the directory itself.
+    """Return the directory that a project's settings belong to.
 
-    A project around the checkout is another one: Codex looks for hooks no further up than the checkout.
+    That is the project that was set up, else the checkout's top, else `cwd`. A project that contains the checkout does
+    not count: Codex looks for hooks no further up than the checkout.
     """
     project = find_project(cwd, home=home)
     for directory in (cwd, *cwd.parents):
@@ -38,7 +38,7 @@ def project_root(cwd: Path, home: Path | None) -> Path:
 
 
 def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> list[Hook]:
-    """The hooks of ours for this Codex, each with the command of its event."""
+    """Return the hooks to register for this Codex. `command` returns the command for an event's name."""
     # An unknown version might skip async hooks.
     can_async = codex is not None and codex.version is not None and codex.can_async
     return [
@@ -53,29 +53,29 @@ def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> l
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What Codex says of our hooks."""
+    """Whether Codex will run our hooks, as it says itself."""
 
     known: bool
-    """Whether this Codex can be asked."""
+    """Whether this Codex answers questions about hooks."""
     runs: tuple[str, ...] = ()
-    """Events whose hook of ours it will run."""
+    """Events whose hook it will run."""
     held: Mapping[str, str] | None = None
-    """Events whose hook of ours it will not run, and why."""
+    """Events whose hook it will not run, with the reason: untrusted, modified or disabled."""
     listed: bool = True
-    """False when it lists no hooks at all for the project: it is not trusted."""
+    """Whether it lists any of our hooks. It lists none for a project that it does not trust."""
     words: tuple[str, ...] = ()
-    """Its warnings and errors."""
+    """Codex's warnings and errors."""
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What Codex says of a project; as if nothing stood in the way, where it cannot be asked."""
+    """A project's settings and hooks as Codex reports them. The defaults stand for a Codex that cannot be asked."""
 
     settings: CodexSettings = field(default_factory=CodexSettings)
     hooks: tuple[HookState, ...] = ()
 
 
 class ProjectHooks:
-    """Reads, changes and asks about the hooks of one project."""
+    """The hooks of one project."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class ProjectHooks:
     ) -> None:
         self.root, self.codex, self.places, self.environ = root, codex, places, environ
         self.worktree = worktree
-        """The linked worktree Codex is asked about; None in a main checkout."""
+        """The linked worktree that Codex is asked about; None in a main checkout."""
         self.reads = hooks_root(root, worktree, codex)
-        """The directory whose hooks Codex reads."""
+        """The directory whose `.codex/hooks.json` Codex reads."""
         self.path = self.reads / ".codex" / "hooks.json"
         self.is_ours: Callable[[str], bool] = is_our_command
 
@@ -99,20 +99,20 @@ class ProjectHooks:
         return self.codex is not None and self.codex.since(TRUST_SINCE)
 
     def text(self) -> str | None:
-        """The file, None when there is none."""
+        """Return the text of hooks.json; None if there is none. Raises CommandError if it cannot be read."""
         try:
             return self.path.read_bytes().decode("utf-8")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{self.path} cannot be read: {error}.", "Mend it, or move it aside.") from None
+            raise CommandError(f"{self.path} cannot be read: {error}.", "Correct it, or move it aside.") from None
 
     def states(self) -> tuple[HookState, ...]:
-        """Codex's list of the project's hooks, ours and the user's."""
+        """Return Codex's list of the project's hooks: ours and the user's. Raises AppServerError."""
         return self.survey().hooks
 
     def survey(self) -> "Survey":
-        """What Codex says of the project before anything is changed."""
+        """Ask Codex about the project. Raises AppServerError if it should answer and does not."""
         if self.codex is None:
             return Survey()
         try:
@@ -122,13 +122,16 @@ class ProjectHooks:
         except AppServerError:
             if self.can_ask:
                 raise
-            return Survey()  # too old to be asked anything
+            return Survey()  # an old version that answers no questions
         return Survey(settings=settings, hooks=hooks)
 
     def apply(self, plan: Plan, *, trust: bool) -> None:
-        """Write the plan, and let every hook of the user's keep the trust it has; ours get it when `trust` says so."""
+        """Write the plan and restore the trust of the user's hooks. With `trust`, trust ours as well.
+
+        Raises CommandError if the file cannot be written, AppServerError if Codex does not answer.
+        """
         if self.worktree is not None and plan.text is not None:
-            (self.worktree / ".codex").mkdir(exist_ok=True)  # without one Codex looks for no hooks there at all
+            (self.worktree / ".codex").mkdir(exist_ok=True)  # without it Codex reads no hooks there
         before = self.states() if plan.changed else ()
         if plan.changed:
             self._write(plan.text)
@@ -141,7 +144,7 @@ class ProjectHooks:
                 trust_ours(after, self.is_ours).write(server)
 
     def ask(self) -> Answer:
-        """Ask Codex whether it will run our hooks."""
+        """Ask Codex whether it will run our hooks. Raises AppServerError if it does not answer."""
         if not self.can_ask:
             return Answer(known=False)
         with self._server() as server:
@@ -167,10 +170,6 @@ class ProjectHooks:
                 return
             self.path.parent.mkdir(exist_ok=True)
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
-            fd, aside = tempfile.mkstemp(prefix=".hooks.json.", dir=self.path.parent)
-            with os.fdopen(fd, "wb") as file:
-                file.write(text.encode("utf-8"))
-                os.fchmod(file.fileno(), mode)
-            Path(aside).replace(self.path.resolve())
+            write_atomically(self.path.resolve(), text.encode(), mode=mode)
         except OSError as error:
             raise CommandError(f"{self.path} cannot be written: {error}.", "Check who owns the project.") from None

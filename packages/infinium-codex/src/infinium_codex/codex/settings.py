@@ -1,12 +1,12 @@
-"""What Codex's own configuration says about hooks in a project: policy, feature flag, trust in the project.
+"""Reads what Codex's configuration says about hooks in a project: policy, feature flag, trust in the project.
 
-Codex is asked (`config/read`, `configRequirements/read`): it knows its layers, we would only guess.
+Codex itself is asked (`config/read`, `configRequirements/read`): only it knows all its configuration layers.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from infinium_config import main_checkout
+from infinium_config import find_checkout
 from msgspec import Struct
 
 from infinium_codex.codex.app_server import AppServer, AppServerError
@@ -16,101 +16,117 @@ from infinium_codex.support.json_fields import mapping, text
 
 REQUIREMENTS = "requirements.toml, which your administrator keeps"
 FLAG, OLD_FLAG = "hooks", "codex_hooks"
+"""The feature flag for hooks. Codex 0.129 and later use the new name and warn about the old one."""
+
+Layer = Mapping[str, object]
+"""One of Codex's configuration files, with its content, as `config/read` lists it."""
 
 
 class CodexSettings(Struct, frozen=True, kw_only=True):
-    """The answers, for one project."""
+    """What Codex's configuration says about hooks in one project."""
 
     hooks_off: str = ""
-    """The file that turns hooks off; empty when they are on."""
+    """The file that turns hooks off; empty if they are on."""
     managed_only: bool = False
-    """Whether an administrator lets managed hooks run and no others."""
+    """Whether an administrator allows only managed hooks."""
     trusted: bool = True
-    """Whether Codex trusts the project: else its whole `.codex` is ignored. 0.118 and 0.124 ran untrusted hooks."""
+    """Whether Codex trusts the project. If not, it ignores the project's `.codex`; 0.118 and 0.124 ran its hooks."""
     old_flag: bool = False
-    """Whether the user's config.toml turns hooks on by the flag's old name, of which this Codex warns."""
+    """Whether the user's config.toml turns hooks on by the flag's old name, about which this Codex warns."""
     new_flag: bool = False
-    """Whether it also has the flag's new name."""
+    """Whether the user's config.toml has the flag's new name."""
 
 
 def read_codex_settings(server: AppServer, codex: CodexProgram, root: Path) -> CodexSettings:
-    """Ask Codex about the project at `root`."""
+    """Ask Codex about the project at `root`. Raises AppServerError if it does not answer."""
     try:
         requirements = mapping(server.ask("configRequirements/read", {}), "requirements")
     except AppServerError:
-        requirements = {}  # a version without them
-    return codex_settings(
-        requirements, server.ask("config/read", {"cwd": str(root), "includeLayers": True}), codex, root
-    )
+        requirements = {}  # this version has no requirements
+    config = server.ask("config/read", {"cwd": str(root), "includeLayers": True})
+    return codex_settings(requirements, config, codex, root)
 
 
 def codex_settings(
     requirements: Mapping[str, object], answer: Mapping[str, object], codex: CodexProgram, root: Path
 ) -> CodexSettings:
-    """Read the two answers of app-server."""
-    layers = [layer for layer in _list(answer.get("layers")) if isinstance(layer, dict)]
-    names = (FLAG, OLD_FLAG) if codex.since(TRUST_SINCE) else (OLD_FLAG,)
-    users = [mapping(mapping(layer, "config"), "features") for layer in layers if _kind(layer) == "user"]
-    user = users[0] if users else {}
+    """Evaluate app-server's answers to `configRequirements/read` and `config/read`."""
+    listed = answer.get("layers")
+    layers = [layer for layer in (listed if isinstance(listed, list) else []) if isinstance(layer, dict)]
+    config = mapping(answer, "config")
+    user = next((_features(layer) for layer in layers if _kind(layer) == "user"), {})
+    has_new_flag = codex.since(TRUST_SINCE)
+    names = (FLAG, OLD_FLAG) if has_new_flag else (OLD_FLAG,)
     return CodexSettings(
-        hooks_off=_hooks_off(requirements, answer, layers, names) if codex.since(HOOKS_ON_SINCE) else "",
+        hooks_off=_hooks_off(requirements, config, layers, names) if codex.since(HOOKS_ON_SINCE) else "",
         managed_only=requirements.get("allowManagedHooksOnly") is True,
-        trusted=not codex.since(TRUST_SINCE) or _trusted(mapping(answer, "config"), layers, root),
-        old_flag=codex.since(TRUST_SINCE) and user.get(OLD_FLAG) is True,
+        trusted=not codex.since(TRUST_SINCE) or _is_trusted(config, layers, root),
+        old_flag=has_new_flag and user.get(OLD_FLAG) is True,
         new_flag=FLAG in user,
     )
 
 
 def _hooks_off(
-    requirements: Mapping[str, object],
-    answer: Mapping[str, object],
-    layers: Iterable[Mapping[str, object]],
-    names: tuple[str, ...],
+    requirements: Mapping[str, object], config: Mapping[str, object], layers: Iterable[Layer], names: tuple[str, ...]
 ) -> str:
+    """Return the file that turns hooks off, or "". An administrator's requirement overrides the configuration."""
     required = _flag(mapping(requirements, "featureRequirements"), (FLAG, OLD_FLAG))
     if required is not None:
         return "" if required else REQUIREMENTS
-    features = mapping(mapping(answer, "config"), "features")
+    features = mapping(config, "features")
     if _flag(features, names) is not False:
         return ""
     name = next(name for name in names if features.get(name) is False)
-    for layer in layers:
-        off = mapping(mapping(layer, "config"), "features").get(name) is False
-        if off and not text(layer, "disabledReason"):
-            return f"{_file(layer)} (features.{name} = false)"
-    return f"its configuration (features.{name} = false)"
+    return f"{_file_with(layers, name)} (features.{name} = false)"
 
 
 def _flag(features: Mapping[str, object], names: tuple[str, ...]) -> bool | None:
-    """The flag's value: where both names are set, Codex takes the new one."""
+    """Return the flag's value. If both names are set, Codex uses the first of `names`."""
     return next((value for name in names if isinstance(value := features.get(name), bool)), None)
 
 
-def _trusted(config: Mapping[str, object], layers: Iterable[Mapping[str, object]], root: Path) -> bool:
-    folder = root / ".codex"
-    for layer in layers:  # a project without a `.codex` has no layer
-        if _kind(layer) == "project" and _same(text(mapping(layer, "name"), "dotCodexFolder"), folder):
-            return text(layer, "disabledReason") is None
-    checkout = next((directory for directory in (root, *root.parents) if (directory / ".git").exists()), root)
+def _file_with(layers: Iterable[Layer], name: str) -> str:
+    """Return the file that sets a feature to false."""
+    for layer in layers:
+        if _features(layer).get(name) is False and not text(layer, "disabledReason"):
+            return _file(layer)
+    return "its configuration"
+
+
+def _is_trusted(config: Mapping[str, object], layers: Iterable[Layer], root: Path) -> bool:
+    layer = _project_layer(layers, root)
+    if layer is not None:
+        return text(layer, "disabledReason") is None
+    # A project without `.codex` has no layer. Trust in a main checkout covers its linked worktrees.
+    checkout = find_checkout(root)
+    directories = [root, *([checkout.root, checkout.main or checkout.root] if checkout else [])]
     projects = mapping(config, "projects")
     trusted = [path for path in projects if text(mapping(projects, path), "trust_level") == "trusted"]
-    here = [root, checkout, main_checkout(checkout) or checkout]  # trust in a main checkout covers its worktrees
-    return any(_same(path, place) for path in trusted for place in here)
+    return any(_is_same(path, directory) for path in trusted for directory in directories)
 
 
-def _kind(layer: Mapping[str, object]) -> str | None:
+def _project_layer(layers: Iterable[Layer], root: Path) -> Layer | None:
+    for layer in layers:
+        folder = text(mapping(layer, "name"), "dotCodexFolder")
+        if _kind(layer) == "project" and folder is not None and _is_same(folder, root / ".codex"):
+            return layer
+    return None
+
+
+def _features(layer: Layer) -> Mapping[str, object]:
+    return mapping(mapping(layer, "config"), "features")
+
+
+def _kind(layer: Layer) -> str | None:
+    """Return the kind of a layer, such as user or project."""
     return text(mapping(layer, "name"), "type")
 
 
-def _file(layer: Mapping[str, object]) -> str:
+def _file(layer: Layer) -> str:
     name = mapping(layer, "name")
     folder = text(name, "dotCodexFolder")
     return str(Path(folder) / "config.toml") if folder else text(name, "file") or f"its {_kind(layer)} configuration"
 
 
-def _same(path: str | None, other: Path) -> bool:
-    return path is not None and Path(path).resolve() == other.resolve()
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _is_same(path: str, other: Path) -> bool:
+    return Path(path).resolve() == other.resolve()

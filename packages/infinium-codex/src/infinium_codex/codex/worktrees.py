@@ -1,29 +1,26 @@
-"""Linked git worktrees, and where Codex looks for the hooks of one.
+"""Finds linked git worktrees, and the directory from which Codex reads the hooks for one.
 
-Codex looks into a worktree only when it has a `.codex` directory, be it empty, and then, from 0.131 on, reads the
-hooks and the trust of its main checkout instead.
+Codex looks for hooks in a worktree only if it has a `.codex` directory, which may be empty. From 0.131 on it then reads
+the hooks, and the trust, of the main checkout.
 """
 
 from pathlib import Path
 
-from infinium_config import main_checkout
+from infinium_config import find_checkout, main_checkout
+from infinium_config.files import read_small_file
 
 from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.versions import MAIN_HOOKS_SINCE
 
 
 def linked_worktree(cwd: Path) -> Path | None:
-    """The linked worktree `cwd` is in; None in a main checkout, or outside of git."""
-    for directory in (cwd, *cwd.parents):
-        if main_checkout(directory) is not None:
-            return directory
-        if (directory / ".git").exists():
-            return None
-    return None
+    """Return the linked worktree that `cwd` is in. None in a main checkout or outside of git."""
+    checkout = find_checkout(cwd)
+    return checkout.root if checkout is not None and checkout.main is not None else None
 
 
 def hooks_root(root: Path, worktree: Path | None, codex: CodexProgram | None) -> Path:
-    """The directory whose `.codex` has the hooks that Codex runs in `worktree`; the settings are in `root`."""
+    """Return the directory whose `.codex/hooks.json` Codex reads in `worktree`. `root` has the project's settings."""
     main = main_checkout(worktree) if worktree is not None else None
     if worktree is None or main is None:
         return root
@@ -33,13 +30,7 @@ def hooks_root(root: Path, worktree: Path | None, codex: CodexProgram | None) ->
 
 
 def unread_worktrees(main: Path) -> list[Path]:
-    """The linked worktrees of a main checkout in which Codex looks for no hooks, since they have no `.codex`."""
-    found = []
-    for note in (main / ".git" / "worktrees").glob("*/gitdir"):
-        try:
-            worktree = Path(note.read_text("utf-8", "surrogateescape").strip()).parent
-        except OSError:
-            continue
-        if worktree.is_dir() and not (worktree / ".codex").is_dir():
-            found.append(worktree)
-    return sorted(found)
+    """Return the linked worktrees of a main checkout that have no `.codex`, in which Codex reads no hooks."""
+    links = (read_small_file(link) for link in (main / ".git" / "worktrees").glob("*/gitdir"))
+    worktrees = (Path(link.strip().decode("utf-8", "surrogateescape")).parent for link in links if link)
+    return sorted(path for path in worktrees if path.is_dir() and not (path / ".codex").is_dir())

@@ -54,7 +54,7 @@ def managed_config(
 
 
 def _with_comments(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:
-    import tomli_w
+    import tomlkit
 
     oldest = format_version(HOOKS_ON_SINCE)
     made = f"Generated for Codex {codex.version_text}" if codex else "Generated without a Codex on PATH"
@@ -70,6 +70,6 @@ def _with_comments(document: dict[str, object], directory: Path, codex: CodexPro
             "# or all projects where INFINIUM_AGENT_ID and INFINIUM_BASE_URL are set.",
             "# On Windows, add windows_managed_dir to [hooks]; 'infinium-codex' must be on PATH.",
             "",
-            tomli_w.dumps(document),
+            tomlkit.dumps(document),
         )
     )

@@ -4,11 +4,11 @@
 """
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from infinium_config.files import open_regular
 from infinium_trace.events import Event, EventSource, RecordSkipped, SubagentStarted
 from msgspec.structs import replace
 
@@ -56,7 +56,7 @@ class Transcript:
 
         A last line without its newline is left for the next reading.
         """
-        file = _open_regular(self.path)
+        file = open_regular(self.path, follow_links=True, only_own=True)
         if file is None:
             return
         with file:
@@ -153,19 +153,6 @@ class Transcript:
                 subagent_id=self._subagent_id,
                 agent_type=text(payload, "agent_role"),
             )
-
-
-def _open_regular(path: Path) -> BinaryIO | None:
-    """Open a regular file of this user for reading. None for a device, a FIFO, another user's file or no file."""
-    try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError):
-        return None
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
-        os.close(fd)
-        return None
-    return os.fdopen(fd, "rb")
 
 
 def _skip_line(file: BinaryIO) -> int:
