@@ -1,4 +1,4 @@
-"""An API on loopback that answers as a test tells it to, and remembers what it was asked."""
+"""An API on loopback with scripted answers that records its requests."""
 
 import socket
 import ssl
@@ -10,23 +10,23 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Api:
-    """What the server got, and where it is."""
+    """A running server and its requests."""
 
     port: int
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     """Headers (names in lower case; the request line as `""`), and body."""
     answers: "list[Answer]" = field(default_factory=list)
-    """Given in order, one a request, the last one again when they run out. May be exchanged at any time."""
+    """Given in order, one a request; the last one is repeated. A test may replace them at any time."""
     answered: "list[Answer]" = field(default_factory=list)
-    """What each of the requests was answered with."""
+    """The answer that each request got."""
 
     @property
     def base_url(self) -> str:
-        """The address a client is given."""
+        """The base URL for a client."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def take(self, request: tuple[dict[str, str], bytes]) -> "Answer":
-        """Keep a request and give the answer to it."""
+        """Record a request and return its answer."""
         with self._lock:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             self.requests.append(request)
@@ -47,7 +47,7 @@ def reply(status: int, body: bytes = b'{"message": "ok", "traceId": "t-1"}', *he
 
 @contextmanager
 def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Api]:
-    """Give the answers in order, one a request, the last one again when they run out; on a free port unless told."""
+    """Serve the answers in order, one a request; the last one is repeated. Uses a free port unless `port` is given."""
     listener = socket.create_server(("127.0.0.1", port), backlog=128)
     api = Api(port=listener.getsockname()[1], answers=list(answers))
     connections: list[socket.socket] = []
@@ -66,7 +66,7 @@ def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None, port: in
             try:
                 connection = tls.wrap_socket(connection, server_side=True)
             except OSError:
-                return  # the client would not have our certificate
+                return  # the client did not accept the certificate
         with connection, connection.makefile("rb") as file:
             while (request := _read(file.readline, file.read)) is not None:
                 answer = api.take(request)

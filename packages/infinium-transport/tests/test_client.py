@@ -1,7 +1,10 @@
-"""The client against real sockets: one request, one outcome, and the secret goes nowhere else."""
+"""The client against real sockets: one request, one outcome, and the secret goes to no other host."""
 
 import gzip
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -39,12 +42,23 @@ def client(*, timeout: float = 5.0, allow_http: bool = False, environ: dict[str,
 
 
 def ask(answer: Answer, **options: float) -> Outcome:
-    """The outcome of one request that is answered so."""
+    """The outcome of one request with this answer."""
     with serve([answer]) as api, client(**options) as sender:  # type: ignore[arg-type]  # options are floats here
         return sender.send(envelope(api.base_url), SECRET)
 
 
-def test_a_trace_is_posted_as_the_api_wants_it() -> None:
+def drip(first: bytes, stop: threading.Event) -> Answer:
+    """An answer that begins with `first` and continues one byte at a time until `stop`."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(first)
+        while not stop.wait(0.05):
+            connection.sendall(b" ")
+
+    return answer
+
+
+def test_request_has_the_form_the_api_documents() -> None:
     body = '{"name": "größer", "nested": [1, 2]}'.encode()
     with serve([reply(200)]) as api, client() as sender:
         outcome = sender.send(envelope(api.base_url, body), SECRET)
@@ -84,7 +98,7 @@ def test_one_connection_serves_many_traces() -> None:
         ),
     ],
 )
-def test_what_an_answer_means(answer: bytes, outcome: Outcome) -> None:
+def test_outcome_of_an_answer(answer: bytes, outcome: Outcome) -> None:
     assert ask(answer) == outcome
 
 
@@ -116,7 +130,7 @@ def test_the_answer_echoing_the_secret_does_not_show_it() -> None:
     assert outcome == Rejected(status=400, message="bad key ***")
 
 
-def test_nobody_listens() -> None:
+def test_refused_connection_is_retried_later() -> None:
     with serve([reply(200)]) as api:
         base_url = api.base_url
     with client() as sender:
@@ -126,25 +140,25 @@ def test_nobody_listens() -> None:
     assert SECRET not in outcome.reason
 
 
-def test_a_server_that_never_answers_is_left() -> None:
+def test_server_that_never_answers_is_abandoned_at_the_timeout() -> None:
     assert isinstance(ask(_hold, timeout=0.3), Retry)
 
 
-def test_a_server_that_closes_in_the_middle_of_its_head_is_asked_again() -> None:
+def test_answer_cut_short_in_its_head_is_retried_later() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Le"
     assert isinstance(ask(lambda connection: connection.sendall(head), timeout=1.0), Retry)
 
 
-def test_an_answer_cut_short_counts_by_its_status() -> None:
-    """Asking again would be the trace twice: the server has said that it has it."""
+def test_answer_cut_short_in_its_body_counts_by_its_status() -> None:
+    """The server has accepted the trace: another request would send it twice."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"
     assert ask(lambda connection: connection.sendall(head), timeout=1.0) == Accepted(trace_id=None)
 
 
-def test_an_answer_that_comes_too_late_is_nobodys_and_the_others_go_on() -> None:
+def test_late_answer_is_discarded_and_the_next_trace_uses_a_new_connection() -> None:
     def late(connection: socket.socket) -> None:
         answer = reply(200, b'{"traceId": "late"}')
-        for start in range(0, len(answer), 25):  # never quiet for long
+        for start in range(0, len(answer), 25):  # each chunk within the timeout
             time.sleep(0.1)
             connection.sendall(answer[start : start + 25])
 
@@ -163,26 +177,70 @@ def test_an_answer_that_comes_too_late_is_nobodys_and_the_others_go_on() -> None
         (b"HTTP/1.1 503 No\r\nContent-Length: 9999\r\n\r\n", Retry(reason="HTTP 503", status=503)),
     ],
 )
-def test_a_server_that_drips_holds_nobody_up(first: bytes, outcome: Outcome) -> None:
-    """Each byte comes well within the time-out, the answer never does."""
+def test_slow_answer_ends_at_the_timeout(first: bytes, outcome: Outcome) -> None:
+    """Each byte arrives within the timeout, the whole answer never does. A complete head counts by its status."""
     stop = threading.Event()
-
-    def drip(connection: socket.socket) -> None:
-        connection.sendall(first)
-        while not stop.wait(0.05):
-            connection.sendall(b" ")
-
     watchdog = threading.Timer(20, stop.set)
     watchdog.start()
-    found = ask(drip, timeout=0.5)
+    found = ask(drip(first, stop), timeout=0.5)
     assert not stop.is_set(), "the sender waited until the server gave up"
     watchdog.cancel()
     stop.set()
     assert found == outcome
 
 
-def test_a_gigantic_answer_is_not_read() -> None:
-    """A small gzip body that unpacks to 200 MiB costs a few kilobytes."""
+def test_name_lookup_counts_towards_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that does not answer has no timeout of its own."""
+    release = threading.Event()
+
+    def stuck(*_: object, **__: object) -> list[object]:
+        release.wait(20)
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", stuck)
+    with client(timeout=0.3, allow_http=True) as sender:
+        outcome = sender.send(envelope("http://api.example/v1"), SECRET)
+    assert not release.is_set()
+    release.set()
+    assert outcome == Retry(reason="no answer within 0.3 s")
+
+
+_PROGRAM = """\
+import sys
+from infinium_transport import Client, Envelope
+
+with Client(timeout=float(sys.argv[2]), user_agent="test/1", environ={}) as client:
+    envelope = Envelope(key="0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f", agent_id="a", base_url=sys.argv[1], body=b"{}",
+                        created=0.0, name="x")
+    print(client.send(envelope, "secret").reason)
+"""
+
+
+def test_process_exits_while_a_request_is_overdue() -> None:
+    """The server never finishes its answer, and the thread that waits for it does not keep the process alive."""
+    stop = threading.Event()
+    with serve([drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", stop)]) as api:
+        command = [sys.executable, "-c", _PROGRAM, api.base_url, "0.3"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        stop.set()
+    assert (done.stdout, done.stderr) == ("no answer within 0.3 s\n", "")
+
+
+def test_ctrl_c_ends_a_request() -> None:
+    with serve([_hold]) as api:
+        command = [sys.executable, "-c", _PROGRAM, api.base_url, "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while not api.requests:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (-signal.SIGINT, "")
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_huge_answer_is_not_read_to_its_end() -> None:
+    """A small gzip body that unpacks to 200 MiB is read up to a limit."""
     body = gzip.compress(bytes(200 << 20))
     outcome = ask(reply(400, body, "Content-Encoding: gzip"))
     assert isinstance(outcome, Rejected)
@@ -193,11 +251,11 @@ def test_plain_http_goes_to_loopback_only() -> None:
     with client() as sender:
         outcome = sender.send(envelope("http://api.example/v1"), SECRET)
     assert isinstance(outcome, Rejected)
-    assert "plain http to api.example would show the secret" in outcome.message
+    assert "plain http to api.example would expose the secret" in outcome.message
 
 
 @pytest.mark.parametrize("secret", ["two\r\nlines", "größer", "nul\0"])
-def test_a_secret_no_header_can_carry_is_not_sent(secret: str) -> None:
+def test_secret_with_characters_not_allowed_in_headers_is_not_sent(secret: str) -> None:
     with serve([reply(200)]) as api, client() as sender:
         outcome = sender.send(envelope(api.base_url), secret)
     assert isinstance(outcome, Rejected)
@@ -212,8 +270,8 @@ def _hold(connection: socket.socket) -> None:
         return
 
 
-def test_an_address_is_reached_without_the_secret_and_without_leaving_anything() -> None:
-    """Any answer shows that something is there; its clock is told too."""
+def test_reach_sends_a_get_without_the_secret() -> None:
+    """Any answer counts; the report has the server's clock."""
     refused = reply(405, b"", "Date: Mon, 23 Nov 2026 14:00:00 GMT")
     with serve([refused]) as api, client() as asker:
         found = asker.reach(api.base_url, AGENT)
@@ -225,9 +283,9 @@ def test_an_address_is_reached_without_the_secret_and_without_leaving_anything()
     assert body == b""
 
 
-def test_an_address_nobody_listens_at_is_not_reached() -> None:
+def test_reach_reports_a_refused_connection_and_an_address_it_does_not_use() -> None:
     with client() as asker:
         assert isinstance(asker.reach("http://127.0.0.1:9/v1", AGENT), Retry)
         assert asker.reach("http://elsewhere.example", AGENT) == Rejected(
-            status=None, message="plain http to elsewhere.example would show the secret to the network: use https"
+            status=None, message="plain http to elsewhere.example would expose the secret on the network; use https"
         )

@@ -1,4 +1,4 @@
-"""The delivery loop with a scripted destination: what each outcome does to a trace, and what the user reads of it."""
+"""The delivery with a scripted server: what each outcome does to a trace, and what the user reads about it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ def key(number: int) -> str:
 
 @dataclass
 class Machine:
-    """A machine with a clock of its own and a server that follows a script."""
+    """A machine with a clock of its own and a server with scripted answers."""
 
     root: Path
     script: list[Outcome] = field(default_factory=list)
@@ -100,7 +100,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_traces_are_sent_oldest_first_and_remembered(machine: Machine) -> None:
+def test_traces_are_sent_oldest_first_and_recorded(machine: Machine) -> None:
     machine.queue(2, 1, 3)
     assert machine.run() == DeliveryReport(sent=3)
     assert [sent for sent, _ in machine.sent] == [key(1), key(2), key(3)]
@@ -117,7 +117,7 @@ def test_a_sent_trace_is_never_queued_or_sent_again(machine: Machine) -> None:
 
 
 def test_a_trace_that_was_sent_but_not_removed_is_not_sent_again(machine: Machine) -> None:
-    """A run that is killed between the ledger's entry and the removal."""
+    """As after a process that was killed between the ledger's entry and the removal."""
     machine.queue(1)
     [queued] = machine.outbox.pending()
     machine.ledger.record_sent(machine.outbox.read(queued), "t", when=machine.now)
@@ -134,22 +134,22 @@ def test_local_traces_need_neither_client_nor_secret(machine: Machine) -> None:
     assert machine.state.local.read(key(1)) == b'{"n": 1}'
 
 
-def test_passing_faults_are_retried_with_growing_waits(machine: Machine) -> None:
+def test_temporary_failures_are_retried_after_growing_delays(machine: Machine) -> None:
     machine.script = [DOWN, Retry(reason="HTTP 503", status=503)]
     machine.queue(1)
     assert machine.run() == DeliveryReport(sent=1)
     assert machine.slept == [0.5, 1.0]
 
 
-def test_retry_after_is_the_least_wait(machine: Machine) -> None:
+def test_retry_after_is_the_minimum_delay(machine: Machine) -> None:
     machine.script = [Retry(reason="HTTP 429", status=429, after=30.0)]
     machine.queue(1)
     machine.run()
     assert machine.slept == [30.0]
 
 
-def test_a_server_that_stays_down_is_asked_for_one_trace_only(machine: Machine) -> None:
-    """Two hundred waiting traces must not mean two hundred timeouts; other destinations go on."""
+def test_unavailable_server_gets_requests_for_one_trace_only(machine: Machine) -> None:
+    """Two hundred queued traces must not mean two hundred timeouts. Other servers are not affected."""
     machine.script = [DOWN] * 3
     machine.queue(1, 2, 3)
     machine.queue(4, base_url="https://other.example/v1")
@@ -160,7 +160,7 @@ def test_a_server_that_stays_down_is_asked_for_one_trace_only(machine: Machine) 
     assert list(machine.errors()) == [f"{URL} did not accept a trace (ConnectionError: refused); it stays queued"]
 
 
-def test_a_later_run_goes_on_where_the_last_one_stopped(machine: Machine) -> None:
+def test_later_delivery_sends_what_the_last_one_did_not_try(machine: Machine) -> None:
     machine.script = [DOWN] * 3
     machine.queue(1, 2)
     machine.run()
@@ -171,7 +171,7 @@ def test_a_later_run_goes_on_where_the_last_one_stopped(machine: Machine) -> Non
     assert machine.run().sent == 1
 
 
-def test_a_clock_set_back_does_not_freeze_the_queue(machine: Machine) -> None:
+def test_clock_set_back_does_not_delay_the_queue(machine: Machine) -> None:
     machine.script = [DOWN] * 3
     machine.queue(1)
     machine.run()
@@ -180,7 +180,7 @@ def test_a_clock_set_back_does_not_freeze_the_queue(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 307])
-def test_what_can_never_be_accepted_becomes_a_dead_letter_at_once(machine: Machine, status: int) -> None:
+def test_rejected_trace_becomes_a_dead_letter_at_once(machine: Machine, status: int) -> None:
     machine.script = [Rejected(status=status, message="the server's message")]
     machine.queue(1, 2)
     report = machine.run()
@@ -191,7 +191,7 @@ def test_what_can_never_be_accepted_becomes_a_dead_letter_at_once(machine: Machi
     assert entry.message == f"HTTP {status}: the server's message"
 
 
-def test_bad_credentials_park_the_agent_after_one_attempt(machine: Machine) -> None:
+def test_refused_secret_parks_the_agent_after_one_request(machine: Machine) -> None:
     machine.script = [Unauthorized(status=401, message="bad key")]
     machine.queue(1, 2, 3)
     machine.queue(4, agent="other")
@@ -206,7 +206,7 @@ def test_bad_credentials_park_the_agent_after_one_attempt(machine: Machine) -> N
     assert machine.outbox.parked() == []
 
 
-def test_the_secret_is_in_no_file(machine: Machine) -> None:
+def test_secret_is_in_no_file(machine: Machine) -> None:
     machine.secrets["agent"] = "sesame-4711-canary"
     machine.script = [Unauthorized(status=401, message="bad key")]
     machine.queue(1)
@@ -216,7 +216,7 @@ def test_the_secret_is_in_no_file(machine: Machine) -> None:
     assert [path for path in files if b"sesame-4711-canary" in path.read_bytes()] == []
 
 
-def test_without_a_secret_traces_wait_and_the_user_is_told_once(machine: Machine) -> None:
+def test_traces_without_a_secret_stay_queued_and_one_error_is_recorded(machine: Machine) -> None:
     machine.secrets["agent"] = Refusal(reason="no secret is stored", hint="Run update-credentials.")
     machine.queue(1, 2)
     problem = DeliveryProblem(
@@ -236,12 +236,12 @@ def test_without_a_secret_traces_wait_and_the_user_is_told_once(machine: Machine
     assert machine.run().sent == 2
 
 
-def test_a_trace_that_rests_asks_for_no_secret(machine: Machine) -> None:
-    """The run for which it is due may be of another environment, which has one."""
+def test_secret_of_a_delayed_trace_is_not_looked_up(machine: Machine) -> None:
+    """The delivery for which the trace is due may run in another environment, which has the secret."""
     machine.queue(1, agent="first")
     machine.script = [DOWN] * 6
     machine.run()
-    machine.secrets["first"] = Refusal(reason="it is another's", hint="")
+    machine.secrets["first"] = Refusal(reason="it belongs to another agent", hint="")
     machine.queue(2, agent="second")
     report = machine.run()
     assert (report.sent, report.count(ProblemKind.no_secret), report.delayed_agents) == (0, 0, ("first", "second"))
@@ -257,8 +257,8 @@ def test_a_trace_that_rests_asks_for_no_secret(machine: Machine) -> None:
     assert [note.agent_id for note in machine.outbox.parked()] == ["first"]
 
 
-def test_a_conflict_is_bounded(machine: Machine) -> None:
-    """409: the first copy is still being worked on. Eight times, then a dead letter."""
+def test_conflicts_are_retried_eight_times(machine: Machine) -> None:
+    """409: the server is still processing the first request. After eight of them the trace is a dead letter."""
     machine.script = [Retry(reason="HTTP 409", status=409)] * 8
     machine.queue(1)
     for _ in range(4):
@@ -268,7 +268,7 @@ def test_a_conflict_is_bounded(machine: Machine) -> None:
     assert [letter.status for letter in machine.outbox.dead_letters()] == [409]
 
 
-def test_a_damaged_trace_is_told_and_does_not_stop_the_others(machine: Machine) -> None:
+def test_damaged_trace_is_reported_and_does_not_stop_the_others(machine: Machine) -> None:
     machine.queue(1, 2)
     first, _ = machine.outbox.pending()
     first.path.write_bytes(b"damage")
@@ -278,7 +278,7 @@ def test_a_damaged_trace_is_told_and_does_not_stop_the_others(machine: Machine) 
     assert "The file was moved to" in message
 
 
-def test_drops_are_counted(tmp_path: Path) -> None:
+def test_dropped_traces_are_counted(tmp_path: Path) -> None:
     machine = Machine(tmp_path, limits=OutboxLimits(count=1))
     machine.queue(1, 2, 3)
     report = machine.run()
@@ -288,14 +288,14 @@ def test_drops_are_counted(tmp_path: Path) -> None:
     ] * 2
 
 
-def test_a_trace_queued_while_sending_is_not_left_behind(machine: Machine) -> None:
-    """Its own worker was turned away by the lock and relies on the sender to look again."""
+def test_trace_queued_during_a_delivery_is_sent_too(machine: Machine) -> None:
+    """Its own process was turned away by the lock and relies on the sender to look again."""
     machine.queue(1)
     machine.on_send = lambda: machine.queue(2)
     assert machine.run().sent == 2
 
 
-def test_a_second_sender_leaves_at_once(machine: Machine) -> None:
+def test_second_sender_returns_at_once(machine: Machine) -> None:
     machine.queue(1)
     with machine.outbox.sender_lock():
         report = machine.run()
@@ -303,8 +303,8 @@ def test_a_second_sender_leaves_at_once(machine: Machine) -> None:
     assert machine.sent == []
 
 
-def test_what_the_ledger_says(machine: Machine, snapshot: SnapshotAssertion) -> None:
-    """The lines `history` and `errors` are made of: their form is read by later versions."""
+def test_lines_of_the_ledger(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    """Later versions read these lines."""
     machine.script = [
         Accepted(trace_id="t-1"),
         Rejected(status=400, message="no"),
@@ -315,7 +315,7 @@ def test_what_the_ledger_says(machine: Machine, snapshot: SnapshotAssertion) -> 
     assert (machine.root / "ledger" / "ledger.jsonl").read_text() == snapshot
 
 
-def test_put_knows_what_the_ledger_knows_without_the_kept_copy(machine: Machine) -> None:
+def test_sent_trace_without_its_copy_is_not_queued_again(machine: Machine) -> None:
     machine.queue(1)
     machine.run()
     for path in machine.ledger.sent.iterdir():
@@ -324,8 +324,8 @@ def test_put_knows_what_the_ledger_knows_without_the_kept_copy(machine: Machine)
     assert machine.outbox.put(envelope) is Put.already_sent
 
 
-def test_an_accepted_trace_is_not_sent_again_though_the_ledger_takes_no_line(machine: Machine) -> None:
-    """A disk that filled up while the request was on its way: there is room for a move, not for a line."""
+def test_accepted_trace_is_not_sent_again_when_the_ledger_cannot_be_written(machine: Machine) -> None:
+    """The disk became full during the request: a file can still be moved, no line can be written."""
     machine.queue(1)
     log = machine.root / "ledger" / "ledger.jsonl"
     machine.on_send = lambda: log.mkdir(parents=True)
@@ -337,3 +337,60 @@ def test_an_accepted_trace_is_not_sent_again_though_the_ledger_takes_no_line(mac
     assert [sent for sent, _ in machine.sent] == [key(1)]
     machine.queue(1)
     assert list(machine.outbox.pending()) == []
+
+
+def test_report_says_what_happened_and_what_to_do(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    """One line for each kind of problem, agent and address."""
+    machine.secrets["stranger"] = Refusal(
+        reason="https://api.example:443 is not approved for agent stranger", hint="Run update-credentials."
+    )
+    machine.queue(1, 2)
+    machine.queue(3, agent="stranger")
+    machine.queue(4, 5, agent="unknown")
+    machine.queue(6)
+    machine.queue(7, 8, base_url="https://down.example/v1")
+    machine.queue(9)
+    list(machine.outbox.pending())[-1].path.write_bytes(b"damage")
+    machine.script = [
+        Accepted(trace_id="t-1"),
+        Rejected(status=413, message="too large"),
+        Unauthorized(status=401, message="bad key"),
+        Accepted(trace_id="t-6"),
+        DOWN,
+        DOWN,
+        DOWN,
+    ]
+    report = machine.run()
+    assert not report.ok
+    assert str(report).replace(str(machine.root), "<state>") == snapshot
+
+
+def test_report_while_another_process_sends(machine: Machine) -> None:
+    """The other process sends these traces too: for the user all is well."""
+    machine.queue(1)
+    with machine.outbox.sender_lock():
+        report = machine.run()
+    assert report.ok
+    assert str(report) == "Another process is sending and will send these traces too."
+
+
+def test_report_without_traces(machine: Machine) -> None:
+    report = machine.run()
+    assert report.ok
+    assert str(report) == "No traces to send."
+
+
+def test_secret_object_is_revealed_for_the_request_only(machine: Machine) -> None:
+    """A look-up may return an object that does not show its secret when printed."""
+
+    class Secret:
+        def reveal(self) -> str:
+            return "open"
+
+    class Found:
+        secret = Secret()
+
+    machine.queue(1)
+    options = DeliveryOptions(client=lambda: machine, clock=lambda: machine.now)
+    deliver(machine.state, lambda _agent, _url: Found(), "test/1", options)
+    assert machine.sent == [(key(1), "open")]

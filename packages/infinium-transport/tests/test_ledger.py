@@ -1,4 +1,4 @@
-"""The ledger: torn lines cost themselves, and it stays bounded."""
+"""The ledger: a torn line affects only itself, and the log is bounded."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from infinium_transport.ledger import MAX_LOG_BYTES
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
 
 
-def test_a_torn_line_costs_itself(tmp_path: Path) -> None:
+def test_torn_line_affects_only_itself(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record_error("worker", "first", when=1.0)
     log = tmp_path / "ledger.jsonl"
@@ -21,7 +21,7 @@ def test_a_torn_line_costs_itself(tmp_path: Path) -> None:
     assert [entry.message for entry in ledger.entries()] == ["fourth", "third", "first"]
 
 
-def test_newest_first_by_kind(tmp_path: Path) -> None:
+def test_entries_of_a_kind_newest_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record_error("hook", "a", when=1.0, labels={"session": "s"})
     ledger.record_drop(KEY, "too old", size=5, when=2.0)
@@ -30,7 +30,7 @@ def test_newest_first_by_kind(tmp_path: Path) -> None:
     assert ledger.entries(EntryKind.error)[1].labels == {"session": "s"}
 
 
-def test_the_log_is_bounded_and_what_was_sent_is_still_known(tmp_path: Path) -> None:
+def test_log_is_rotated_and_sent_traces_are_still_known(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     envelope = Envelope(key=KEY, agent_id="a", base_url="local", body=b"{}", created=0.0, name="x")
     ledger.record_sent(envelope, None, when=1.0)

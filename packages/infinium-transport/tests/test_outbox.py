@@ -1,4 +1,4 @@
-"""The outbox on a real disk: nothing lost, nothing doubled, nothing anybody else can read."""
+"""The outbox on a real disk: no trace is lost, duplicated or readable by other users."""
 
 import os
 import stat
@@ -41,7 +41,7 @@ def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path / "outbox", clock=lambda: NOW)
 
 
-def test_what_is_put_comes_out_the_same(outbox: Outbox) -> None:
+def test_trace_is_read_as_it_was_put(outbox: Outbox) -> None:
     body = bytes(range(256)) * 10
     assert outbox.put(envelope(1, body=body)) is Put.queued
     [queued] = outbox.pending()
@@ -54,15 +54,15 @@ def test_oldest_first(outbox: Outbox) -> None:
     assert [queued.key for queued in outbox.pending()] == [key(2), key(3), key(1)]
 
 
-def test_a_second_body_under_the_same_key_is_not_taken(outbox: Outbox) -> None:
-    """A sender may have read the first one already, and a resend must be identical."""
+def test_second_body_under_the_same_key_is_ignored(outbox: Outbox) -> None:
+    """A sender may have read the first one already, and a retry must be the same request."""
     outbox.put(envelope(1, body=b"first"))
     assert outbox.put(envelope(1, body=b"second")) is Put.already_queued
     [queued] = outbox.pending()
     assert outbox.read(queued).body == b"first"
 
 
-def test_what_was_sent_or_buried_is_not_queued_again(tmp_path: Path) -> None:
+def test_sent_trace_and_dead_letter_are_not_queued_again(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path, sent=lambda known: known == key(1))
     assert outbox.put(envelope(1)) is Put.already_sent
     outbox.put(envelope(2))
@@ -72,12 +72,12 @@ def test_what_was_sent_or_buried_is_not_queued_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "../../etc/passwd", key(1).upper().replace("0", "A"), key(1) + "/x"])
-def test_a_key_that_is_no_key_is_refused(outbox: Outbox, bad: str) -> None:
-    with pytest.raises(InvalidEnvelopeError, match="is no trace key"):
+def test_invalid_key_raises_an_error(outbox: Outbox, bad: str) -> None:
+    with pytest.raises(InvalidEnvelopeError, match="is not a trace key"):
         outbox.put(Envelope(key=bad, agent_id="a", base_url="local", body=b"", created=0.0, name=""))
 
 
-def test_files_are_their_owners_alone_on_any_umask(outbox: Outbox) -> None:
+def test_files_are_private_with_any_umask(outbox: Outbox) -> None:
     old = os.umask(0)
     try:
         outbox.put(envelope(1))
@@ -93,7 +93,7 @@ def test_files_are_their_owners_alone_on_any_umask(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncate", "zeros", "flip", "empty", "swap"])
-def test_a_damaged_trace_is_set_aside_and_its_neighbour_stays(outbox: Outbox, damage: str) -> None:
+def test_damaged_trace_is_moved_aside_and_the_others_stay(outbox: Outbox, damage: str) -> None:
     outbox.put(envelope(1, body=b"a" * 500))
     outbox.put(envelope(2, body=b"b" * 500, created=NOW + 1))
     first, second = outbox.pending()
@@ -112,7 +112,7 @@ def test_a_damaged_trace_is_set_aside_and_its_neighbour_stays(outbox: Outbox, da
     assert [queued.key for queued in outbox.pending()] == [key(2)]
 
 
-def test_what_is_no_trace_is_set_aside_and_not_followed(outbox: Outbox, tmp_path: Path) -> None:
+def test_link_and_other_files_are_moved_aside_unread(outbox: Outbox, tmp_path: Path) -> None:
     outbox.put(envelope(1))
     other = tmp_path / "other"
     other.write_text("mine")
@@ -124,7 +124,7 @@ def test_what_is_no_trace_is_set_aside_and_not_followed(outbox: Outbox, tmp_path
     assert other.read_text() == "mine"
 
 
-def test_dead_letters_keep_the_servers_words_and_come_back(outbox: Outbox) -> None:
+def test_dead_letter_keeps_the_servers_message_and_can_be_requeued(outbox: Outbox) -> None:
     outbox.put(envelope(1))
     [queued] = outbox.pending()
     outbox.move_to_dead_letters(queued, "HTTP 413", 413, "too large")
@@ -138,7 +138,7 @@ def test_dead_letters_keep_the_servers_words_and_come_back(outbox: Outbox) -> No
     assert outbox.read(queued) == envelope(1)
 
 
-def test_a_trace_another_sender_took_is_missing_not_corrupt(outbox: Outbox) -> None:
+def test_trace_sent_by_another_process_is_missing_not_corrupt(outbox: Outbox) -> None:
     outbox.put(envelope(1))
     [queued] = outbox.pending()
     outbox.remove(queued)
@@ -154,7 +154,7 @@ def test_a_trace_another_sender_took_is_missing_not_corrupt(outbox: Outbox) -> N
         (OutboxLimits(size=900), [1, 2, 3]),
     ],
 )
-def test_the_oldest_go_when_there_are_too_many(tmp_path: Path, limits: OutboxLimits, gone: list[int]) -> None:
+def test_oldest_traces_are_dropped_first(tmp_path: Path, limits: OutboxLimits, gone: list[int]) -> None:
     outbox = Outbox(tmp_path, limits=limits)
     for number in range(1, 5):
         outbox.put(envelope(number, body=b"x" * 300, created=NOW + 10 * number))
@@ -172,7 +172,7 @@ def test_one_sender_at_a_time(outbox: Outbox) -> None:
         assert again
 
 
-def test_what_a_crash_leaves_is_swept_and_no_more(outbox: Outbox) -> None:
+def test_leftovers_of_a_crash_are_removed_and_nothing_else(outbox: Outbox) -> None:
     outbox.put(envelope(1))
     (outbox.directory / f"{key(2)}.trace.99.abc.tmp").write_bytes(b"half")
     (outbox.directory / "notes.txt").write_text("mine")
@@ -182,7 +182,7 @@ def test_what_a_crash_leaves_is_swept_and_no_more(outbox: Outbox) -> None:
     assert sorted(path.name for path in outbox.directory.iterdir()) == [f"{key(1)}.trace", "notes.txt"]
 
 
-def test_a_file_in_the_way_is_an_error_that_says_where(tmp_path: Path) -> None:
+def test_error_names_the_directory_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("mine")
     with pytest.raises(StorageError, match=r"Could not queue a trace in .*outbox"):
         Outbox(tmp_path / "outbox").put(envelope(1))

@@ -1,4 +1,4 @@
-"""The outbox against a model, through any order of what its users and crashes do to it."""
+"""The outbox against a model, through any order of operations and crashes."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ def key(number: int) -> str:
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """A trace is in exactly one place, with the bytes of its first put, until it is sent or counted as dropped."""
+    """A trace is in exactly one place, with the bytes of its first put, until it is sent or dropped."""
 
     @initialize()
     def start(self) -> None:
@@ -46,7 +46,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Another process: nothing is known but what is on disk."""
+        """Another process, which knows only what is on disk."""
         self.ledger = Ledger(self.root / "ledger")
         self.outbox = Outbox(self.root / "outbox", limits=LIMITS, sent=self.ledger.was_sent, clock=lambda: self.now)
 
@@ -72,7 +72,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(number=NUMBERS, junk=st.binary(max_size=30))
     def crash_while_putting(self, number: int, junk: bytes) -> None:
-        """A file written aside, never linked into place."""
+        """A temporary file that was not linked into place."""
         directory = self.root / "outbox"
         directory.mkdir(exist_ok=True)
         (directory / f"{key(number)}.trace.77.beef.tmp").write_bytes(junk)
@@ -80,7 +80,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.queue))
     @rule(which=WHICH)
     def crash_while_sending(self, which: int) -> None:
-        """Accepted and noted, not taken out: whoever reads it next sees that it was sent."""
+        """The trace is accepted and recorded but not removed: the next process sees that it was sent."""
         queued = self.queued(which)
         self.ledger.record_sent(self.outbox.read(queued), "t", when=self.now)
         self.restart()
@@ -101,7 +101,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(self.queue))
     @rule(which=WHICH)
-    def bury(self, which: int) -> None:
+    def reject(self, which: int) -> None:
         queued = self.queued(which)
         self.outbox.move_to_dead_letters(queued, "HTTP 400", 400, "no")
         self.dead[queued.key] = self.queue[queued.key][1]
@@ -109,24 +109,24 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(self.queue))
     @rule(which=WHICH)
-    def crash_while_burying(self, which: int) -> None:
-        """The reason is written, the trace not moved: it is still queued."""
+    def crash_while_rejecting(self, which: int) -> None:
+        """The reason is written and the trace is not moved: it is still queued."""
         directory = self.root / "outbox" / "dead"
         directory.mkdir(mode=0o700, exist_ok=True)
         (directory / f"{self.queued(which).key}.why").write_text('{"reason": "half"}')
 
     @rule(number=st.none() | NUMBERS)
-    def revive(self, number: int | None) -> None:
+    def requeue(self, number: int | None) -> None:
         wanted = set(self.dead) if number is None else {key(number)} & set(self.dead)
         assert self.outbox.requeue_dead_letters(None if number is None else key(number)) == len(wanted)
         for each in wanted:
             self.queue[each] = (self.now, self.dead.pop(each))
 
     @precondition(lambda self: bool(self.queue))
-    @rule(which=WHICH, rest=st.floats(0, 900))
-    def postpone(self, which: int, rest: float) -> None:
+    @rule(which=WHICH, seconds=st.floats(0, 900))
+    def postpone(self, which: int, seconds: float) -> None:
         name = self.queued(which).key
-        delay = Delay(attempts=1, conflicts=0, since=self.now, due=self.now + rest, reason="HTTP 503")
+        delay = Delay(attempts=1, conflicts=0, since=self.now, due=self.now + seconds, reason="HTTP 503")
         self.outbox.postpone(name, delay)
         assert self.outbox.delay(name) == delay
         self.delays.add(name)
@@ -157,7 +157,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert len(self.dead) <= LIMITS.count
 
     @rule(later=st.sampled_from((0.0, 1e9)))
-    def sweep(self, later: float) -> None:
+    def remove_leftovers(self, later: float) -> None:
         self.outbox.remove_leftovers(now=self.now + later)
 
     @invariant()

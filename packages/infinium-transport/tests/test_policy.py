@@ -1,4 +1,4 @@
-"""Waits and classes of answers, as numbers."""
+"""Delays, Retry-After, addresses and proxies."""
 
 import pytest
 from infinium_transport.address import BadAddress, endpoint, proxy_for
@@ -43,11 +43,11 @@ def test_retry_after(text: str | None, seconds: float | None) -> None:
         "https://[::1",
     ],
 )
-def test_addresses_nothing_is_sent_to(base_url: str) -> None:
+def test_addresses_that_are_not_used(base_url: str) -> None:
     assert isinstance(endpoint(base_url, "agent", allow_http=False), BadAddress)
 
 
-def test_the_agent_id_cannot_leave_its_place_in_the_path() -> None:
+def test_agent_id_is_quoted_in_the_path() -> None:
     found = endpoint("https://a.example/v1/", "../../x?y", allow_http=False)
     assert not isinstance(found, BadAddress)
     assert found.url == "https://a.example/v1/agents/..%2F..%2Fx%3Fy/trace"

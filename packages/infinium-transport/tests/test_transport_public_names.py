@@ -1,4 +1,4 @@
-"""The library's interface, as a list; and what importing it costs nobody."""
+"""The names of the public interface, and what importing it loads."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Where a request may go, and through which proxy. Pure."""
+"""Builds the address of a request and picks its proxy. Pure."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """The address one trace is posted to."""
+    """The address to which an agent's traces are posted."""
 
     url: str
     host: str
@@ -17,29 +17,29 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class BadAddress(Struct, frozen=True, kw_only=True):
-    """A base URL nothing is sent to, with the reason."""
+    """Why nothing is sent to a base URL."""
 
     reason: str
 
 
 def endpoint(base_url: str, agent_id: str, *, allow_http: bool) -> Endpoint | BadAddress:
-    """Build the trace address of an agent; plain http is taken to loopback only, unless allowed."""
+    """Build the trace address of an agent. Plain http is accepted for loopback only, unless `allow_http`."""
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        return BadAddress(reason=f"the base URL can not be read ({error})")
+        return BadAddress(reason=f"the base URL is invalid ({error})")
     if parts.scheme not in ("http", "https") or not host:
         return BadAddress(reason="the base URL must start with https:// and name a host")
     if any(character.isspace() or ord(character) < 32 for character in base_url):
-        return BadAddress(reason="the base URL holds blanks or control characters")
+        return BadAddress(reason="the base URL contains spaces or control characters")
     if "@" in parts.netloc:
-        return BadAddress(reason="the base URL must not hold a user name or password")
+        return BadAddress(reason="the base URL must not contain a user name or password")
     if parts.query or parts.fragment:
-        return BadAddress(reason="the base URL must not hold a query or fragment")
+        return BadAddress(reason="the base URL must not contain a query or fragment")
     secure = parts.scheme == "https"
     if not secure and not allow_http and not is_loopback(host):
-        return BadAddress(reason=f"plain http to {host} would show the secret to the network: use https")
+        return BadAddress(reason=f"plain http to {host} would expose the secret on the network; use https")
     path = f"{parts.path.rstrip('/')}/agents/{quote(agent_id, safe='')}/trace"
     return Endpoint(
         url=f"{parts.scheme}://{parts.netloc}{path}", host=host, port=port or (443 if secure else 80), secure=secure
@@ -47,7 +47,7 @@ def endpoint(base_url: str, agent_id: str, *, allow_http: bool) -> Endpoint | Ba
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address literal is this machine."""
+    """Whether a host name or address literal means this machine."""
     if host == "localhost":
         return True
     try:
@@ -57,7 +57,7 @@ def is_loopback(host: str) -> bool:
 
 
 def proxy_for(target: Endpoint, environ: Mapping[str, str]) -> str | None:
-    """The proxy the environment names for a target, or None.
+    """The proxy that the environment sets for a target, or None.
 
     Lower case wins over upper case, `HTTP_PROXY` in upper case is not read where a web server could have set it
     from a request (CGI), and loopback never goes through a proxy: the request would leave the machine.

@@ -28,6 +28,10 @@ from infinium_transport.report import RETRIED, DeliveryProblem, DeliveryReport, 
 from infinium_transport.state import StateDirectory
 
 NEW_SECRET = "Store the agent's valid secret; the queued traces are then sent."  # noqa: S105 - a sentence
+UNVERIFIED = (
+    "The server's certificate is not checked (INFINIUM_VERIFY_SSL is off): "
+    "another server could read the traces and the secret."
+)
 FIX_AND_RETRY = "Correct the cause, then retry the dead letters."
 
 
@@ -272,6 +276,8 @@ class _Delivery:
     def _default_client(self) -> Sender:
         from infinium_transport.client import Client  # imports niquests
 
+        if not self._options.verify_ssl:
+            self._ledger.record_error("security", UNVERIFIED, when=self._clock())
         return Client(user_agent=self._user_agent, timeout=self._options.timeout, verify_ssl=self._options.verify_ssl)
 
     # Outcomes

@@ -1,20 +1,20 @@
-"""What this package raises; what can be expected to happen comes back as a value instead."""
+"""The exceptions of this package. Expected failures of a delivery are values instead, in its report."""
 
 
 class InfiniumTransportError(Exception):
-    """Base of every error of this package.
+    """Base class of every exception of this package.
 
     InfiniumTransportError
-    ├── InvalidEnvelopeError    a trace that can not be queued as given (its key is no UUID, for instance)
+    ├── InvalidEnvelopeError    a trace that cannot be queued as given, for example because its key is not a UUID
     ├── StorageError            the outbox, the ledger or the local store could not be written or read
-    └── UnreadableTraceError    a queued trace can not be read
-        ├── CorruptTraceError   its bytes are damaged; the file is in `corrupt/` now
-        └── MissingTraceError   it is not there any more: another sender was faster
+    └── UnreadableTraceError    a queued trace cannot be read
+        ├── CorruptTraceError   its file is damaged and was moved to `corrupt/`
+        └── MissingTraceError   its file no longer exists: another process sent it
     """
 
 
 class InvalidEnvelopeError(InfiniumTransportError):
-    """A trace that can not be queued as given."""
+    """A trace that cannot be queued as given."""
 
 
 class StorageError(InfiniumTransportError):
@@ -22,12 +22,12 @@ class StorageError(InfiniumTransportError):
 
 
 class UnreadableTraceError(InfiniumTransportError):
-    """A queued trace can not be read."""
+    """A queued trace cannot be read."""
 
 
 class CorruptTraceError(UnreadableTraceError):
-    """A queued trace is damaged; the file has been moved to `corrupt/`."""
+    """A queued trace is damaged; its file was moved to `corrupt/`."""
 
 
 class MissingTraceError(UnreadableTraceError):
-    """A queued trace is not there any more: another sender was faster."""
+    """A queued trace no longer exists: another process sent it."""

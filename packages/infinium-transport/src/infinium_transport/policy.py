@@ -1,4 +1,4 @@
-"""Which answer means what, and how long to wait. Pure."""
+"""Decides what an HTTP status means for a trace and how long to wait before a retry. Pure."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,25 +8,25 @@ from msgspec import Struct
 from infinium_transport.model import Accepted, Delay, Outcome, Rejected, Retry, Unauthorized
 
 RATE_LIMIT_WAIT: Final = 60.0
-"""Seconds to wait after a 429 that does not say how long (as the API's documentation has it)."""
+"""Seconds to wait after a 429 without Retry-After, as the API documents."""
 
-_PASSING = frozenset({408, 425, 429})
+_TEMPORARY = frozenset({408, 425, 429})
 _CONFLICT: Final = 409
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """How hard one run tries, and how long a trace rests between runs."""
+    """How often one delivery retries a trace, and how long a trace is delayed between deliveries."""
 
     max_retries: int = 3
-    """Retries of one trace inside one run; a later run goes on."""
+    """Retries of one trace in one delivery; a later delivery continues."""
     base: float = 0.5
-    """Seconds: upper end of the first backoff, doubled with each further attempt."""
+    """Seconds: upper bound of the first delay, doubled with each further attempt."""
     cap: float = 900.0
-    """Seconds: no trace rests longer than this, whatever the server or the clock says."""
+    """Seconds: upper bound of every delay, whatever the server or the clock says."""
     max_sleep: float = 30.0
-    """Seconds: a run sleeps no longer than this; a longer wait is left to a later run."""
+    """Seconds: a delivery sleeps no longer than this; after a longer delay a later delivery continues."""
     max_conflicts: int = 8
-    """409 answers for one trace, over all runs, before it becomes a dead letter."""
+    """How many 409 answers, over all deliveries, make a trace a dead letter."""
 
 
 def backoff(
@@ -37,20 +37,20 @@ def backoff(
     base: float = 0.5,
     cap: float = 900.0,
 ) -> float:
-    """Seconds to wait after the given attempt (1 is the first): full jitter, never less than Retry-After, capped."""
-    # 2**60 is far beyond any cap and keeps the float finite.
+    """Seconds to wait after an attempt (1 is the first): full jitter, at least Retry-After, at most `cap`."""
+    # 2**60 is above any cap and keeps the float finite.
     ceiling = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
     return min(cap, max(ceiling * random(), retry_after or 0.0))
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date, as seconds from `now`; None when it can not be read."""
+    """Parse a Retry-After header, seconds or an HTTP date, into seconds from `now`; None when it is invalid."""
     if not text or not text.isascii():
         return None
     text = text.strip()
     if text.isdigit():
         return float(text[:12])
-    from email.utils import parsedate_to_datetime  # rare, and email is slow to import
+    from email.utils import parsedate_to_datetime  # not at the top: dates are rare, and email is slow to import
 
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
@@ -61,10 +61,10 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
 def classify(
     status: int, *, message: str = "", trace_id: str | None = None, retry_after: float | None = None
 ) -> Outcome:
-    """Turn an HTTP status into what is to be done with the trace."""
+    """Turn an HTTP status into the outcome of a request."""
     if 200 <= status < 300:
         return Accepted(trace_id=trace_id)
-    if status in _PASSING or status == _CONFLICT or status >= 500:
+    if status in _TEMPORARY or status == _CONFLICT or status >= 500:
         if status == 429 and retry_after is None:
             retry_after = RATE_LIMIT_WAIT
         return Retry(reason=f"HTTP {status}{': ' if message else ''}{message}", after=retry_after, status=status)
@@ -74,12 +74,12 @@ def classify(
 
 
 def is_conflict(outcome: Retry) -> bool:
-    """Whether the server still works on a first copy of the same trace."""
+    """Whether the server is still processing an earlier request for the same trace."""
     return outcome.status == _CONFLICT
 
 
 def remaining_delay(delay: Delay | None, *, now: float, cap: float) -> float:
-    """Seconds until a trace is due; 0 when it is, or when the clock was set back since the delay was noted."""
+    """Seconds until a trace is due; 0 when it is due or the clock was set back since the delay was recorded."""
     if delay is None or now < delay.since:
         return 0.0
     return max(0.0, min(delay.due, delay.since + cap) - now)

@@ -41,17 +41,19 @@ class DeliveryProblem(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Say what happened and what to do."""
-        count = f"{self.traces:,} trace{'s' if self.traces != 1 else ''}"
-        of_agent = f"{count} of agent {self.agent_id}" if self.agent_id else count
+        one = self.traces == 1
+        subject = _traces(self.traces) + (f" of agent {self.agent_id}" if self.agent_id else "")
+        verb = "is" if one else "are"
         match self.kind:
             case ProblemKind.rejected:
-                event = f"{self.base_url} rejected {of_agent}, kept as dead letters"
+                letters = "a dead letter" if one else "dead letters"
+                event = f"{subject} {'was' if one else 'were'} rejected by {self.base_url} and {verb} now {letters}"
             case ProblemKind.dropped:
-                event = f"Dropped {count}"
+                event = f"{subject} {'was' if one else 'were'} dropped"
             case ProblemKind.damaged:
-                event = f"Could not read {count}"
+                event = f"{subject} could not be read"
             case _:
-                event = f"{of_agent} for {self.base_url} not sent, still queued"
+                event = f"{subject} for {self.base_url} {verb} still queued"
         return f"{event}: {self.reason.rstrip('.')}. {self.next_step}".rstrip()
 
 
@@ -81,7 +83,11 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Say what happened and what to do."""
-        lines = [f"Sent {self.sent:,} trace{'s' if self.sent != 1 else ''}."] if self.sent else []
+        lines = [f"Sent {_traces(self.sent)}."] if self.sent else []
         lines += [BUSY] if self.busy else []
         lines += map(str, self.problems)
         return "\n".join(lines) or "No traces to send."
+
+
+def _traces(count: int) -> str:
+    return f"{count:,} trace" if count == 1 else f"{count:,} traces"

@@ -1,4 +1,4 @@
-"""How one trace is written to a file: a JSON header line with a checksum over all of it, then the body. Pure."""
+"""The format of a trace file: a JSON header line with a checksum over header and body, then the body. Pure."""
 
 import re
 from hashlib import sha256
@@ -18,7 +18,7 @@ _CHECKSUM: Final = b',"sha256":"'
 
 
 class _Header(Struct, frozen=True, kw_only=True):
-    """The first line, without its checksum. Only the version has to be there, so that another one can be told."""
+    """The first line without its checksum. Only `version` is required, so that other versions are recognized."""
 
     version: int
     key: str = ""
@@ -30,25 +30,25 @@ class _Header(Struct, frozen=True, kw_only=True):
 
 
 class DamagedError(ValueError):
-    """The bytes are not what was written."""
+    """The bytes are not a complete trace file."""
 
 
 def is_key(text: str) -> bool:
-    """Whether a text is a trace key: a UUID in its usual lower-case form, and so a safe file name."""
+    """Whether a text is a trace key: a UUID in lower case, and therefore a safe file name."""
     return _KEY.fullmatch(text) is not None
 
 
 def check_key(text: str) -> str:
-    """Return the key, or raise InvalidEnvelopeError: it becomes part of a path."""
+    """Return the key. Raises InvalidEnvelopeError for an invalid one, since the key becomes part of a path."""
     if not is_key(text):
         raise InvalidEnvelopeError(
-            f"{text[:80]!r} is no trace key: it must be a UUID in lower case, as str(uuid.uuid5(…)) gives it"
+            f"{text[:80]!r} is not a trace key: a key is a UUID in lower case, as str(uuid.uuid5(…)) returns it"
         )
     return text
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The file's bytes."""
+    """Encode an envelope as the bytes of its file."""
     header = _Header(
         version=_VERSION,
         key=check_key(envelope.key),
@@ -63,24 +63,24 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(data: bytes, *, key: str) -> Envelope:
-    """Read what `encode` wrote for this key, byte for byte, or raise DamagedError."""
+    """Decode the file of the trace with this key. Raises DamagedError unless the bytes are as `encode` wrote them."""
     line, newline, body = data.partition(b"\n")
     if not newline:
         raise DamagedError("the file ends inside its header" if line else "the file is empty")
     start, mark, checksum = line.rpartition(_CHECKSUM)
     text = start + b"}"
     if not mark:
-        raise DamagedError("the header is not the JSON that was written")
+        raise DamagedError("the header is not valid")
     if checksum != _checksum(text, body) + b'"}':
-        raise DamagedError("the checksum does not fit the content")
+        raise DamagedError("the checksum does not match the content")
     try:
         header = decode_json(text, type=_Header)
     except (ValueError, RecursionError) as error:
-        raise DamagedError("the header is not the JSON that was written") from error
+        raise DamagedError("the header is not valid") from error
     if header.version != _VERSION:
-        raise DamagedError(f"written in version {header.version} of the format; this program reads {_VERSION}")
+        raise DamagedError(f"the file has format version {header.version}; this program reads version {_VERSION}")
     if header.key != key:
-        raise DamagedError(f"the file holds the trace {header.key}, its name says otherwise")
+        raise DamagedError(f"the file contains the trace {header.key}, which does not match its name")
     return Envelope(
         key=key,
         agent_id=header.agent_id,

@@ -10,7 +10,6 @@ from infinium_transport import DeliveryOptions, DeliveryReport, RetryPolicy, del
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
-from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
 
@@ -32,20 +31,15 @@ def make_client(settings: Settings) -> "Client":
 
 def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
     """Send the queued traces that are due, of every agent whose secret is available."""
-
-    def client() -> "Client":
-        if not settings.verify_ssl.value:
-            message = (
-                "INFINIUM_VERIFY_SSL is off: the certificate of the server that gets traces and secret is not checked."
-            )
-            record_error(places, "security", message)
-        return make_client(settings)
-
     return deliver(
         open_state(places),
         lambda agent_id, base_url: find_secret(places, environ, settings, agent_id, base_url),
         USER_AGENT,
-        DeliveryOptions(client=client, retry=RetryPolicy(max_retries=settings.max_retries.value)),
+        DeliveryOptions(
+            timeout=settings.timeout.value,
+            verify_ssl=settings.verify_ssl.value,
+            retry=RetryPolicy(max_retries=settings.max_retries.value),
+        ),
     )
 
 
