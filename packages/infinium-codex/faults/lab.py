@@ -99,7 +99,7 @@ class Lab(Machine):
         """Send the project's traces to this address, and approve it."""
         config = {"agent_id": AGENT, "base_url": base_url, "flush_on_stop": True, "flush_on_session_end": False}
         self.config.write_text(json.dumps(config))
-        ApprovedOrigins(self.state / "origins.json").approve(AGENT, base_url)
+        ApprovedOrigins(self.state.parent / "infinium" / "origins.json").approve(AGENT, base_url)
 
     # Hook calls
 

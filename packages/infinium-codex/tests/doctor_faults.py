@@ -103,7 +103,7 @@ FAULTS = (
     Fault("no secret", inject.no_secret,
           "secret", PROBLEM, "the system keyring cannot be used", "set INFINIUM_AGENT_SECRET"),
     Fault("a keyring that only this shell reaches", inject.keyring_of_this_shell_only,
-          "secret for the worker", PROBLEM, "a detached process: the system keyring cannot be used",
+          "secret for the worker", PROBLEM, "a detached process: INFINIUM_AGENT_SECRET is not set, and the system",
           "set INFINIUM_AGENT_SECRET"),
     Fault("an address that was not approved", inject.project_file(base_url="https://elsewhere.example/v1"),
           "address", PROBLEM, "https://elsewhere.example/v1 was never approved",

@@ -6,7 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from infinium_codex.support.paths import find_places
 from infinium_codex.version import VERSION
+from infinium_config import approvals_path
 
 WORKSPACE = Path(__file__).parents[3]
 SOURCES = {
@@ -53,6 +55,10 @@ def test_the_version_is_the_packages() -> None:
     """A constant, since importlib.metadata costs the worker 50 ms."""
     project = tomllib.loads((SOURCES["infinium_codex"] / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == VERSION
+
+
+def test_the_approved_origins_are_those_of_all_connectors() -> None:
+    assert find_places({}).origins == approvals_path()
 
 
 @pytest.mark.parametrize("package", SOURCES)

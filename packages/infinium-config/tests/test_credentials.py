@@ -12,6 +12,7 @@ from infinium_config import (
     SECRET_VARIABLE,
     ApprovedOrigins,
     KeyringUnavailable,
+    ProjectFile,
     Secret,
     SecretFound,
     SecretMissing,
@@ -19,7 +20,9 @@ from infinium_config import (
     Source,
     Stored,
     delete_secret,
-    get_secret,
+    find_secret,
+    may_send_secret,
+    resolve,
     store_secret,
 )
 from keyring.backend import KeyringBackend
@@ -29,6 +32,7 @@ from syrupy.assertion import SnapshotAssertion
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
 ELSEWHERE = "https://elsewhere.example/api"
 TEXT = "sk-9f1c-do-not-show"
+OTHER_AGENT = "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
 IN_ENVIRONMENT = {SECRET_VARIABLE: f" {TEXT}\n"}
 
 Use = Callable[[KeyringBackend], None]
@@ -126,7 +130,14 @@ def ask(
     source: Source = Source.PROJECT_FILE,
     deadline: float = 10.0,
 ) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
-    return get_secret(AGENT, base_url, environ or {}, origins=origins, base_url_source=source, deadline=deadline)
+    own = environ or {}
+    if source is Source.ENVIRONMENT:
+        settings = resolve({**own, "INFINIUM_AGENT_ID": AGENT, "INFINIUM_BASE_URL": base_url}, None, None)
+    else:
+        settings = resolve(own, None, ProjectFile(agent_id=AGENT, base_url=base_url))
+    found = find_secret(settings, origins=origins, deadline=deadline)
+    assert may_send_secret(settings, origins=origins) is not isinstance(found, SecretRefused)
+    return found
 
 
 def holding(text: str) -> MemoryKeyring:
@@ -164,6 +175,35 @@ def test_who_names_address_and_secret_in_the_environment_vouches_for_both(use: U
     found = ask(origins, IN_ENVIRONMENT, ELSEWHERE, Source.ENVIRONMENT)
     assert found == SecretFound(secret=Secret(TEXT), source=Source.ENVIRONMENT)
     assert backend.asked == 0
+
+
+def test_the_environments_secret_is_used_for_no_other_agent(use: Use, origins: ApprovedOrigins) -> None:
+    """A trace of another agent may still be queued when the environment has the secret of this one."""
+    use(MemoryKeyring())
+    environ = {**IN_ENVIRONMENT, "INFINIUM_AGENT_ID": AGENT, "INFINIUM_BASE_URL": ELSEWHERE}
+    settings = resolve(environ, None, None)
+    assert isinstance(find_secret(settings, origins=origins), SecretFound)
+    assert isinstance(find_secret(settings, OTHER_AGENT, origins=origins), SecretRefused)
+    missing = find_secret(settings, OTHER_AGENT, DEFAULT_BASE_URL, origins=origins)
+    assert isinstance(missing, SecretMissing)
+    assert missing.reason == (
+        f"INFINIUM_AGENT_SECRET belongs to agent {AGENT}, and the keyring has no secret for agent {OTHER_AGENT}"
+    )
+
+
+def test_the_environments_address_counts_only_for_itself(origins: ApprovedOrigins) -> None:
+    environ = {**IN_ENVIRONMENT, "INFINIUM_AGENT_ID": AGENT, "INFINIUM_BASE_URL": ELSEWHERE}
+    settings = resolve(environ, None, None)
+    assert may_send_secret(settings, origins=origins)
+    assert not may_send_secret(settings, AGENT, "https://third.example", origins=origins)
+
+
+def test_without_an_agent_there_is_no_secret(origins: ApprovedOrigins) -> None:
+    settings = resolve(IN_ENVIRONMENT, None, None)
+    missing = find_secret(settings, origins=origins)
+    assert isinstance(missing, SecretMissing)
+    assert missing.reason == "no agent id is configured"
+    assert not may_send_secret(settings, origins=origins)
 
 
 def test_an_approved_origin_gets_the_secret_of_its_agent(use: Use, origins: ApprovedOrigins) -> None:
@@ -217,7 +257,7 @@ def test_a_back_end_that_keeps_no_secret_safe_gets_none(
     use(backend)
     for outcome in (ask(origins), store_secret(AGENT, Secret(TEXT)), delete_secret(AGENT)):
         assert isinstance(outcome, KeyringUnavailable)
-        assert "keeps no secret safe" in outcome.reason
+        assert "does not store secrets safely" in outcome.reason
         assert SECRET_VARIABLE in outcome.hint
     parts: list[KeyringBackend] = getattr(backend, "backends", [backend])
     assert all(part.asked == 0 for part in parts if isinstance(part, MemoryKeyring))

@@ -34,15 +34,15 @@ LOCKED = "gnome-keyring-daemon --foreground --components=secrets"
 
 CHILD = """
 from pathlib import Path
-from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, Secret, SecretFound
-from infinium_config import delete_secret, get_secret, store_secret
+from infinium_config import ApprovedOrigins, Secret, SecretFound
+from infinium_config import ProjectFile, delete_secret, find_secret, resolve, store_secret
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
 origins = ApprovedOrigins(Path("origins.json"))
 def show(outcome):
     name = "secret " + outcome.secret.reveal() if isinstance(outcome, SecretFound) else repr(outcome)
     print(name, getattr(outcome, "source", ""))
 def get(deadline=30.0):
-    show(get_secret(AGENT, DEFAULT_BASE_URL, {}, origins=origins, deadline=deadline))
+    show(find_secret(resolve({}, None, ProjectFile(agent_id=AGENT)), origins=origins, deadline=deadline))
 """
 
 

@@ -8,9 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, InfiniumConfigError, origin_of
+from infinium_config import DEFAULT_BASE_URL, ApprovedOrigins, InfiniumConfigError, approvals_path, origin_of
 
 AGENT, OTHER = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10", "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
+
+
+def test_all_connectors_of_a_user_share_the_approvals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert ApprovedOrigins().approve(AGENT, "https://one.example") is True
+    assert ApprovedOrigins().path == approvals_path()
+    assert ApprovedOrigins(approvals_path()).is_approved(AGENT, "https://one.example")
+    assert "codex" not in str(approvals_path().relative_to(tmp_path))
 
 
 @pytest.fixture
@@ -179,7 +188,7 @@ with wait_for_lock(sys.argv[1], 1.0):
 def test_a_process_that_never_finishes_holds_nobody_up_for_ever(origins: ApprovedOrigins) -> None:
     origins.approve(AGENT, "https://one.example")
     lock = origins.path.with_name("origins.json.lock")
-    hurried = ApprovedOrigins(origins.path, patience=0.0)
+    hurried = ApprovedOrigins(origins.path, wait=0.0)
     command = [sys.executable, "-c", HOLD, str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

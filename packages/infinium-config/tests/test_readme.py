@@ -22,7 +22,7 @@ def row(declared: Declared) -> str:
 
 
 def test_the_table_of_settings_is_what_is_declared() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8").partition("## Settings")[2]
     shown = [line for line in text.splitlines() if line.startswith("| `")]
     assert shown == [row(declared) for declared in DECLARED]
 
@@ -74,7 +74,7 @@ def test_the_sibling_connector_runs(tmp_path: Path) -> None:
     config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example"}))
     done = run(project, **SECRET)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "https://elsewhere.example:443 was never approved" in done.stderr
+    assert "https://elsewhere.example:443 is not approved" in done.stderr
 
     done = run(project, INFINIUM_BASE_URL="local")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

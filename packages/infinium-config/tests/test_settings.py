@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from infinium_config import (
     DECLARED,
+    DEFAULT_BASE_URL,
     Declared,
     Granularity,
     ProjectFileError,
     Settings,
     Source,
+    find_project,
     granularity_flags,
     load,
     resolve,
@@ -121,9 +123,7 @@ def usable(declared: Declared) -> str:
 
 def test_the_table_and_the_settings_leave_nothing_out() -> None:
     assert list(TABLE) == [d.name for d in DECLARED]
-    assert [d.name for d in DECLARED] == [
-        name for name in Settings.__struct_fields__ if name not in ("problems", "project")
-    ]
+    assert [*TABLE, "problems", "project", "environment_secret"] == list(Settings.__struct_fields__)
     assert Settings() == resolve({}, None, None)
     assert {name for name, row in TABLE.items() if row.in_file is not None} == {d.name for d in DECLARED if d.in_file}
     assert all(row.value != d.default for d, row in zip(DECLARED, TABLE.values(), strict=True) if d.variable)
@@ -275,6 +275,46 @@ def test_problems_as_a_person_reads_them(place: Place, snapshot: SnapshotAsserti
     messages = "\n".join(p.message for p in place.load(**environ).problems).replace(str(place.root), "PROJECT")
     assert NOT_SHOWN not in messages
     assert messages == snapshot
+
+
+def test_without_arguments_the_settings_of_the_working_directory_are_loaded(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.file(agent_id=AGENT)
+    users = place.user_file(redact_patterns=["x"])
+    monkeypatch.chdir(place.root)
+    monkeypatch.setenv("HOME", str(place.home))
+    monkeypatch.setenv("INFINIUM_MAX_RETRIES", "9")
+    settings = load()
+    assert settings.agent_id.value == AGENT
+    assert settings.max_retries.value == 9
+    assert settings.redact_patterns.origin == str(users)
+    assert find_project() == settings.project
+
+
+@pytest.mark.parametrize(
+    ("keys", "destination"),
+    [
+        ({}, None),
+        ({"agent_id": AGENT}, {"agent_id": AGENT, "base_url": DEFAULT_BASE_URL}),
+        ({"agent_id": AGENT, "paused": True}, None),
+        ({"base_url": "local"}, {"agent_id": "local", "base_url": "local"}),
+        ({"base_url": "local", "agent_id": AGENT}, {"agent_id": AGENT, "base_url": "local"}),
+        ({"base_url": "local", "paused": True}, None),
+    ],
+)
+def test_the_destination_of_new_traces(place: Place, keys: dict[str, object], destination: object) -> None:
+    place.file(**keys)
+    assert place.load().destination() == destination
+
+
+def test_trace_options_hold_the_environments_secret_and_settings_do_not_show_it(place: Place) -> None:
+    settings = place.load(INFINIUM_AGENT_SECRET=f" {NOT_SHOWN}\n", CONNECTOR_MAX_INPUT_PREVIEW="7")
+    options = settings.trace_options()
+    assert options["secrets"] == (NOT_SHOWN,)
+    assert (options["max_input_preview"], options["max_output_preview"], options["redaction"]) == (7, 300, "on")
+    assert NOT_SHOWN not in repr(settings)
+    assert place.load(INFINIUM_AGENT_SECRET="  ").trace_options()["secrets"] == ()
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,21 @@ if TYPE_CHECKING:
     from infinium_config.checkout import Checkout, find_checkout, main_checkout, read_checkout
     from infinium_config.credentials import (
         KEYRING_SERVICE,
-        SECRET_VARIABLE,
         KeyringUnavailable,
         SecretFound,
         SecretMissing,
         SecretRefused,
         Stored,
         delete_secret,
-        get_secret,
+        find_secret,
+        may_send_secret,
         store_secret,
     )
     from infinium_config.errors import InfiniumConfigError, LockTimeoutError, ProjectFileError, SettingError
     from infinium_config.model import (
         DEFAULT_BASE_URL,
         LOCAL,
+        SECRET_VARIABLE,
         Granularity,
         Problem,
         Project,
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
         Source,
         UserFile,
     )
-    from infinium_config.origins import ApprovedOrigins, origin_of
+    from infinium_config.origins import ApprovedOrigins, approvals_path, origin_of
     from infinium_config.parse import parse_agent_id, parse_base_url
     from infinium_config.precedence import resolve
-    from infinium_config.project import find_project, load
+    from infinium_config.project import find_project, home_directory, load
     from infinium_config.project_file import read_project_file, read_user_file, write_project_file
     from infinium_config.secret import Secret
     from infinium_config.settings import DECLARED, Declared, Settings, granularity_flags
@@ -66,13 +67,16 @@ __all__ = [
     "Source",
     "Stored",
     "UserFile",
+    "approvals_path",
     "delete_secret",
     "find_checkout",
     "find_project",
-    "get_secret",
+    "find_secret",
     "granularity_flags",
+    "home_directory",
     "load",
     "main_checkout",
+    "may_send_secret",
     "origin_of",
     "parse_agent_id",
     "parse_base_url",
@@ -88,20 +92,21 @@ _MODULES = {
     "checkout": ("Checkout", "find_checkout", "main_checkout", "read_checkout"),
     "credentials": (
         "KEYRING_SERVICE",
-        "SECRET_VARIABLE",
         "KeyringUnavailable",
         "SecretFound",
         "SecretMissing",
         "SecretRefused",
         "Stored",
         "delete_secret",
-        "get_secret",
+        "find_secret",
+        "may_send_secret",
         "store_secret",
     ),
     "errors": ("InfiniumConfigError", "LockTimeoutError", "ProjectFileError", "SettingError"),
     "model": (
         "DEFAULT_BASE_URL",
         "LOCAL",
+        "SECRET_VARIABLE",
         "Granularity",
         "Problem",
         "Project",
@@ -110,10 +115,10 @@ _MODULES = {
         "Source",
         "UserFile",
     ),
-    "origins": ("ApprovedOrigins", "origin_of"),
+    "origins": ("ApprovedOrigins", "approvals_path", "origin_of"),
     "parse": ("parse_agent_id", "parse_base_url"),
     "precedence": ("resolve",),
-    "project": ("find_project", "load"),
+    "project": ("find_project", "home_directory", "load"),
     "project_file": ("read_project_file", "read_user_file", "write_project_file"),
     "secret": ("Secret",),
     "settings": ("DECLARED", "Declared", "Settings", "granularity_flags"),

@@ -1,43 +1,46 @@
-"""The agent's secret: where it is looked up, where it is kept, and where it never goes."""
+"""Find, store and delete the agent's secret, and decide where it may be sent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from infinium_config.model import Source
+from infinium_config.model import SECRET_VARIABLE, Source
 from infinium_config.origins import ApprovedOrigins, origin_of
 from infinium_config.secret import Secret
+from infinium_config.settings import Settings
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_SERVICE = "infinium-connector"
-SECRET_VARIABLE = "INFINIUM_AGENT_SECRET"  # noqa: S105 - the variable's name
-DEADLINE_SECONDS = 3.0
-"""For importing keyring, finding its back end and one look-up together: a hung daemon answers never."""
+LOOK_UP_SECONDS = 3.0
+"""Time limit for importing keyring, choosing its back end and one look-up together: a hung daemon never answers."""
+CHANGE_SECONDS = 30.0
+"""Time limit for a change, which leaves a person time to unlock the keyring."""
 
-_UNSAFE = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
+_UNSAFE_BACKENDS = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
 
 T = TypeVar("T")
 
 
 class SecretFound(Struct, frozen=True, kw_only=True):
-    """The secret, and where it came from."""
+    """The secret and its source."""
 
     secret: Secret
     source: Source
 
 
 class SecretMissing(Struct, frozen=True, kw_only=True):
-    """Neither the environment nor the keyring has one."""
+    """Neither the environment nor the keyring has a secret of the agent."""
 
     reason: str
     hint: str
 
 
 class SecretRefused(Struct, frozen=True, kw_only=True):
-    """The address was never approved for this agent, so the secret was not even looked up."""
+    """The user has not approved the address for this agent. The secret was not looked up."""
 
     origin: str
     reason: str
@@ -45,68 +48,95 @@ class SecretRefused(Struct, frozen=True, kw_only=True):
 
 
 class KeyringUnavailable(Struct, frozen=True, kw_only=True):
-    """There is no keyring to trust, or it did not answer."""
+    """There is no keyring that stores secrets safely, or it did not answer."""
 
     reason: str
     hint: str
 
 
 class Stored(Struct, frozen=True, kw_only=True):
-    """The secret is in the keyring and was read back."""
+    """The keyring holds the secret, which was read back."""
 
     backend: str
 
 
-def get_secret(
-    agent_id: str,
-    base_url: str,
-    environ: Mapping[str, str],
+def may_send_secret(
+    settings: Settings,
+    agent_id: str | None = None,
+    base_url: str | None = None,
     *,
-    origins: ApprovedOrigins,
-    base_url_source: Source = Source.PROJECT_FILE,
-    deadline: float = DEADLINE_SECONDS,
-) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
-    """The agent's secret for requests to `base_url`, from the environment, else from the keyring.
+    origins: ApprovedOrigins | None = None,
+) -> bool:
+    """Whether an agent's secret may be sent to an address; by default those of the settings.
 
-    The address is checked first. Whoever names it in the environment vouches for it with the environment's secret;
-    one from a project file must have been approved, or a repository could send the secret where it likes.
+    It may if the origin is Infinium's own, if the user approved the origin for this agent, or if the environment
+    holds both the address and this agent's secret. A project file alone proves nothing: it may come with a repository.
     """
-    from_environment = environ.get(SECRET_VARIABLE, "").strip()
-    vouched = base_url_source is Source.ENVIRONMENT and bool(from_environment)
-    if not vouched and not origins.is_approved(agent_id, base_url):
+    agent_id, base_url = _agent_and_address(settings, agent_id, base_url)
+    if agent_id is None:
+        return False
+    from_environment = settings.base_url.source is Source.ENVIRONMENT and settings.base_url.value == base_url
+    if from_environment and _environment_secret(settings, agent_id) is not None:
+        return True
+    return (origins or ApprovedOrigins()).is_approved(agent_id, base_url)
+
+
+def find_secret(
+    settings: Settings,
+    agent_id: str | None = None,
+    base_url: str | None = None,
+    *,
+    origins: ApprovedOrigins | None = None,
+    deadline: float = LOOK_UP_SECONDS,
+) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
+    """Find an agent's secret for requests to an address, in the environment or else in the keyring.
+
+    Agent and address are by default those of the settings; traces that are still queued may have others. The secret in
+    the environment belongs to the agent that the settings name. The keyring gets `deadline` seconds to answer.
+    """
+    agent_id, base_url = _agent_and_address(settings, agent_id, base_url)
+    if agent_id is None:
+        return SecretMissing(
+            reason="no agent id is configured", hint="Set INFINIUM_AGENT_ID, or run your connector's init command."
+        )
+    if not may_send_secret(settings, agent_id, base_url, origins=origins):
         origin = origin_of(base_url)
         return SecretRefused(
             origin=origin,
-            reason=f"{origin} was never approved for agent {agent_id}",
-            hint="If you trust this address, run update-credentials in the project; else mend base_url.",
+            reason=f"{origin} is not approved for agent {agent_id}",
+            hint="If you trust it, run your connector's update-credentials command in the project. "
+            "Otherwise correct base_url.",
         )
-    if from_environment:
-        return SecretFound(secret=Secret(from_environment), source=Source.ENVIRONMENT)
+    secret = _environment_secret(settings, agent_id)
+    if secret is not None:
+        return SecretFound(secret=secret, source=Source.ENVIRONMENT)
     found = _within(deadline, lambda: _backend().get_password(KEYRING_SERVICE, agent_id))
     if isinstance(found, KeyringUnavailable):
-        return found
+        return replace(found, reason=f"{_environment_state(settings)}, and {found.reason}")
     if not found.value:
-        reason = f"no secret for agent {agent_id} in the keyring, and {SECRET_VARIABLE} is not set"
-        return SecretMissing(reason=reason, hint=f"Run update-credentials, or set {SECRET_VARIABLE}.")
+        return SecretMissing(
+            reason=f"{_environment_state(settings)}, and the keyring has no secret for agent {agent_id}",
+            hint=f"Run your connector's update-credentials command, or set {SECRET_VARIABLE}.",
+        )
     return SecretFound(secret=Secret(found.value), source=Source.KEYRING)
 
 
-def store_secret(agent_id: str, secret: Secret, deadline: float = 30.0) -> Stored | KeyringUnavailable:
-    """Put the secret into the keyring and read it back. The deadline leaves a person time to unlock it."""
+def store_secret(agent_id: str, secret: Secret, deadline: float = CHANGE_SECONDS) -> Stored | KeyringUnavailable:
+    """Store the secret in the keyring and read it back. The keyring gets `deadline` seconds."""
 
     def store() -> str:
         backend = _backend()
         backend.set_password(KEYRING_SERVICE, agent_id, secret.reveal())
         if backend.get_password(KEYRING_SERVICE, agent_id) != secret.reveal():
-            raise _UnusableKeyringError("it gives back something else than was written")
+            raise _UnusableKeyringError("it returns something else than was written")
         return type(backend).__module__
 
     done = _within(deadline, store, hide=secret)
     return done if isinstance(done, KeyringUnavailable) else Stored(backend=done.value)
 
 
-def delete_secret(agent_id: str, deadline: float = 30.0) -> bool | KeyringUnavailable:
-    """Take the secret out of the keyring; False when there was none."""
+def delete_secret(agent_id: str, deadline: float = CHANGE_SECONDS) -> bool | KeyringUnavailable:
+    """Delete the secret from the keyring; False if there was none. The keyring gets `deadline` seconds."""
 
     def delete() -> bool:
         backend = _backend()
@@ -119,8 +149,26 @@ def delete_secret(agent_id: str, deadline: float = 30.0) -> bool | KeyringUnavai
     return done if isinstance(done, KeyringUnavailable) else done.value
 
 
+def _agent_and_address(settings: Settings, agent_id: str | None, base_url: str | None) -> tuple[str | None, str]:
+    return agent_id or settings.agent_id.value, base_url or settings.base_url.value
+
+
+def _environment_secret(settings: Settings, agent_id: str) -> Secret | None:
+    """The secret in the environment, if it belongs to this agent."""
+    return settings.environment_secret if settings.agent_id.value == agent_id else None
+
+
+def _environment_state(settings: Settings) -> str:
+    """Why the environment has no secret for an agent."""
+    if settings.environment_secret is None:
+        return f"{SECRET_VARIABLE} is not set"
+    if settings.agent_id.value is None:
+        return f"{SECRET_VARIABLE} belongs to no agent that INFINIUM_AGENT_ID or a project names"
+    return f"{SECRET_VARIABLE} belongs to agent {settings.agent_id.value}"
+
+
 class _UnusableKeyringError(Exception):
-    """A back end no secret is given to."""
+    """The keyring's back end does not store secrets safely or correctly."""
 
 
 class _Done(Struct, Generic[T], frozen=True):
@@ -128,22 +176,23 @@ class _Done(Struct, Generic[T], frozen=True):
 
 
 def _backend() -> "KeyringBackend":
+    """The back end that stores secrets. Raises _UnusableKeyringError for an unsafe one."""
     import keyring
 
     backend = keyring.get_keyring()
-    parts = getattr(backend, "backends", None)  # a chainer asks several back ends, the first one stores
+    parts = getattr(backend, "backends", None)  # a chainer reads from several back ends and stores in the first
     first = next(iter(parts), None) if parts is not None else backend
     module = type(first).__module__ if first is not None else "keyring.backends.fail"
-    if module.startswith(_UNSAFE):
-        raise _UnusableKeyringError(f"the only back end is {module}, which keeps no secret safe")
+    if module.startswith(_UNSAFE_BACKENDS):
+        raise _UnusableKeyringError(f"the only back end is {module}, which does not store secrets safely")
     assert first is not None
     return first
 
 
 def _within(deadline: float, work: Callable[[], T], hide: Secret | None = None) -> _Done[T] | KeyringUnavailable:
-    """Run `work` in a thread that may be left behind: a keyring daemon that hangs cannot be called off.
+    """Run `work` in a daemon thread for at most `deadline` seconds, because a hung keyring cannot be cancelled.
 
-    `hide` is taken out of what a back end says when it fails: some name what they could not store.
+    `hide` is removed from the message of a back end that fails: some back ends repeat what they could not store.
     """
     import threading
 
@@ -152,7 +201,7 @@ def _within(deadline: float, work: Callable[[], T], hide: Secret | None = None) 
     def run() -> None:
         try:
             outcome.append(_Done(work()))
-        except Exception as error:  # back ends raise what their platform raises; the text is all we keep of it
+        except Exception as error:  # each platform's back end raises its own exceptions
             reason = str(error) if isinstance(error, _UnusableKeyringError) else f"{type(error).__name__}: {error}"
             if hide is not None and hide.reveal():
                 reason = reason.replace(hide.reveal(), str(hide))

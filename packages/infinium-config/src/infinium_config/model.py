@@ -10,6 +10,7 @@ from msgspec import Struct, field
 DEFAULT_BASE_URL = "https://platform.i42m.ai/api/v1"
 LOCAL = "local"
 """The base URL that keeps traces on this machine. It needs no agent id and no secret."""
+SECRET_VARIABLE = "INFINIUM_AGENT_SECRET"  # noqa: S105 - the name of the variable
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Which API origins a user approved for which agent: a secret goes nowhere else."""
+"""The API origins that the user approved for each agent. All of the user's connectors share them."""
 
 import json
 from collections.abc import Iterator
@@ -14,67 +14,76 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(base_url: str) -> str:
-    """Scheme, host and port of a URL, as one text."""
+    """Scheme, host and port of a URL as one text."""
     parts = urlsplit(base_url)
     port = parts.port or _PORTS.get(parts.scheme, 0)
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
-class ApprovedOrigins:
-    """The approvals in one file of the user's own, never in a project. The default origin needs none.
+def approvals_path() -> Path:
+    """The file of all approvals, in the user's state directory. It does not depend on the connector."""
+    import platformdirs
 
-    Changes wait for one another, at most `patience` seconds each; none takes back what another one approved.
+    return platformdirs.user_state_path("infinium", appauthor=False) / "origins.json"
+
+
+class ApprovedOrigins:
+    """The approvals in one file, which is the user's and never a project's. Infinium's own origin needs none.
+
+    `path` is by default `approvals_path()`. Changes of several processes at once are all kept: each waits for the
+    others, at most `wait` seconds, and then raises LockTimeoutError.
     """
 
-    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
-        self.path = path
-        self._patience = patience
+    def __init__(self, path: Path | None = None, *, wait: float = 10.0) -> None:
+        self.path = path if path is not None else approvals_path()
+        self._wait = wait
 
     def is_approved(self, agent_id: str, base_url: str) -> bool:
-        """Whether the agent's secret may go to this address."""
+        """Whether the user approved the origin of this address for the agent, or it is Infinium's own."""
         origin = origin_of(base_url)
         return origin == origin_of(DEFAULT_BASE_URL) or origin in self._load().get(agent_id, [])
 
     def approve(self, agent_id: str, base_url: str) -> bool:
-        """Allow the agent's secret to go to this address; False when it was allowed before."""
+        """Approve the origin of this address for the agent; False if it was approved before."""
         if self.is_approved(agent_id, base_url):
             return False
-        with self._changing() as approved:
+        with self._change() as approved:
             approved[agent_id] = sorted({*approved.get(agent_id, []), origin_of(base_url)})
         return True
 
     def revoke(self, agent_id: str) -> None:
-        """Forget every approval of the agent."""
+        """Remove all approvals of the agent."""
         if agent_id in self._load():
-            with self._changing() as approved:
+            with self._change() as approved:
                 approved.pop(agent_id, None)
 
     def _load(self) -> dict[str, list[str]]:
         try:
             record = json.loads(read_small_file(self.path) or b"{}")
         except (ValueError, RecursionError):
-            return {}  # nothing is approved by a file nobody can read
+            return {}  # an invalid file approves nothing
         agents = record.get("agents") if isinstance(record, dict) else None
         if not isinstance(agents, dict):
             return {}
         return {
-            agent: [o for o in origins if isinstance(o, str)]
+            agent: [origin for origin in origins if isinstance(origin, str)]
             for agent, origins in agents.items()
             if isinstance(origins, list)
         }
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, list[str]]]:
-        """The approvals as they are once nobody else changes them, written when the block ends."""
+    def _change(self) -> Iterator[dict[str, list[str]]]:
+        """Load the approvals under the lock; write them back at the end of the block."""
         _make_private(self.path.parent)
-        with wait_for_lock(self.path.with_name(f"{self.path.name}.lock"), self._patience):
+        with wait_for_lock(self.path.with_name(f"{self.path.name}.lock"), self._wait):
             approved = self._load()
             yield approved
-            write_atomically(self.path, json.dumps({"schema": 1, "agents": approved}, indent=2).encode() + b"\n")
+            content = json.dumps({"schema": 1, "agents": approved}, indent=2).encode() + b"\n"
+            write_atomically(self.path, content)
 
 
 def _make_private(directory: Path) -> None:
-    """Create what is missing of a directory, 0700 whatever the umask; what is there stays as it is."""
+    """Create a directory and its missing parents, 0700 whatever the umask. Existing directories keep their mode."""
     if not directory.exists():
         _make_private(directory.parent)
         directory.mkdir(exist_ok=True)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infinium_config.model import Problem, Project, ProjectFile, Setting, Source, UserFile
+from infinium_config.model import SECRET_VARIABLE, Problem, Project, ProjectFile, Setting, Source, UserFile
 from infinium_config.parse import REDACTION_MODES
+from infinium_config.secret import Secret
 from infinium_config.settings import DECLARED, Declared, Settings
 
 _MAX_SHOWN = 60
@@ -30,7 +31,13 @@ def resolve(
     if file is not None and "agent_secret" in file.extra:
         message = f"{origin} contains agent_secret, but files must not hold secrets. Remove it and create a new secret."
         problems.append(Problem(name="agent_secret", origin=origin, message=message))
-    return Settings(**settings, problems=tuple(problems), project=project)
+    secret = environ.get(SECRET_VARIABLE, "").strip()
+    return Settings(
+        **settings,
+        problems=tuple(problems),
+        project=project,
+        environment_secret=Secret(secret) if secret else None,
+    )
 
 
 def _from_environment(declared: Declared, environ: Mapping[str, str], problems: list[Problem]) -> Setting[Any] | None:

@@ -1,5 +1,6 @@
-"""Find the project a directory belongs to, as git finds `.git`; from a linked worktree, in its main checkout too."""
+"""Find the project of a directory and load its settings."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,11 +14,40 @@ from infinium_config.settings import Settings
 CONFIG = Path(".infinium") / "config.json"
 
 
-def find_project(start: Path, *, home: Path | None) -> Project | None:
-    """The nearest project at or above `start`. `.infinium` in `home` itself is not a project's."""
-    homes = () if home is None else (home, home.resolve())  # the working directory comes with links resolved
+def load(start: Path | None = None, environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
+    """Load the settings that apply in a directory.
+
+    `start` is by default the working directory, `environ` this process's environment and `home` the home directory
+    that `environ` names. Raises ProjectFileError for an invalid file.
+    """
+    environ = os.environ if environ is None else environ
+    home = home_directory(environ) if home is None else home
+    project = _find(Path() if start is None else start, home)
+    file = read_project_file(project.config_path) if project else None
+    user = read_user_file(home / CONFIG) if home is not None else None
+    return resolve(environ, project, file, user)
+
+
+def find_project(start: Path | None = None, *, home: Path | None = None) -> Project | None:
+    """Find the nearest project at or above `start`, as git finds `.git`; None if there is none.
+
+    In a linked worktree the search continues in its main checkout. `start` is by default the working directory and
+    `home` the user's home directory, whose own `.infinium` is not a project.
+    """
+    return _find(Path() if start is None else start, home_directory(os.environ) if home is None else home)
+
+
+def home_directory(environ: Mapping[str, str]) -> Path | None:
+    """The home directory that the environment names; None if it names none."""
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(home) if home else None
+
+
+def _find(start: Path, home: Path | None) -> Project | None:
+    homes = () if home is None else (home, home.resolve())  # the working directory has its links resolved
+    start = start.absolute()
     worktree: Path | None = None
-    pending = [*_upwards(start.absolute())]
+    pending = [start, *start.parents]
     while pending:
         directory = pending.pop(0)
         config = directory / CONFIG
@@ -25,16 +55,5 @@ def find_project(start: Path, *, home: Path | None) -> Project | None:
             return Project(root=directory, config_path=config, via_worktree=worktree)
         if worktree is None and (main := main_checkout(directory)) is not None:
             worktree = directory
-            pending = [*_upwards(main)]
+            pending = [main, *main.parents]
     return None
-
-
-def load(start: Path, environ: Mapping[str, str], *, home: Path | None) -> Settings:
-    """The settings that hold in `start`. Raises ProjectFileError for a file that cannot be used."""
-    project = find_project(start, home=home)
-    user = read_user_file(home / CONFIG) if home is not None else None
-    return resolve(environ, project, read_project_file(project.config_path) if project else None, user)
-
-
-def _upwards(directory: Path) -> list[Path]:
-    return [directory, *directory.parents]

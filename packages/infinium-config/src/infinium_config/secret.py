@@ -1,10 +1,10 @@
-"""A secret that does not show itself."""
+"""A secret that is never printed by accident."""
 
 from typing import NoReturn
 
 
 class Secret:
-    """Holds an agent's secret. Only `reveal` gives it; every other way of looking at it shows `Secret(***)`."""
+    """Holds an agent's secret. `reveal` returns it; its text is `Secret(***)`, and it cannot be copied or pickled."""
 
     __slots__ = ("_value",)
 
@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """Return the secret itself."""
         return self._value
 
     def __repr__(self) -> str:
@@ -21,7 +21,7 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        import hmac  # takes longer to load than all of this package
+        import hmac  # takes longer to load than this package
 
         return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
@@ -29,4 +29,4 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not written anywhere")
+        raise TypeError("a Secret cannot be copied, pickled or encoded")

@@ -5,12 +5,13 @@ A setting that project files or the user's file may hold is also a field of `Pro
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from msgspec import Struct
 
 from infinium_config.model import (
     DEFAULT_BASE_URL,
+    LOCAL,
     Granularity,
     Problem,
     Project,
@@ -27,6 +28,7 @@ from infinium_config.parse import (
     parse_patterns,
     parse_redaction,
 )
+from infinium_config.secret import Secret
 from infinium_config.variables import (
     QUIET_VARIABLE,
     SESSION_TTL_SECONDS,
@@ -34,6 +36,9 @@ from infinium_config.variables import (
     parse_bool,
     parse_seconds,
 )
+
+LOCAL_AGENT = "local"
+"""The agent id of local traces without an agent."""
 
 T = TypeVar("T")
 
@@ -164,6 +169,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     problems: tuple[Problem, ...] = ()
     project: Project | None = None
+    environment_secret: Secret | None = None
+    """The secret in INFINIUM_AGENT_SECRET; it belongs to the agent of these settings."""
 
     @property
     def granularity(self) -> Granularity | None:
@@ -171,8 +178,72 @@ class Settings(Struct, frozen=True, kw_only=True):
         flags = (self.flush_on_stop.value, self.flush_on_session_end.value)
         return next((granularity for granularity, pair in _FLAGS.items() if pair == flags), None)
 
+    def destination(self) -> "Destination | None":
+        """Agent and address of new traces; None if recording is paused or no agent is configured.
+
+        The values are those of the arguments of the same name in `infinium_transport`. Local traces need no agent.
+        """
+        agent_id, base_url = self.agent_id.value, self.base_url.value
+        if base_url == LOCAL:
+            agent_id = agent_id or LOCAL_AGENT
+        if self.paused.value or agent_id is None:
+            return None
+        return Destination(agent_id=agent_id, base_url=base_url)
+
+    def trace_options(self) -> "TraceOptionValues":
+        """The settings of a trace's content, under the names of the options in `infinium_trace`.
+
+        They include the secret in the environment, so that no trace contains it.
+        """
+        secret = self.environment_secret
+        return TraceOptionValues(
+            redaction=self.redaction.value,
+            redact_patterns=self.redact_patterns.value,
+            redact_allow=self.redact_allow.value,
+            secrets=(secret.reveal(),) if secret else (),
+            max_input_preview=self.max_input_preview.value,
+            max_output_preview=self.max_output_preview.value,
+            max_input_summary=self.max_input_summary.value,
+            max_output_summary=self.max_output_summary.value,
+        )
+
+    def delivery_options(self) -> "DeliveryOptionValues":
+        """The settings of requests, under the names of the options in `infinium_transport`."""
+        return DeliveryOptionValues(
+            timeout=self.timeout.value, verify_ssl=self.verify_ssl.value, max_retries=self.max_retries.value
+        )
+
 
 DECLARED = tuple(_declared)
+
+
+class Destination(TypedDict):
+    """Where traces are sent."""
+
+    agent_id: str
+    base_url: str
+
+
+class DeliveryOptionValues(TypedDict):
+    """Keyword arguments for `infinium_transport.DeliveryOptions`."""
+
+    timeout: float
+    verify_ssl: bool
+    max_retries: int
+
+
+class TraceOptionValues(TypedDict):
+    """Keyword arguments for `infinium_trace.TraceOptions`."""
+
+    redaction: str
+    redact_patterns: tuple[str, ...]
+    redact_allow: tuple[str, ...]
+    secrets: tuple[str, ...]
+    max_input_preview: int
+    max_output_preview: int
+    max_input_summary: int
+    max_output_summary: int
+
 
 _FLAGS = {Granularity.TURN: (True, False), Granularity.SESSION: (False, True), Granularity.BOTH: (True, True)}
 

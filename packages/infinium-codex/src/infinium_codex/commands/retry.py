@@ -44,7 +44,7 @@ def retry(
 def _deliver(ctx: CommandContext) -> DeliveryReport:
     """Deliver, then make sure that the scheduler runs where something is left to do."""
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
-    report = deliver_queued(ctx.places, ctx.environ, settings)
+    report = deliver_queued(ctx.places, settings)
     schedule = Schedule(str(ctx.places.schedule))
     scheduled = schedule_next_delivery(report, ctx.environ, settings, schedule)
     if not scheduled and schedule.entries():

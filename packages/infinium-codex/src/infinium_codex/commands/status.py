@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from infinium_config import DECLARED, LOCAL, SECRET_VARIABLE, ApprovedOrigins, Setting, Settings, Source, load
+from infinium_config import (
+    DECLARED,
+    LOCAL,
+    SECRET_VARIABLE,
+    ApprovedOrigins,
+    Setting,
+    Settings,
+    Source,
+    load,
+    may_send_secret,
+)
 from infinium_transport import Entry, EntryKind
 from msgspec import Struct
 
@@ -50,7 +60,7 @@ def status(*, ctx: Context, json: AsJson = False) -> Result:
 def _read(ctx: CommandContext) -> Status:
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     outbox, ledger = open_outbox(ctx.places), open_ledger(ctx.places)
-    has_secret = bool(ctx.environ.get(SECRET_VARIABLE, "").strip())
+    has_secret = settings.environment_secret is not None
     hooks, events = _hooks(ctx)
     sent = ledger.entries(EntryKind.sent, newest=1)
     failed = ledger.entries(EntryKind.error, EntryKind.dead, EntryKind.dropped, newest=1)
@@ -87,8 +97,7 @@ def _secret(settings: Settings, ctx: CommandContext, *, has_secret: bool) -> str
         return "not needed"
     if agent_id is None:
         return "unknown: no agent id configured"
-    stated = has_secret and settings.base_url.source is Source.ENVIRONMENT
-    if not stated and not ApprovedOrigins(ctx.places.origins).is_approved(agent_id, base_url):
+    if not may_send_secret(settings, origins=ApprovedOrigins(ctx.places.origins)):
         return f"withheld: {base_url} is not approved for this agent. If you trust it, run 'infinium-codex init'."
     return f"from {SECRET_VARIABLE}" if has_secret else "system keyring (not read; 'infinium-codex doctor' reads it)"
 

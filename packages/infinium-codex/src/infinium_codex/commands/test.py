@@ -23,7 +23,7 @@ def test(*, ctx: Context, json: AsJson = False) -> Result:
     envelope = make_test_trace(settings, ctx.cwd, now=time.time())
     if envelope.base_url == LOCAL:
         return _store(envelope, ctx)
-    secret = find_secret(ctx.places, ctx.environ, settings, envelope.agent_id, envelope.base_url)
+    secret = find_secret(ctx.places, settings)
     if not isinstance(secret, SecretFound):
         raise CommandError(f"Nothing was sent: {secret.reason}.", secret.hint)
     started = time.monotonic()

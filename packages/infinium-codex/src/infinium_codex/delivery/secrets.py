@@ -1,18 +1,15 @@
 """Finds the secret of a trace's agent, and decides whether it may be sent to the trace's address."""
 
 import sys
-from collections.abc import Mapping
 
+import infinium_config
 from infinium_config import (
-    SECRET_VARIABLE,
     ApprovedOrigins,
     KeyringUnavailable,
     SecretFound,
     SecretMissing,
     SecretRefused,
     Settings,
-    Source,
-    get_secret,
 )
 from msgspec.structs import replace
 
@@ -25,22 +22,16 @@ OTHER_AGENT_HINT = (
 
 
 def find_secret(
-    places: Places, environ: Mapping[str, str], settings: Settings, agent_id: str, base_url: str
+    places: Places, settings: Settings, agent_id: str | None = None, base_url: str | None = None
 ) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
-    """Find the secret of an agent for a base URL.
-
-    The environment's secret belongs to the agent that the settings name, and is used for no other agent.
-    """
-    source = settings.base_url.source if settings.base_url.value == base_url else Source.PROJECT_FILE
-    other_agent = settings.agent_id.value != agent_id and bool(environ.get(SECRET_VARIABLE, "").strip())
-    if other_agent:
-        environ = {name: value for name, value in environ.items() if name != SECRET_VARIABLE}
-    if not environ.get(SECRET_VARIABLE):
+    """Find the secret of an agent for a base URL; by default those of the settings."""
+    other_agent = agent_id is not None and settings.agent_id.value != agent_id
+    has_secret = settings.environment_secret is not None
+    if other_agent or not has_secret:
         _make_keyring_importable()
-    origins = ApprovedOrigins(places.origins)
-    found = get_secret(agent_id, base_url, environ, origins=origins, base_url_source=source)
-    if other_agent and isinstance(found, SecretMissing | KeyringUnavailable):
-        return _explain_other_agent(found, settings.agent_id.value)
+    found = infinium_config.find_secret(settings, agent_id, base_url, origins=ApprovedOrigins(places.origins))
+    if other_agent and has_secret and isinstance(found, SecretMissing | KeyringUnavailable):
+        return replace(found, hint=OTHER_AGENT_HINT)
     return found
 
 
@@ -50,12 +41,3 @@ def _make_keyring_importable() -> None:
         import site
 
         site.main()
-
-
-def _explain_other_agent(
-    found: SecretMissing | KeyringUnavailable, owner: str | None
-) -> SecretMissing | KeyringUnavailable:
-    """Give the reason when the environment has a secret, but that of another agent."""
-    belongs = f"belongs to agent {owner}" if owner else "belongs to no agent that INFINIUM_AGENT_ID or a project names"
-    keyring = found.reason if isinstance(found, KeyringUnavailable) else "the keyring has no secret for this agent"
-    return replace(found, reason=f"{SECRET_VARIABLE} {belongs}, and {keyring}", hint=OTHER_AGENT_HINT)

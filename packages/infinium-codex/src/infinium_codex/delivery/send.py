@@ -29,11 +29,11 @@ def make_client(settings: Settings) -> "Client":
     return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
 
 
-def deliver_queued(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
+def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
     """Send the queued traces that are due, of every agent whose secret is available."""
     return deliver(
         open_state(places),
-        lambda agent_id, base_url: find_secret(places, environ, settings, agent_id, base_url),
+        lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url),
         USER_AGENT,
         DeliveryOptions(
             timeout=settings.timeout.value,
@@ -49,7 +49,7 @@ def deliver_after_others(places: Places, environ: Mapping[str, str], settings: S
     The other process may lack the secret that is in this environment. One process for each agent waits; the others
     have queued their traces already, and it sends those too.
     """
-    report = deliver_queued(places, environ, settings)
+    report = deliver_queued(places, settings)
     if not (report.busy and environ.get(SECRET_VARIABLE) and settings.agent_id.value):
         return report
     places.schedule.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -60,5 +60,5 @@ def deliver_after_others(places: Places, environ: Mapping[str, str], settings: S
         deadline = time.monotonic() + BUSY_SECONDS
         while report.busy and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-            report = deliver_queued(places, environ, settings)
+            report = deliver_queued(places, settings)
     return report

@@ -1,6 +1,6 @@
 """Settings, and where traces may go: the agent, the address its user approved, the secret here and for the worker."""
 
-from infinium_config import LOCAL, SECRET_VARIABLE, ApprovedOrigins, SecretFound, Settings, Source
+from infinium_config import LOCAL, SECRET_VARIABLE, ApprovedOrigins, SecretFound, Settings, Source, may_send_secret
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
@@ -62,7 +62,7 @@ def secret(s: Situation) -> Check:
         return early
     assert s.settings is not None
     assert s.settings.agent_id.value is not None
-    found = find_secret(s.places, s.environ, s.settings, s.settings.agent_id.value, s.settings.base_url.value)
+    found = find_secret(s.places, s.settings)
     if not isinstance(found, SecretFound):
         return problem(name, found.reason, found.hint)
     if found.source is Source.ENVIRONMENT:
@@ -95,7 +95,4 @@ def _without_look_up(name: str, s: Situation) -> Check | None:
 
 
 def _may_have_secret(s: Situation, settings: Settings) -> bool:
-    agent_id, base_url = settings.agent_id.value, settings.base_url
-    vouched = base_url.source is Source.ENVIRONMENT and bool(s.environ.get(SECRET_VARIABLE, "").strip())
-    assert agent_id is not None
-    return vouched or ApprovedOrigins(s.places.origins).is_approved(agent_id, base_url.value)
+    return may_send_secret(settings, origins=ApprovedOrigins(s.places.origins))

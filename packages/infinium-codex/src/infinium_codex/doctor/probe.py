@@ -30,7 +30,7 @@ def secret_in(directory: Path) -> dict[str, str]:
         return {"reason": str(error)}
     if settings.agent_id.value is None:
         return {"reason": "there is no agent id"}
-    found = find_secret(find_places(os.environ), os.environ, settings, settings.agent_id.value, settings.base_url.value)
+    found = find_secret(find_places(os.environ), settings)
     if isinstance(found, SecretFound):
         return {"source": found.source.value}
     return {"reason": found.reason, "hint": found.hint}

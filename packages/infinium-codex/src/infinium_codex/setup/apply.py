@@ -5,10 +5,12 @@ from infinium_config import (
     SECRET_VARIABLE,
     ApprovedOrigins,
     KeyringUnavailable,
+    ProjectFile,
     Secret,
     SecretFound,
     Source,
-    get_secret,
+    find_secret,
+    resolve,
     store_secret,
     write_project_file,
 )
@@ -74,10 +76,7 @@ def _write_settings(found: Inspection, choices: Choices, ctx: CommandContext) ->
         write_project_file(found.config, file)
         return [f"Traces     are stored on this machine, in {ctx.places.local}"]
     ApprovedOrigins(ctx.places.origins).approve(file.agent_id, file.base_url)
-    if secret is not None:
-        secret_line = _store_secret(file.agent_id, secret)
-    else:
-        secret_line = _describe_secret(ctx, file.agent_id, file.base_url)
+    secret_line = _store_secret(file.agent_id, secret) if secret is not None else _describe_secret(ctx, file)
     write_project_file(found.config, file)
     return [f"Traces     go to {file.base_url}, agent {file.agent_id}", f"Secret     {secret_line}"]
 
@@ -92,9 +91,10 @@ def _store_secret(agent_id: str, secret: Secret) -> str:
     return "stored in the system keyring"
 
 
-def _describe_secret(ctx: CommandContext, agent_id: str, base_url: str) -> str:
+def _describe_secret(ctx: CommandContext, file: ProjectFile) -> str:
     """Where the secret is, for a set-up that does not change it."""
-    found = get_secret(agent_id, base_url, ctx.environ, origins=ApprovedOrigins(ctx.places.origins))
+    settings, origins = resolve(ctx.environ, None, file), ApprovedOrigins(ctx.places.origins)
+    found = find_secret(settings, file.agent_id, file.base_url, origins=origins)
     if isinstance(found, SecretFound):
         return f"from {SECRET_VARIABLE}" if found.source is Source.ENVIRONMENT else "found in the system keyring"
     return f"not found: {found.reason}.\n           {found.hint}"

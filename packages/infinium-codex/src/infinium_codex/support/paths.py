@@ -46,8 +46,8 @@ class Places(NamedTuple):
 
     @property
     def origins(self) -> Path:
-        """Which API origins the user approved for which agent (owned by infinium-config)."""
-        return self.state / "origins.json"
+        """The API origins approved for all connectors. Equals `infinium_config.approvals_path()`."""
+        return self.state.parent / "infinium" / "origins.json"
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
