@@ -176,14 +176,19 @@ def test_a_transcript_cut_anywhere_tells_what_is_there(tmp_path: Path, data: st.
 
 
 @FUZZ
-@given(values, st.sampled_from(["next", "done", "part", "cwd", "schema"]))
+@given(values, st.sampled_from(["next_turn", "closed_turns", "summary_part", "cwd", "schema"]))
 def test_a_checkpoint_of_any_shape_reads_as_one(tmp_path: Path, value: object, key: str) -> None:
     path = tmp_path / "a.state"
-    for damaged in (value, {key: value}, {"next": {"transcript": value}}, {"next": {"transcript": {"offset": value}}}):
+    for damaged in (
+        value,
+        {key: value},
+        {"next_turn": {"transcript": value}},
+        {"next_turn": {"transcript": {"offset": value}}},
+    ):
         path.write_text(json.dumps(damaged))
         found = Checkpoint.load(path)
-        assert found.next.spool >= 0
-        assert found.next.transcript.offset >= 0
+        assert found.next_turn.spool >= 0
+        assert found.next_turn.transcript.offset >= 0
         found.save(path)
         assert Checkpoint.load(path) == found
 

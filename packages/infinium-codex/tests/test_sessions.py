@@ -13,8 +13,9 @@ from infinium_codex.agent import TranscriptPosition
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.transcript.file import readable
 from infinium_codex.session import reader as reading
-from infinium_codex.session.checkpoint import Checkpoint, Mark
-from infinium_codex.session.processor import drain
+from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
+from infinium_codex.session.files import SessionFiles
+from infinium_codex.session.processor import State, trace_session
 from infinium_codex.session.reader import read_session
 from infinium_codex.support.paths import Places
 from infinium_trace import ToolFinished, TurnEnded
@@ -258,11 +259,11 @@ def test_a_long_backlog_is_worked_off_in_slices(machine: Machine, monkeypatch: p
         machine.hook(machine.placed(payload, transcript))
     [spool] = machine.spools
     monkeypatch.setattr(reading, "SLICE_BYTES", 1)
-    first = read_session(CODEX, spool, Mark(), Checkpoint())
-    mark = first.mark_before([])
+    first = read_session(CODEX, spool, ReadPosition(), Checkpoint())
+    mark = first.position_before([])
     assert (first.more, len(first.ended)) == (True, 1)
     assert 0 < mark.transcript.offset < transcript.stat().st_size
-    second = read_session(CODEX, spool, mark, Checkpoint(done=tuple(first.ended)))
+    second = read_session(CODEX, spool, mark, Checkpoint(closed_turns=tuple(first.ended)))
     assert (len(second.ended), first.ended & second.ended) == (1, set())
     ends = [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms]
     assert ends == list(second.ended)
@@ -281,9 +282,11 @@ def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
         machine.hook(machine.placed(payload, transcript))
     [spool] = machine.spools
     monkeypatch.setattr(reading, "SLICE_BYTES", 1)
-    first = read_session(CODEX, spool, Mark(), Checkpoint(), patience=0.0)
+    first = read_session(CODEX, spool, ReadPosition(), Checkpoint(), patience=0.0)
     assert first.transcript_end.offset == transcript.stat().st_size
-    second = read_session(CODEX, spool, first.mark_before([]), Checkpoint(done=tuple(first.ended)), patience=0.0)
+    second = read_session(
+        CODEX, spool, first.position_before([]), Checkpoint(closed_turns=tuple(first.ended)), patience=0.0
+    )
     assert [event.turn_id for event in second.events if isinstance(event, TurnEnded) and event.duration_ms] != []
 
 
@@ -302,7 +305,7 @@ def test_a_summary_is_the_same_in_slices(tmp_path: Path, monkeypatch: pytest.Mon
         state = machine.home / ".local" / "state" / "infinium-codex"
         places = Places(data=machine.home, state=state, spool=spool.parent)
         readings = 0
-        while (drained := drain(CODEX, spool, places, machine.environ)) is not None and drained.waits:
+        while trace_session(CODEX, SessionFiles(spool), places, machine.environ).state is State.pending:
             readings += 1
         assert readings == (2 if name == "sliced" else 0)
         outbox = Outbox(state / "outbox")
@@ -342,8 +345,8 @@ def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Ma
         machine.wait_until_idle()
         assert machine.spools == []
         state = Checkpoint.load(state_of(machine))
-        stale = Mark(spool=100, head=4711, transcript=TranscriptPosition())
-        replace(state, next=stale, summary=stale).save(state_of(machine))
+        stale = ReadPosition(spool=100, spool_head=4711, transcript=TranscriptPosition())
+        replace(state, next_turn=stale, summary_start=stale).save(state_of(machine))
     assert [trace["input_summary"] for trace in machine.traces()] == ["turn-1", "turn-2"]
 
 
@@ -358,7 +361,7 @@ def test_a_worker_killed_between_summary_and_checkpoint_tells_of_the_same_turns_
         machine.wait_until_idle()
         saved.append(Checkpoint.load(state_of(machine)))
     # As if it had begun to sum up behind the first turn and had been killed.
-    replace(saved[1], summary_end=saved[0].next, told=()).save(state_of(machine))
+    replace(saved[1], summary_end=saved[0].next_turn, summarized_turns=()).save(state_of(machine))
     machine.hook(machine.placed(event("SessionEnd", reason="other"), None))
     first, second = machine.wait_for_traces(2)
     assert [trace["input_summary"] for trace in (first, second)] == ["turn-1", "turn-2"]
@@ -415,6 +418,6 @@ def test_events_of_a_transcript_that_concern_no_turn_at_hand_are_not_kept(tmp_pa
     transcript = tmp_path / "long.jsonl"
     shutil.copy(RESUME.transcript, transcript)
     spool = tmp_path / "s.spool"
-    found = read_session(CODEX, spool, Mark(), Checkpoint(transcript_path=str(transcript)))
+    found = read_session(CODEX, spool, ReadPosition(), Checkpoint(transcript_path=str(transcript)))
     assert [event for event in found.events if isinstance(event, ToolFinished | TurnEnded)] == []
     assert found.transcript_end.offset == transcript.stat().st_size

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from infinium_codex.capture.records import Damage, Record, bring_over, checksum, read_records, remove_spool, set_aside
+from infinium_codex.capture.records import Damage, Record, checksum, read_records
+from infinium_codex.session.files import SessionFiles
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]
@@ -29,14 +30,14 @@ def spool(tmp_path: Path) -> Path:
 
 def test_a_drained_spool_goes(spool: Path) -> None:
     size = spool.stat().st_size
-    assert remove_spool(spool, size, size)
+    assert SessionFiles(spool).remove_spool(size, size)
     assert list(spool.parent.iterdir()) == []
 
 
 def test_a_spool_that_has_grown_stays(spool: Path) -> None:
     size = spool.stat().st_size
     spool.write_bytes(spool.read_bytes() + frame(b"two", 2))
-    assert not remove_spool(spool, size, size)
+    assert not SessionFiles(spool).remove_spool(size, size)
     assert payloads(spool) == [b"one", b"two"]
 
 
@@ -47,7 +48,7 @@ def test_what_came_in_behind_the_last_look_begins_the_next_spool(spool: Path) ->
     spool.rename(closed)
     closed.write_bytes(closed.read_bytes() + frame(b"late", 2))
     spool.write_bytes(frame(b"next", 3))
-    bring_over(spool, size)
+    SessionFiles(spool).finish_removal(size)
     assert payloads(spool) == [b"next", b"late"]
     assert not closed.exists()
 
@@ -56,7 +57,7 @@ def test_a_torn_record_goes_with_the_spool_it_ends(spool: Path) -> None:
     """Its hook was killed; were it alive, it would see that the name is gone, and write again."""
     size = spool.stat().st_size
     spool.write_bytes(spool.read_bytes() + frame(b"torn", 2)[:-3])
-    assert remove_spool(spool, size, spool.stat().st_size)
+    assert SessionFiles(spool).remove_spool(size, spool.stat().st_size)
     assert list(spool.parent.iterdir()) == []
 
 
@@ -67,10 +68,10 @@ def test_a_foreign_frame_is_told_from_damage_and_kept_once(spool: Path) -> None:
         damage, _ = read_records(file)
     assert isinstance(damage, Damage)
     assert damage.foreign
-    kept = set_aside(spool, damage)
+    kept = SessionFiles(spool).keep_unreadable(damage)
     assert kept is not None
     assert kept.read_bytes() == foreign + b"rubbish"
-    assert set_aside(spool, damage) is None
+    assert SessionFiles(spool).keep_unreadable(damage) is None
 
 
 def test_a_torn_tail_holds_no_worker_and_no_trace(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ import pytest
 from infinium_codex.background.schedule import GRACE, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
 from infinium_codex.codex.agent import CODEX
-from infinium_codex.session.processor import drain
+from infinium_codex.session.files import SessionFiles
+from infinium_codex.session.plan import ClosePolicy
+from infinium_codex.session.processor import State, trace_session
 from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
 from machine import Machine, end_background
@@ -184,7 +186,7 @@ def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
         reboot(machine)
         shutil.rmtree(spool_directory(machine.environ))
         prompt(machine, "turn-1", "after it", shell, "s-2")
-        machine.wait_for(lambda: any("are gone from" in error for error in machine.errors()), "a word of the loss")
+        machine.wait_for(lambda: any("are missing from" in error for error in machine.errors()), "a word of the loss")
         assert len(machine.schedulers) == 1
         assert [trace["name"] for trace in machine.json("history")["traces"]] == ["turn-1"]
         assert machine.run("retry", environ=shell).stdout == "Sent       1\n"
@@ -261,14 +263,14 @@ def test_a_turn_is_not_cut_short_while_codex_has_its_transcript_open(machine: Ma
     machine.hook(machine.placed(payload, transcript), {"CONNECTOR_SESSION_TTL": "600"})
     machine.wait_until_idle()
     [spool] = machine.spools
-    environ = {**machine.environ}
+
+    def close() -> State:
+        files, policy = SessionFiles(spool), ClosePolicy.when_idle
+        return trace_session(CODEX, files, places_of(machine), machine.environ, policy=policy).state
+
     with transcript.open("ab"):
-        drained = drain(CODEX, spool, places_of(machine), environ, stale=True)
-        assert drained is not None
-        assert drained.waits
-    drained = drain(CODEX, spool, places_of(machine), environ, stale=True)
-    assert drained is not None
-    assert not drained.waits
+        assert close() is State.pending
+    assert close() is State.done
 
 
 def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> None:
@@ -428,7 +430,7 @@ def play_turns(machine: Machine, *numbers: int, ended: bool = False) -> Path:
 
 
 def removed(machine: Machine) -> list[str]:
-    return [error for error in machine.errors() if "were removed by another program" in error]
+    return [error for error in machine.errors() if "Another program removed the events" in error]
 
 
 def test_a_summary_goes_out_though_somebody_removed_the_spool(summing: Machine) -> None:
@@ -486,7 +488,7 @@ def test_events_that_are_gone_with_everything_beside_them_are_told_of(machine: M
     tend(machine, 0, spool)
     tend(machine, 0, spool)
     [told] = machine.errors()
-    assert told.startswith("A session's events are gone from ")
+    assert told.startswith("The events of a session are missing from ")
     assert schedule_of(machine).entries() == {}
 
 

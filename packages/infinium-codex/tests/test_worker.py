@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from infinium_codex.codex.agent import CODEX
-from infinium_codex.session.checkpoint import Checkpoint, Mark
+from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.reader import QUIET_SECONDS, read_session
 from machine import Machine
 from recorded import recordings
@@ -79,7 +79,7 @@ def test_a_transcript_that_never_says_the_end_is_not_waited_for_without_end(mach
     machine.commands["Stop"] = machine.commands["UserPromptSubmit"].replace("UserPromptSubmit", "Quiet")
     machine.hook(machine.placed(event("Stop"), transcript))
     slept: list[float] = []
-    reading = read_session(CODEX, spool, Mark(), Checkpoint(), clock=lambda: sum(slept), sleep=slept.append)
+    reading = read_session(CODEX, spool, ReadPosition(), Checkpoint(), clock=lambda: sum(slept), sleep=slept.append)
     assert reading.ended == {"turn-1"}
     assert QUIET_SECONDS < sum(slept) < QUIET_SECONDS + 1
 
@@ -174,7 +174,7 @@ def test_a_project_file_that_cannot_be_read_is_told_and_the_events_wait(machine:
     machine.config.write_text('{"base_url": 7}')
     play_turn(machine, "turn-1", "early")
     machine.wait_until_idle()
-    assert "base_url must be a text" in machine.errors()[0]
+    assert "base_url must be a string" in machine.errors()[0]
     machine.config.write_text(good)
     play_turn(machine, "turn-2", "late")
     assert [trace["input_summary"] for trace in machine.traces()] == ["early", "late"]

@@ -1,9 +1,8 @@
-"""The worker: makes traces of what a session's spool and transcript hold, and delivers them.
+"""The worker: a detached process that the hook starts when a turn begins or ends.
 
-The hook starts it, detached, when a turn begins or ends, through the launcher in its home: `python -I -S worker.py
-SPOOL_FILE EVENT`. At a prompt it only sees to it that a timer runs, so that a turn is traced though nothing more is
-heard of it; what costs time to import is imported when there is something to trace. One runs a session; a second one
-for the same session leaves at once, because the first looks again before it goes.
+The hook starts it through the launcher in the hook's home: `python -I -S worker.py SPOOL EVENT`. At a prompt it only
+makes sure that the scheduler will close the session if no further event comes, and imports almost nothing. At the end
+of a turn it traces the session and sends the traces (`trace_and_send`).
 """
 
 import gc
@@ -24,37 +23,36 @@ _TAIL_BYTES = 1 << 20
 def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, ...]) -> None:
     """Work on the spool file `argv[1]` after the hook recorded the event `argv[2]`.
 
-    `agent` is the reference of the agent (`infinium_codex.agent.load_agent`), the other two are its `hooks`' names:
-    at a prompt, when every millisecond counts, there is no need to import it.
+    `agent` is the agent's import reference, the other two come from its `hooks`: so a prompt does not import the agent.
     """
     spool = os.path.abspath(argv[1])  # noqa: PTH100
     prompt = argv[2:] == [turn_started]
-    os.chdir("/")  # the session's directory may be removed or unmounted while we work
+    os.chdir("/")  # the session's directory may be removed or unmounted meanwhile
     os.umask(0o077)
-    _make_way()
+    _lower_priority()
     try:
         if prompt:
             _schedule_session(spool, agent, os.environ)
         if not prompt or _is_superseding(spool, turn_started, turn_ended):
-            gc.disable()  # importing makes no garbage, and looking for it costs a tenth of the time
-            from infinium_codex.background.session_work import work_off
+            gc.disable()  # imports make no garbage, and the search for it costs a tenth of the time
+            from infinium_codex.background.trace_and_send import run_worker
 
             gc.freeze()
             gc.enable()
-            work_off(spool, agent, os.environ)
-    except Exception as error:  # nobody watches a detached process: the ledger is where its end is told
-        from infinium_codex.background.session_work import tell
+            run_worker(spool, agent, os.environ)
+    except Exception as error:  # the process has no output: the ledger is where a failure can be seen
+        from infinium_codex.background.trace_and_send import record_failure
 
-        tell(spool, os.environ, error)
+        record_failure(spool, os.environ, error)
         sys.exit(1)
-    os._exit(0)  # everything is on disk: taking the interpreter down in order would cost another tenth
+    os._exit(0)  # everything is on disk, and an orderly exit costs a tenth of the time
 
 
-def _make_way() -> None:
-    """Leave the processor to whatever the person at the keyboard waits for, hooks included."""
+def _lower_priority() -> None:
+    """Let interactive programs and hooks run first."""
     try:
         os.nice(10)
-    except (OSError, AttributeError):  # not allowed here; not Windows'
+    except (OSError, AttributeError):  # not allowed; Windows has no nice
         return
 
 
@@ -73,7 +71,7 @@ def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> N
 
 
 def _is_superseding(spool: str, turn_started: str, turn_ended: tuple[str, ...]) -> bool:
-    """Whether the spool's tail has a prompt before this one, and no end of a turn in between."""
+    """Whether this prompt ends an open turn: the spool has a prompt before it, and no end of a turn in between."""
     try:
         with open(spool, "rb") as file:  # noqa: PTH123
             file.seek(max(os.fstat(file.fileno()).st_size - _TAIL_BYTES, 0))

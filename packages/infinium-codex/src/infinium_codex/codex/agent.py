@@ -8,12 +8,12 @@ import msgspec
 from infinium_trace.events import Event, SessionStarted
 
 from infinium_codex.agent import HookCall, HookNames, TranscriptPosition
-from infinium_codex.capture.records import head_checksum
 from infinium_codex.codex.events import translate_hook
 from infinium_codex.codex.hook_events import INTERRUPT, SESSION_END, STOP, SUBAGENT_STOP, USER_PROMPT_SUBMIT
 from infinium_codex.codex.transcript.file import readable
 from infinium_codex.codex.transcript.position import Position, session_started
 from infinium_codex.codex.transcript.reader import Transcript
+from infinium_codex.support.files import first_line_checksum
 from infinium_codex.support.json_fields import text
 from infinium_codex.support.processes import is_held_open
 
@@ -77,7 +77,7 @@ class Codex:
             if plain is None:
                 yield None
                 return
-            head = head_checksum(plain)
+            head = first_line_checksum(plain)
             position = _decode(start) if head == start.head else None
             yield CodexTranscript(Transcript(plain, position, subagent_id=subagent_id, wanted=wanted), head)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from infinium_codex.capture import install as hook_home
-from infinium_codex.capture.records import SUFFIX, Record, read_records
+from infinium_codex.capture.records import Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.app_server import HookState
 from infinium_codex.codex.hook_events import events_of
@@ -18,6 +18,7 @@ from infinium_codex.codex.versions import TRUST_SINCE
 from infinium_codex.doctor import codex
 from infinium_codex.doctor.checks import Check, Verdict, ok, problem, unknown, warning
 from infinium_codex.doctor.situation import Situation
+from infinium_codex.session.files import SPOOL_SUFFIX
 from infinium_codex.support.result import CommandError
 
 NEEDED = ("UserPromptSubmit", "Stop")
@@ -173,7 +174,7 @@ def runs(s: Situation) -> Check:
             said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()[:200]
             evidence = f"it must print nothing and end with 0, but ended with {done.returncode}: {said}"
             return problem(name, evidence, "Run 'infinium-codex init': it registers the hook anew.")
-        recorded = any(_recorded(path, payload) for path in Path(scratch).glob(f"*/*{SUFFIX}"))
+        recorded = any(_recorded(path, payload) for path in Path(scratch).glob(f"*/*{SPOOL_SUFFIX}"))
     if not recorded:
         return problem(name, f"it ran and recorded nothing: {command}", FIX)
     return ok(name, "an event was recorded, and nothing printed")

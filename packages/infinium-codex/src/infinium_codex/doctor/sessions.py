@@ -7,15 +7,13 @@ from pathlib import Path
 from infinium_transport import EntryKind, InfiniumTransportError
 from msgspec import Struct
 
-from infinium_codex.capture.records import SUFFIX as SPOOL
 from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.project_hooks import project_root
 from infinium_codex.console.formatting import local_time
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, unknown, warning
 from infinium_codex.doctor.situation import Situation
-from infinium_codex.session.checkpoint import SUFFIX as STATE
-from infinium_codex.session.checkpoint import Checkpoint
+from infinium_codex.session.files import SPOOL_SUFFIX, SessionFiles, find_sessions
 from infinium_codex.support.json_fields import epoch_ms, mapping, parse_object, text
 from infinium_codex.support.settings import home_directory
 
@@ -76,7 +74,7 @@ def traced_lately(s: Situation) -> float | None:
         return None
     here = {seen.session_id for seen in _transcripts(s, since)} & sent.keys()
     for session in sent.keys() - here:  # without a transcript (`codex exec --ephemeral`), the worker's word for it
-        directory = Checkpoint.load(s.places.spool / f"{session}{STATE}").cwd
+        directory = SessionFiles(s.places.spool / f"{session}{SPOOL_SUFFIX}").load_checkpoint().cwd
         if directory is not None and _is_here(Path(directory), s):
             here.add(session)
     return max((sent[session] for session in here), default=None)
@@ -141,7 +139,9 @@ def _is_here(directory: Path, s: Situation) -> bool:
 
 def _known(s: Situation) -> set[str]:
     """Sessions with a spool, a checkpoint, or a word in the ledger."""
-    known = {path.stem for suffix in (SPOOL, STATE) for path in s.places.spool.glob(f"*{suffix}")}
+    known = {
+        files.session_id for files in find_sessions(s.places.spool) if files.spool.exists() or files.checkpoint.exists()
+    }
     return known | {entry.labels.get("session", "") for entry in open_ledger(s.places).entries()}
 
 

@@ -1,74 +1,72 @@
-"""How far the worker got with a session: kept beside its spool, written once its traces are safe in the outbox."""
+"""How far a session is traced: kept beside its spool, written when its traces are safe in the outbox."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
-from msgspec import Struct, field
+from infinium_config.files import write_atomically
+from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.agent import Offset, TranscriptPosition
 
-SUFFIX = ".state"
 _REMEMBERED = 64
+"""Closed turns that are remembered: an older one gets no late event any more."""
 
 
-class Mark(Struct, frozen=True, kw_only=True):
+class ReadPosition(Struct, frozen=True, kw_only=True):
     """A place from which spool and transcript can be read on."""
 
     spool: Offset = 0
     """Offset in the spool file."""
-    head: int = 0
-    """Checksum of that file's first line: the offset means nothing in a spool started anew since."""
+    spool_head: int = 0
+    """Checksum of that file's first line: in another spool the offset means nothing."""
     transcript: TranscriptPosition = TranscriptPosition()
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """The worker's memory of one session. Losing it costs time, not traces: they are told apart by their keys."""
+    """What is remembered of one session. Losing it costs time, not traces: a trace is known by its key."""
 
-    schema: Literal[1] = 1
+    schema: Literal[2] = 2
     cwd: str | None = None
     transcript_path: str | None = None
-    next: Mark = field(default_factory=Mark)
+    next_turn: ReadPosition = ReadPosition()
     """Where the next turn's reading begins."""
-    summary: Mark = field(default_factory=Mark)
+    summary_start: ReadPosition = ReadPosition()
     """Where the session's next summary begins."""
-    summary_end: Mark | None = None
-    """Where the summary ends that is being queued: a worker killed then queues the very same turns again."""
-    part: int = 1
-    """Number of that summary: the session's first, or a further one after the user came back."""
-    done: tuple[str, ...] = ()
-    """Turns already traced, newest last: a late event of theirs (an async hook) opens nothing."""
-    done_agents: tuple[str, ...] = ()
-    """Subagents of those turns, and the turns of their own in which they worked for them, for the same reason."""
-    told: tuple[str, ...] = ()
-    """What was done when the last summary was made: no turn of it is in the next."""
-    untold: tuple[str, ...] = ()
-    """Turns that are done and in no summary, and whose spool somebody else removed: the transcript alone has them."""
+    summary_end: ReadPosition | None = None
+    """Where the summary ends that is being queued. After a kill, the same turns are summarized again."""
+    summary_part: int = 1
+    """Number of that summary: a session that continues after a summary gets a further part."""
+    closed_turns: tuple[str, ...] = ()
+    """Turns already traced, newest last. A late event of one, from an async hook, starts nothing."""
+    closed_subagents: tuple[str, ...] = ()
+    """Subagents of those turns, and the turns in which they worked for them, for the same reason."""
+    summarized_turns: tuple[str, ...] = ()
+    """Turns that are in a summary, so that the next one leaves them out."""
+    turns_without_spool: tuple[str, ...] = ()
+    """Turns that are closed, in no summary, and in no spool any more: only the transcript records them."""
 
     @property
-    def owed(self) -> tuple[str, ...]:
-        """Turns the next summary is to tell of."""
-        return tuple(turn for turn in self.done if turn not in self.told)
+    def unsummarized(self) -> tuple[str, ...]:
+        """Closed turns that the next summary must contain."""
+        return tuple(turn for turn in self.closed_turns if turn not in self.summarized_turns)
 
     def without_spool(self, head: int) -> Self:
-        """The same where its spool was removed, and one that begins with `head`, or none at all, is in its place."""
-        end = self.summary_end and replace(self.summary_end, spool=0, head=head)
-        return replace(self, summary=replace(self.summary, spool=0, head=head), summary_end=end, untold=self.owed)
+        """The checkpoint of a session whose spool another program removed; `head` is the new spool's, or 0."""
+        end = self.summary_end and replace(self.summary_end, spool=0, spool_head=head)
+        start = replace(self.summary_start, spool=0, spool_head=head)
+        return replace(self, summary_start=start, summary_end=end, turns_without_spool=self.unsummarized)
 
     def save(self, path: Path) -> None:
-        """Write it in place of the last one, whole or not at all."""
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(self))
-        aside.replace(path)
+        """Write the checkpoint in place of the last one, in one step."""
+        # Not synced: after a power failure the traces in the outbox are known by their keys.
+        write_atomically(path, msgspec.json.encode(self), durable=False)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The checkpoint at `path`; the beginning when there is none or anything in it does not fit."""
+        """The checkpoint at `path`; a new one if there is none or it does not fit."""
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, ValueError, RecursionError):
@@ -76,5 +74,5 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
 
 
 def remember(known: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
-    """What is known, with more added; only as many as can still have a late event."""
+    """`known` with `more` added, without duplicates; only the newest that can still get a late event."""
     return (*known, *(one for one in more if one not in known))[-_REMEMBERED:]

@@ -1,205 +1,197 @@
-"""Makes traces of what ended in a session: read on from the checkpoint, fold, queue, remember.
+"""Traces what is new in a session, and closes a session.
 
-The order is what survives a kill: a trace is in the outbox before the checkpoint passes its turn, and the checkpoint
-is written before the spool is removed.
+The order of the steps is what survives a kill: a trace is in the outbox before the checkpoint passes its turn, and the
+checkpoint is written before the spool is removed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from infinium_config import Settings
-from infinium_trace import Session, Subagent, SummaryBuilder, Turn, TurnStatus, fold
-from infinium_trace.events import Event, EventSource, TurnEnded
 from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.agent import Agent
-from infinium_codex.capture.records import bring_over, remove_spool, session_of, set_aside
-from infinium_codex.session.checkpoint import SUFFIX as STATE_SUFFIX
-from infinium_codex.session.checkpoint import Checkpoint, Mark, remember
-from infinium_codex.session.reader import Reading, read_session
+from infinium_codex.session.checkpoint import Checkpoint
+from infinium_codex.session.files import SessionFiles
+from infinium_codex.session.plan import SESSION_ENDED, ClosePolicy, make_plan
+from infinium_codex.session.reader import read_session
+from infinium_codex.session.reading import Reading
+from infinium_codex.session.summarizer import queue_summary
 from infinium_codex.session.trace_builder import Tracer
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.support.settings import load_settings
 
-SESSION_ENDED = "session ended"
-STALE = "nothing was heard of the session any more"
-SUPERSEDED = "interrupted before the next prompt"
+
+class State(StrEnum):
+    """What is left to do for a session."""
+
+    done = "nothing"
+    pending = "a turn is open, or the session's summary is still to come"
+    blocked = "it cannot be traced now: its settings cannot be read, or it has no agent id"
+    resumed = "events came in while the session was to be closed"
+    lost = "its files are gone"
 
 
-class Drained(Struct, frozen=True, kw_only=True):
-    """What became of a spool."""
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a session got."""
 
+    state: State
+    settings: Settings | None = None
+    """The settings of the session's project; None where it is blocked, or there was nothing to read."""
+    read_to: int = 0
+    """Length of the spool up to which it was read, with a torn record at its end. A longer spool has new events."""
+
+
+class _Opened(Struct, frozen=True, kw_only=True):
+    reading: Reading
+    checkpoint: Checkpoint
     settings: Settings
-    end: int
-    """Length up to which the spool, as it is now, has been worked off; what is torn at its end included."""
-    waits: bool
-    """Something in it is left to do: a turn that is not over, or the session's summary."""
+    tracer: Tracer
 
 
-def drain(
-    agent: Agent, spool: Path, places: Places, environ: Mapping[str, str], *, stale: bool = False, final: bool = False
-) -> Drained | None:
-    """Queue a trace for every turn that ended, and the summary of a session that did; None where that cannot be.
+def trace_session(
+    agent: Agent,
+    files: SessionFiles,
+    places: Places,
+    environ: Mapping[str, str],
+    *,
+    policy: ClosePolicy = ClosePolicy.when_ended,
+) -> Progress:
+    """Queue a trace for every turn that ended, and the summary of a session that ended. Call with the lock held.
 
-    A `stale` session counts as ended, unless a turn of it is open and a Codex that lives has it; `final` says that
-    even then.
+    A long spool takes several calls, until `read_to` is its length.
     """
-    state = spool.with_suffix(STATE_SUFFIX)
-    checkpoint = Checkpoint.load(state)
-    bring_over(spool, checkpoint.next.spool)
-    reading = read_session(agent, spool, checkpoint.next, checkpoint)
-    _keep_foreign(spool, reading, places)
+    opened = _open(agent, files, places, environ)
+    if opened is None:
+        return Progress(state=State.blocked)
+    reading, settings, tracer = opened.reading, opened.settings, opened.tracer
+    plan = make_plan(
+        reading,
+        opened.checkpoint,
+        policy=policy,
+        is_running=lambda: reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path)),
+        trace_turns=settings.flush_on_stop.value,
+        trace_session=settings.flush_on_session_end.value,
+    )
+    for turn in plan.turns:
+        tracer.queue_turn(plan.session, turn)
+    files.save_checkpoint(plan.checkpoint)
+    checkpoint, end_reason, has_open_turns = plan.checkpoint, plan.end_reason, plan.has_open_turns
+    reading.events.clear()  # a summary may need the memory that the turns take
+    del plan
+    checkpoint = _summarize(agent, files, checkpoint, tracer, end_reason)
+    pending = reading.more or has_open_turns or checkpoint.summary_start.spool < reading.spool_end
+    if not pending and files.remove_spool(reading.spool_end, reading.spool_size):
+        start = replace(checkpoint.next_turn, spool=0, spool_head=0)
+        files.save_checkpoint(replace(checkpoint, next_turn=start, summary_start=start))
+        return Progress(state=State.done, settings=settings)
+    return Progress(
+        state=State.pending if pending else State.done,
+        settings=settings,
+        read_to=reading.spool_end if reading.more else reading.spool_size,
+    )
+
+
+def close_session(
+    agent: Agent, files: SessionFiles, places: Places, environ: Mapping[str, str], *, force: bool
+) -> Progress:
+    """Trace what is left of a session that has no end, and its summary. Call with the lock held.
+
+    Without `force`, a session stays pending while the agent runs a turn of it. Turns that follow form the session's
+    next part.
+    """
+    if not files.spool.exists():
+        files.finish_removal(files.load_checkpoint().next_turn.spool)
+        if files.spool.exists() and not force:
+            return Progress(state=State.resumed)
+        if not files.spool.exists() and not files.checkpoint.exists():
+            return Progress(state=State.lost)
+        force = True
+    policy = ClosePolicy.always if force else ClosePolicy.when_idle
+    size = files.spool_size
+    while True:
+        progress = trace_session(agent, files, places, environ, policy=policy)
+        if progress.state is not State.pending or progress.read_to >= size:
+            return progress
+
+
+def give_up(files: SessionFiles, places: Places, progress: Progress) -> None:
+    """Remove the events of a session that could not be traced for more than a day: they hold the user's prompts."""
+    has_untraced = files.has_work
+    files.spool.unlink(missing_ok=True)
+    if progress.state is State.blocked and has_untraced:
+        message = "The events of a session were removed because they could not be traced for more than a day."
+        record_error(places, "session", message, {"session": files.session_id})
+
+
+def record_lost(files: SessionFiles, places: Places) -> None:
+    """Note in the ledger that a session's events are gone."""
+    message = (
+        f"The events of a session are missing from {files.directory}: a reboot or another program removed them. "
+        "Its open turn and its summary are lost."
+    )
+    record_error(places, "session", message, {"session": files.session_id})
+
+
+def _open(agent: Agent, files: SessionFiles, places: Places, environ: Mapping[str, str]) -> _Opened | None:
+    """Read what is new; None, with an error in the ledger, if it cannot be traced."""
+    checkpoint = files.load_checkpoint()
+    files.finish_removal(checkpoint.next_turn.spool)
+    reading = read_session(agent, files.spool, checkpoint.next_turn, checkpoint)
+    _keep_foreign(files, reading, places)
     if reading.cwd is None:
         return None
-    settings = load_settings(places, Path(reading.cwd), environ)
+    cwd = Path(reading.cwd)
+    settings = load_settings(places, cwd, environ)
     if settings is None:
         return None
-    tracer = Tracer.open(agent.program, session_of(spool), Path(reading.cwd), places, environ, settings)
+    tracer = Tracer.open(agent.program, files.session_id, cwd, places, environ, settings)
     if tracer is None:
         return None
-    if checkpoint.next.spool and checkpoint.next.head != reading.spool_head:
+    if checkpoint.next_turn.spool and checkpoint.next_turn.spool_head != reading.spool_head:
         checkpoint = checkpoint.without_spool(reading.spool_head)
-        _tell_of_removed(spool, checkpoint, places)
-    found = _fold(reading, ended=None)
-    ended = SESSION_ENDED if reading.session_ended else None
-    if stale and not reading.more and ended is None and (final or not found.open or not _lives(agent, reading)):
-        ended = STALE
-    if ended is not None:
-        found = _fold(reading, ended=ended)
-    of_user = found.session.spawned_by is None  # else the trace of the session that spawned it tells of it
-    if settings.flush_on_stop.value and of_user:
-        for turn in found.closed:
-            tracer.queue_turn(found.session, turn)
-    mark = reading.mark_before(found.open)
-    checkpoint = replace(
-        checkpoint,
-        cwd=reading.cwd,
-        transcript_path=reading.transcript_path,
-        next=mark,
-        done=remember(checkpoint.done, (turn.id for turn in found.closed)),
-        done_agents=remember(checkpoint.done_agents, _agents(found.closed)),
-    )
-    if not settings.flush_on_session_end.value:
-        checkpoint = replace(checkpoint, summary=mark, summary_end=None, told=checkpoint.done, untold=())
-    checkpoint.save(state)
-    waits = reading.more or bool(found.open)
-    reading.events.clear()  # a summary is to have the memory they take
-    del found
-    if checkpoint.summary_end is not None:  # a worker was killed while it summed up: first what it had begun
-        checkpoint = _summarise(agent, spool, checkpoint, checkpoint.summary_end, tracer, ended or SESSION_ENDED)
-    if ended is not None and (checkpoint.summary != mark or checkpoint.untold):
-        checkpoint = replace(checkpoint, summary_end=mark)
-        checkpoint.save(state)
-        checkpoint = _summarise(agent, spool, checkpoint, mark, tracer, ended)
-        checkpoint = replace(checkpoint, told=checkpoint.done)
-        checkpoint.save(state)
-    waits = waits or checkpoint.summary.spool < reading.spool_end
-    if not waits and remove_spool(spool, reading.spool_end, reading.spool_size):
-        restarted = replace(checkpoint.next, spool=0, head=0)
-        replace(checkpoint, next=restarted, summary=restarted).save(state)
-        return Drained(settings=settings, end=0, waits=False)
-    return Drained(settings=settings, end=reading.spool_end if reading.more else reading.spool_size, waits=waits)
+        _record_removed(files, checkpoint, places)
+    return _Opened(reading=reading, checkpoint=checkpoint, settings=settings, tracer=tracer)
 
 
-class _Folded(Struct, frozen=True, kw_only=True):
-    session: Session
-    closed: tuple[Turn, ...]
-    """Turns to trace: over, and so are their subagents."""
-    open: frozenset[str]
+def _summarize(
+    agent: Agent, files: SessionFiles, checkpoint: Checkpoint, tracer: Tracer, end_reason: str | None
+) -> Checkpoint:
+    """Queue the summary of a session that ended, after one that a kill interrupted; return the checkpoint then."""
+    if checkpoint.summary_end is not None:
+        reason = end_reason or SESSION_ENDED
+        checkpoint = queue_summary(agent, files, checkpoint, checkpoint.summary_end, tracer, reason)
+        files.save_checkpoint(checkpoint)
+    end = checkpoint.next_turn
+    if end_reason is not None and (checkpoint.summary_start != end or checkpoint.turns_without_spool):
+        checkpoint = replace(checkpoint, summary_end=end)
+        files.save_checkpoint(checkpoint)
+        checkpoint = queue_summary(agent, files, checkpoint, end, tracer, end_reason)
+        checkpoint = replace(checkpoint, summarized_turns=checkpoint.closed_turns)
+        files.save_checkpoint(checkpoint)
+    return checkpoint
 
 
-def _fold(reading: Reading, *, ended: str | None) -> _Folded:
-    """The session as read. With `ended`, the reason why nothing more comes, no turn stays open."""
-    session = fold(reading.events)
-    running = {turn.id for turn in _hooked(session, reading) if turn.status is TurnStatus.RUNNING}
-    cut_short = running if ended is not None else running & reading.superseded
-    if cut_short:
-        session = fold([*reading.events, *_ends(reading.events, cut_short, ended or SUPERSEDED)])
-    working = {turn for turns in reading.agent_turns.values() for turn, over in turns.items() if not over}
-    open_turns: set[str] = set()
-    if ended is None:
-        open_turns = running - cut_short
-        open_turns |= {turn.id for turn in _hooked(session, reading) if working & set(_agents([turn]))}
-    return _Folded(
-        session=session,
-        closed=tuple(turn for turn in _hooked(session, reading) if turn.id not in open_turns),
-        open=frozenset(open_turns),
-    )
-
-
-def _hooked(session: Session, reading: Reading) -> list[Turn]:
-    return [turn for turn in session.turns if turn.id in reading.hooked]
-
-
-def _agents(turns: Iterable[Turn]) -> list[str]:
-    """The subagents of these turns, and their own turns."""
-    found = [step for turn in turns for step in turn.steps if isinstance(step, Subagent)]
-    return [name for agent in found for name in (agent.subagent_id, *sorted(agent.turns))]
-
-
-def _ends(events: list[Event], turns: set[str], reason: str) -> list[Event]:
-    """Events that end turns which were cut short: when the last was heard of them."""
-    last = {turn: max((event.at_ms for event in events if event.turn_id == turn), default=0) for turn in turns}
-    return [
-        TurnEnded(at_ms=last[turn], source=EventSource.HOOK, turn_id=turn, status=TurnStatus.INTERRUPTED, reason=reason)
-        for turn in sorted(turns)
-    ]
-
-
-def _lives(agent: Agent, reading: Reading) -> bool:
-    return reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path))
-
-
-def _summarise(agent: Agent, spool: Path, checkpoint: Checkpoint, end: Mark, tracer: Tracer, reason: str) -> Checkpoint:
-    """Queue the summary of the turns up to `end`; the next part, if the user comes back, begins behind it."""
-    told = replace(checkpoint, done=checkpoint.told, done_agents=())
-    mark: Mark | None = checkpoint.summary
-    summary = tracer.summary()
-    while mark is not None:
-        told, mark = _sum_up(agent, spool, mark, end, told, summary, reason)
-    part = checkpoint.part
-    if summary.first_turn_id is not None:
-        tracer.queue_summary(summary, part)
-        part += 1
-    told_now = remember(checkpoint.told, told.done[len(checkpoint.told) :])
-    return replace(checkpoint, summary=end, summary_end=None, part=part, told=told_now, untold=())
-
-
-def _sum_up(
-    agent: Agent, spool: Path, mark: Mark, end: Mark, told: Checkpoint, summary: SummaryBuilder, reason: str
-) -> tuple[Checkpoint, Mark | None]:
-    """Add one slice to the summary; gives what has been told by then, and where the next slice begins.
-
-    A slice is a function's: nothing of it is left when the next one is read.
-    """
-    reading = read_session(agent, spool, mark, told, until=end.spool, hooked=told.untold, patience=0.0)
-    found = _fold(reading, ended=None if reading.more else reason)
-    if found.session.spawned_by is None:
-        summary.add(found.session, found.closed)
-    told = replace(
-        told,
-        done=(*told.done, *(turn.id for turn in found.closed)),
-        done_agents=(*told.done_agents, *_agents(found.closed)),
-    )
-    return told, reading.mark_before(found.open) if reading.more else None
-
-
-def _keep_foreign(spool: Path, reading: Reading, places: Places) -> None:
-    """Set aside, and tell of, what an older or newer connector's hook has written: nobody here can read it."""
+def _keep_foreign(files: SessionFiles, reading: Reading, places: Places) -> None:
     for damage in reading.foreign:
-        kept = set_aside(spool, damage)
+        kept = files.keep_unreadable(damage)
         if kept is not None:
-            message = f"Events were written by another version of the connector. They are kept, unread, as {kept}"
-            record_error(places, "spool", message, {"session": session_of(spool)})
+            message = (
+                f"Another version of the connector wrote events that this one cannot read. They are kept in {kept}."
+            )
+            record_error(places, "spool", message, {"session": files.session_id})
 
 
-def _tell_of_removed(spool: Path, checkpoint: Checkpoint, places: Places) -> None:
-    """Say that a summary has to do without what hooks saw; not where all the spool had held was told."""
-    if checkpoint.untold:
-        turns = f"{len(checkpoint.untold)} finished {'turn' if len(checkpoint.untold) == 1 else 'turns'}"
-        message = f"The events of {turns} were removed by another program before they were summed up. "
-        record_error(
-            places, "spool", message + "The summary is made from Codex's transcript.", {"session": session_of(spool)}
+def _record_removed(files: SessionFiles, checkpoint: Checkpoint, places: Places) -> None:
+    """Note that another program removed a spool with turns that are in no summary."""
+    count = len(checkpoint.turns_without_spool)
+    if count:
+        turns = "1 closed turn" if count == 1 else f"{count} closed turns"
+        message = (
+            f"Another program removed the events of {turns} before the session's summary. "
+            "The summary is built from the transcript."
         )
+        record_error(places, "spool", message, {"session": files.session_id})

@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from zlib import crc32
+
+_FIRST_LINE_BYTES = 256
 
 
 def replace_link(link: Path, target: str) -> None:
@@ -9,3 +12,12 @@ def replace_link(link: Path, target: str) -> None:
     temporary = link.with_name(f".{link.name}.{os.getpid()}")
     temporary.symlink_to(target)
     temporary.replace(link)
+
+
+def first_line_checksum(path: Path) -> int:
+    """Checksum of a file's first line, which tells whether a file that grows is still the same one; 0 if unreadable."""
+    try:
+        with path.open("rb") as file:
+            return crc32(file.readline(_FIRST_LINE_BYTES))
+    except OSError:
+        return 0

@@ -1,0 +1,93 @@
+"""What the worker does with one session: trace what ended in it, then send what is queued."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from infinium_codex.agent import Agent, load_agent
+from infinium_codex.background.deliveries import deliver_and_schedule
+from infinium_codex.background.schedule import LINK, Schedule, entry_name
+from infinium_codex.background.wake_up import ensure_scheduler
+from infinium_codex.capture import install
+from infinium_codex.session.files import SessionFiles
+from infinium_codex.session.processor import Progress, State, close_session, trace_session
+from infinium_codex.support.error_log import collect_hook_errors, record_error
+from infinium_codex.support.files import replace_link
+from infinium_codex.support.logs import log_error
+from infinium_codex.support.paths import Places, find_places
+
+
+def run_worker(spool: str, agent: str, environ: Mapping[str, str]) -> None:
+    """Trace and send the session of this spool file. `agent` is the agent's import reference."""
+    files = SessionFiles(Path(spool))
+    trace_and_send(load_agent(agent), files, find_places(environ)._replace(spool=files.directory), environ)
+
+
+def trace_and_send(
+    agent: Agent, files: SessionFiles, places: Places, environ: Mapping[str, str], *, close: bool = False
+) -> None:
+    """Trace what ended in the session, then send what is queued. With `close`, open turns count as ended.
+
+    One process works on a session. A second one ends at once, because the first looks for new events after it has
+    released the lock.
+    """
+    collect_hook_errors(places)
+    _repair_hook_home(places, agent)
+    _link_schedule(places)
+    schedule = Schedule(str(places.schedule))
+    progress = _trace(agent, files, places, environ, schedule, close=close)
+    if progress is None:
+        return
+    settings = progress.settings
+    scheduled = settings is not None and deliver_and_schedule(places, environ, settings, schedule)
+    if not scheduled and progress.state is not State.done:
+        ensure_scheduler(schedule.directory, environ)
+
+
+def record_failure(spool: str, environ: Mapping[str, str], error: Exception) -> None:
+    """Note in ledger and log why the worker failed. Call in an `except` block."""
+    places, session = find_places(environ), SessionFiles(Path(spool)).session_id
+    record_error(places, "worker", f"{type(error).__name__}: {error}", {"session": session})
+    log_error(places, environ, "the worker failed", session=session)
+
+
+def _trace(
+    agent: Agent,
+    files: SessionFiles,
+    places: Places,
+    environ: Mapping[str, str],
+    schedule: Schedule,
+    *,
+    close: bool,
+) -> Progress | None:
+    """Trace until hooks have added nothing new; None if another process works on the session."""
+    settings = None
+    while True:
+        lock = files.try_lock()
+        if lock is None:
+            return None
+        with lock:
+            if close:
+                progress = close_session(agent, files, places, environ, force=True)
+            else:
+                progress = trace_session(agent, files, places, environ)
+            settings = progress.settings or settings
+            # Under the lock: the next worker may find an open turn and schedule the session.
+            if progress.state is State.done:
+                schedule.remove(entry_name(str(files.spool)))
+            else:
+                schedule.add_session(str(files.spool), agent.reference, environ)
+        if progress.settings is None or files.spool_size <= progress.read_to:
+            return Progress(state=progress.state, settings=settings, read_to=progress.read_to)
+
+
+def _repair_hook_home(places: Places, agent: Agent) -> None:
+    """Bring the hook's home up to date after an upgrade of the connector or of Python."""
+    if (places.data / "hook.py").exists():  # else it was removed on purpose
+        install.install(places, agent)
+
+
+def _link_schedule(places: Places) -> None:
+    """Put a link to the schedule beside the spools, for the worker at the next prompt."""
+    link, target = places.spool / LINK, str(places.schedule)
+    if not link.is_symlink() or str(link.readlink()) != target:
+        replace_link(link, target)
