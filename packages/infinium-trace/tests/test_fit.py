@@ -169,7 +169,7 @@ def test_numbers_that_are_none_are_left_out(number: float) -> None:
 
 
 def test_a_limit_nothing_fits_is_an_error_that_says_both_sizes() -> None:
-    with pytest.raises(ValueError, match=r"frame alone has [0-9,]+ bytes, the limit is 100"):
+    with pytest.raises(ValueError, match=r"The truncated payload has [0-9,]+ bytes\. The limit is 100\."):
         encode(long_turn(2, "out"), 100)
 
 

@@ -20,7 +20,8 @@ from infinium_trace import (
     TurnEnded,
     TurnStarted,
     TurnStatus,
-    _kept,
+    _bounded,
+    _tokens,
     _totals,
     fold,
 )
@@ -99,7 +100,7 @@ def test_a_long_one_keeps_both_ends_and_every_total_and_counts_what_is_missing()
 
 def test_it_takes_no_more_memory_however_long_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a limit of 64 KiB in place of 1 MiB, so that a short session is a long one."""
-    for module in (_kept, _totals):
+    for module in (_bounded, _tokens, _totals):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 64 << 10)
     summary = SummaryBuilder(CONTEXT, WIDE)
 

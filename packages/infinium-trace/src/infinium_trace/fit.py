@@ -1,4 +1,4 @@
-"""A payload as bytes that fit the API's limit: what has to go is the middle of the steps, and the trace says so."""
+"""Encodes a payload within the API's size limit. It removes previews and steps from the middle, and reports that."""
 
 import json
 import math
@@ -6,106 +6,131 @@ from collections.abc import Mapping
 
 MAX_BODY_BYTES = 1_048_576
 _HEAVY = ("input_preview", "output_preview", "tool_call", "metadata")
-_NOTE = 512
-"""Bytes to spare for the words on what was left out."""
-_ROUNDS = (10_000, 2_000, 400, 80, 16, 2)
+_NOTE_BYTES = 512
+"""Bytes reserved for the warning and the tags on what was left out."""
+_LIST_LIMITS = (10_000, 2_000, 400, 80, 16, 2)
+"""Entries that lists may have in the successive rounds of truncation."""
 _SHORTEST_TEXT = 200
 _FEWEST_FIELDS = 64
 
 
 def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES, left_out: Mapping[str, int] | None = None) -> bytes:
-    """Compact UTF-8 JSON of at most `limit` bytes; the same payload gives the same bytes.
+    """Return compact UTF-8 JSON of at most `limit` bytes. The same payload gives the same bytes.
 
-    Steps lose their previews, then single model calls go, then steps, from the middle outwards and those with an error
-    last; the first and the last step, the errors and the totals stay. If that is not enough, lists and texts are
-    shortened wherever they are. Raises ValueError only for a limit too small for the shortest of that.
-    `left_out` is what the payload never had for that reason (`SessionSummary.left_out`).
+    A payload that is too large loses, in this order: the previews of steps; the list of model calls; steps. Steps in
+    the middle go first, steps with an error last. The first and the last step, the errors and the totals are kept. If
+    that is not enough, all lists and texts are truncated.
+    `left_out` counts what was omitted before, by a writer with bounded memory.
+    Raises ValueError if the limit is too small even for that.
     """
     body = _dump(payload)
     if len(body) <= limit and not left_out:
         return body
-    payload, now = _without_middle(payload, len(body) - limit + _NOTE)
+    payload, omitted = _without_middle(payload, len(body) - limit + _NOTE_BYTES)
     before = left_out or {}
-    left_out = {name: now.get(name, 0) + before.get(name, 0) for name in (*now, *before)}
-    body = _dump(_noted(payload, left_out))
-    for most in _ROUNDS:
+    omitted = {name: omitted.get(name, 0) + before.get(name, 0) for name in (*omitted, *before)}
+    body = _dump(_with_note(payload, omitted))
+    for entries in _LIST_LIMITS:
         if len(body) <= limit:
             break
-        shorter = _shortened(payload, most)
-        body = _dump(_noted(shorter if isinstance(shorter, dict) else {}, left_out | {"shortened_to": most}))
+        truncated = _truncated(payload, entries)
+        body = _dump(_with_note(truncated if isinstance(truncated, dict) else {}, omitted | {"shortened_to": entries}))
     if len(body) > limit:
-        raise ValueError(f"the payload's frame alone has {len(body):,} bytes, the limit is {limit:,}")
+        raise ValueError(f"The truncated payload has {len(body):,} bytes. The limit is {limit:,}.")
     return body
 
 
 def size_of(value: object) -> int:
-    """Bytes of a value in a body."""
+    """Return the number of bytes of a value in a body."""
     return len(_dump(value))
 
 
 def without_previews(step: dict[str, object]) -> dict[str, object]:
-    """The step without what takes room in it."""
+    """Return the step without its previews, tool call and metadata."""
     return {name: value for name, value in step.items() if name not in _HEAVY}
 
 
 def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, object], dict[str, int]]:
-    """The payload about `excess` bytes smaller, as far as steps and model calls yield that, and what was left out."""
-    steps = [dict(step) for step in _list(payload.get("steps"))]
+    """Make the payload about `excess` bytes smaller. Return it with the numbers of what was omitted.
+
+    It may remain too large: only previews, steps and the list of model calls are removed.
+    """
+    steps = dict(enumerate(_list(payload.get("steps"))))
     order = sorted(_from_the_middle(len(steps)), key=lambda index: "error" in steps[index])
+    excess, thinned = _remove_previews(steps, order, excess)
+    payload, excess, calls = _remove_calls(payload, excess)
+    dropped = _remove_steps(steps, order, excess)
+    if steps:
+        payload = {**payload, "steps": list(steps.values())}
+    omitted = {"steps_left_out": len(dropped), "steps_thinned": len(thinned - dropped), "calls_left_out": calls}
+    return payload, omitted
+
+
+def _remove_previews(steps: dict[int, dict[str, object]], order: list[int], excess: int) -> tuple[int, set[int]]:
+    """Remove previews from as many steps as needed. Return the remaining excess and the steps."""
     thinned: set[int] = set()
     for index in order:
         if excess <= 0:
             break
-        before = size_of(steps[index])
-        steps[index] = without_previews(steps[index])
-        excess -= before - size_of(steps[index])
+        step = without_previews(steps[index])
+        excess -= size_of(steps[index]) - size_of(step)
+        steps[index] = step
         thinned.add(index)
+    return excess, thinned
+
+
+def _remove_calls(payload: dict[str, object], excess: int) -> tuple[dict[str, object], int, int]:
+    """Remove the list of model calls if needed. Return the payload, the remaining excess and the number of calls."""
     usage = _dict(payload.get("llm_usage"))
-    calls = _list(usage.get("calls")) if excess > 0 else []
-    if calls:
-        excess -= len(_dump(calls))
-        payload = {**payload, "llm_usage": {name: value for name, value in usage.items() if name != "calls"}}
+    calls = _list(usage.get("calls"))
+    if excess <= 0 or not calls:
+        return payload, excess, 0
+    totals = {name: value for name, value in usage.items() if name != "calls"}
+    return {**payload, "llm_usage": totals}, excess - size_of(calls), len(calls)
+
+
+def _remove_steps(steps: dict[int, dict[str, object]], order: list[int], excess: int) -> set[int]:
+    """Remove as many steps as needed, except the first and the last one. Return the removed steps."""
+    last = len(steps) - 1
     dropped: set[int] = set()
     for index in order:
         if excess <= 0:
             break
-        if 0 < index < len(steps) - 1:
-            excess -= len(_dump(steps[index])) + 1
+        if 0 < index < last:
+            excess -= size_of(steps.pop(index)) + 1
             dropped.add(index)
-    kept = [step for index, step in enumerate(steps) if index not in dropped]
-    left_out = {"steps_left_out": len(dropped), "steps_thinned": len(thinned - dropped), "calls_left_out": len(calls)}
-    return ({**payload, "steps": kept} if steps else payload), left_out
+    return dropped
 
 
-def _shortened(value: object, most: int) -> object:
-    """The value with lists of at most `most` entries (their ends), and texts of about as many characters."""
+def _truncated(value: object, entries: int) -> object:
+    """Return the value with at most `entries` entries in each list (the first and last), and texts as short."""
     if isinstance(value, str):
-        longest = max(most, _SHORTEST_TEXT)
+        longest = max(entries, _SHORTEST_TEXT)
         return value if len(value) <= longest else f"{value[:longest]}… [+{len(value) - longest:,} characters]"
     if isinstance(value, list):
-        ends = value if len(value) <= most else [*value[: most // 2], *value[-(most // 2) :]]
-        return [_shortened(item, most) for item in ends]
+        ends = value if len(value) <= entries else [*value[: entries // 2], *value[-(entries // 2) :]]
+        return [_truncated(item, entries) for item in ends]
     if isinstance(value, dict):
-        fields = list(value.items())[: max(most, _FEWEST_FIELDS)]
-        return {name: _shortened(item, most) for name, item in fields}
+        fields = list(value.items())[: max(entries, _FEWEST_FIELDS)]
+        return {name: _truncated(item, entries) for name, item in fields}
     return value
 
 
-def _noted(payload: dict[str, object], left_out: dict[str, int]) -> dict[str, object]:
-    """Say in the trace's warnings and tags what was left out."""
-    what = (
-        f"Size limit: omitted {left_out['steps_left_out']:,} steps, {left_out['calls_left_out']:,} model calls"
-        f" and the previews of {left_out['steps_thinned']:,} steps."
+def _with_note(payload: dict[str, object], omitted: dict[str, int]) -> dict[str, object]:
+    """Add what was omitted to the warnings and the tags of the trace."""
+    warning = (
+        f"Size limit: omitted {omitted['steps_left_out']:,} steps, {omitted['calls_left_out']:,} model calls"
+        f" and the previews of {omitted['steps_thinned']:,} steps."
     )
-    if errors := left_out.get("errors_left_out"):
-        what += f" Omitted {errors:,} errors."
-    if most := left_out.get("shortened_to"):
-        what += f" Truncated lists to {most:,} entries, texts to {max(most, _SHORTEST_TEXT):,} characters."
+    if errors := omitted.get("errors_left_out"):
+        warning += f" Omitted {errors:,} errors."
+    if entries := omitted.get("shortened_to"):
+        warning += f" Truncated lists to {entries:,} entries, texts to {max(entries, _SHORTEST_TEXT):,} characters."
     sections = dict(_dict(payload.get("sections")))
     general = dict(_dict(sections.get("general")))
-    sections["general"] = general | {"warnings": [*_list(general.get("warnings")), what]}
+    sections["general"] = general | {"warnings": [*_list(general.get("warnings")), warning]}
     environment = dict(_dict(payload.get("environment")))
-    numbers = {name: str(number) for name, number in left_out.items() if number}
+    numbers = {name: str(number) for name, number in omitted.items() if number}
     environment["custom_tags"] = {**_dict(environment.get("custom_tags")), **numbers}
     return {**payload, "sections": sections, "environment": environment}
 
@@ -124,15 +149,15 @@ def _dump(value: object) -> bytes:
 
 
 def _finite(value: object) -> object:
-    """The value without the numbers JSON has no word for."""
+    """Return the value without NaN and infinite numbers, which JSON cannot express."""
     if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items() if not _nameless(item)}
+        return {name: _finite(item) for name, item in value.items() if not _is_not_finite(item)}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value if not _nameless(item)]
+        return [_finite(item) for item in value if not _is_not_finite(item)]
     return value
 
 
-def _nameless(value: object) -> bool:
+def _is_not_finite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 

@@ -1,10 +1,11 @@
-"""A turn, or a session, as the Infinium API's trace payload. Absent values are left out, never null."""
+"""Writes the Infinium API's payload of a turn or a session. Absent values are left out, never null."""
 
 from collections.abc import Mapping, Sequence
 
-from infinium_trace._kept import KeptText
-from infinium_trace._shown import Payload, Shown, count, iso, present
-from infinium_trace._steps import StepWriter
+from infinium_trace._bounded import BoundedText
+from infinium_trace._format import Payload, count, iso_time, present
+from infinium_trace._renderer import Renderer
+from infinium_trace._step_writer import StepWriter
 from infinium_trace._totals import Totals
 from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
@@ -14,9 +15,9 @@ from infinium_trace.session import Compaction, Session, Turn
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
 MAX_DURATION_SECONDS = 86_400.0
-_NAME = 80
-_MARK = 40
-"""Room for a preview's mark."""
+_TITLE = 80
+_PREVIEW_MARK = 40
+"""Characters reserved for the mark at the end of a preview."""
 
 
 class PayloadWriter:
@@ -26,48 +27,53 @@ class PayloadWriter:
         self.context, self.options = context, options
         self.session = Session()
         self.redactor = options.redactor()
-        self.shown = Shown(self.redactor, metadata_only=options.metadata_only)
-        self.steps = StepWriter(self.shown, options, bounded=bounded)
-        self.totals = Totals(options, self.shown)
-        self._description = KeptText("; ", MAX_DESCRIPTION)
+        self.renderer = Renderer(self.redactor, metadata_only=options.metadata_only)
+        self.steps = StepWriter(self.renderer, options, bounded=bounded)
+        self.totals = Totals(options, self.renderer)
+        self._description = BoundedText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
-        line = self.shown.first_line(turn.prompt, _NAME)
+        """Return the first line of the prompt, else a title for a turn without a prompt."""
+        line = self.renderer.first_line(turn.prompt, _TITLE)
         if not line and turn.prompt is None and any(isinstance(step, Compaction) for step in turn.steps):
             return "Conversation compacted"
         return line or f"Turn {turn.id}"
 
     def add(self, session: Session, turns: Sequence[Turn]) -> None:
+        """Add turns, with the session as it was read with them."""
         self.session = session
         for turn in turns:
-            self._description.add(_says(turn))
+            self._description.add(_describe(turn))
         self.totals.add(session, turns)
         self.steps.write(turns, session.cwd)
-        self.shown.forget()
+        self.renderer.clear_cache()
 
     def payload(self, title: str, tags: Mapping[str, str]) -> Payload:
+        """Return the payload of the turns so far. `tags` are added to its custom tags."""
         totals = self.totals
         ended = max(totals.ended_at_ms, totals.started_at_ms or 0)
-        prompt, words = self._short(totals.prompts), self._short(totals.words)
-        head = self.shown.redacted(
-            present(
-                name=title[:MAX_NAME],
-                description=self._description.shown(MAX_DESCRIPTION - _MARK),
-                current_datetime=iso(ended),
-                duration=min(max(totals.duration_ms / 1000, 0.0), MAX_DURATION_SECONDS),
-                input_summary=prompt,
-                output_summary=words,
-                expected_outcome={"task_objective": prompt} if prompt else None,
-            )
+        prompts, last_messages = self._summary(totals.prompts), self._summary(totals.last_messages)
+        head = present(
+            name=title[:MAX_NAME],
+            description=self._description.preview(MAX_DESCRIPTION - _PREVIEW_MARK),
+            current_datetime=iso_time(ended),
+            duration=min(max(totals.duration_ms / 1000, 0.0), MAX_DURATION_SECONDS),
+            input_summary=prompts,
+            output_summary=last_messages,
+            expected_outcome={"task_objective": prompts} if prompts else None,
         )
-        work = present(steps=self.steps.steps.steps(), errors=self.steps.errors.errors())
-        about = self.shown.redacted(
-            present(
-                llm_usage=totals.tokens.payload(totals.models, self.session.provider),
-                sections=self._sections(totals.started_at_ms or 0, ended),
-            )
+        tail = present(
+            llm_usage=totals.tokens.payload(totals.models, self.session.provider),
+            sections=self._sections(totals.started_at_ms or 0, ended),
         )
-        return {**head, **work, **about, "environment": self._environment(tags)}
+        return {
+            **self.renderer.redacted(head),
+            **present(
+                steps=self.steps.steps.steps(), errors=self.steps.errors.errors()
+            ),  # redacted when they were added
+            **self.renderer.redacted(tail),
+            "environment": self._environment(tags),
+        }
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -79,9 +85,9 @@ class PayloadWriter:
         }
         return {what: number for what, number in found.items() if number}
 
-    def _short(self, text: KeptText) -> str | None:
-        self.shown.cut += text.is_cut
-        return text.shown() or None
+    def _summary(self, text: BoundedText) -> str | None:
+        self.renderer.truncated += text.is_truncated
+        return text.preview() or None
 
     def _sections(self, started: int, ended: int) -> Payload:
         totals = self.totals
@@ -99,56 +105,87 @@ class PayloadWriter:
                 warnings=totals.warnings,
                 tags=[self.options.program, *self.options.tags],
             ),
-            time_tracking=present(start_time=iso(started), end_time=iso(ended)),
+            time_tracking=present(start_time=iso_time(started), end_time=iso_time(ended)),
             project=present(project_name=self.context.project_name),
         )
 
     def _environment(self, tags: Mapping[str, str]) -> Payload:
-        session, context, options, totals = self.session, self.context, self.options, self.totals
-        last, usage = totals.last, totals.tokens.usage
-        told = totals.tokens.count > 0
-        before = context.commit_at(totals.started_at_ms or 0)
-        after = context.commit_at(totals.ended_at_ms) or context.git_commit or session.git_commit
-        custom = present(
-            session=context.session_id,
-            status=", ".join(totals.statuses),
-            cwd=(last.cwd if last else None) or session.cwd,
-            git_branch=context.git_branch if context.git_branch or context.git_commit else session.git_branch,
-            git_commit=after,
-            git_commit_before=before if before != after else None,
-            permission_mode=(last.permission_mode if last else None) or session.permission_mode,
-            models=", ".join(totals.models),
-            originator=session.originator,
-            stop_hook_continuations=str(totals.continuations) if totals.continuations else None,
-            cost_estimated_by=None if totals.tokens.cost is None else f"list prices of {options.prices.as_of}",
-            cached_tokens=str(usage.cached) if told else None,
-            reasoning_tokens=str(usage.reasoning) if told else None,
-            first_token_ms=str(last.first_token_ms) if last and last.first_token_ms is not None else None,
-            sources=", ".join(sorted(totals.sources)),
-            os=context.os,
-            redaction=options.redaction,
-            previews_cut=str(self.shown.cut) if self.shown.cut else None,
+        runtime = self.context.runtime
+        found = present(
+            framework=self.options.program,
+            framework_version=self.session.client_version,
+            sdk_version=self.options.version,
+            python_version=runtime.rpartition(" ")[2] if runtime else None,
+            runtime=runtime,
         )
-        found = self.shown.redacted(
-            present(
-                framework=options.program,
-                framework_version=session.client_version,
-                sdk_version=options.version,
-                python_version=context.runtime.rpartition(" ")[2] if context.runtime else None,
-                runtime=context.runtime,
-            )
-        )
-        custom = self.shown.redacted({**custom, **tags, **options.custom_tags})
+        turn = self.totals.last_turn or Turn(id="", started_at_ms=0)
+        custom = {
+            **self._session_tags(turn),
+            **self._git_tags(),
+            **self._work_tags(turn),
+            **self._token_tags(turn),
+            **self._source_tags(),
+            **tags,
+            **self.options.custom_tags,
+        }
+        found, custom = self.renderer.redacted(found), self.renderer.redacted(custom)
         if self.redactor.counts:
             counts = sorted(self.redactor.counts.items())
             custom["redacted"] = ", ".join(f"{kind}: {number}" for kind, number in counts)
         return {**found, "custom_tags": custom}
 
+    def _session_tags(self, turn: Turn) -> Payload:
+        return present(
+            session=self.context.session_id,
+            status=", ".join(self.totals.statuses),
+            cwd=turn.cwd or self.session.cwd,
+        )
 
-def _says(turn: Turn) -> str:
-    """What a reader of the list wants to know of a turn, in a line."""
+    def _git_tags(self) -> Payload:
+        """Return branch and commits: those of the checkout, else those that the session started with."""
+        context, session, totals = self.context, self.session, self.totals
+        before = context.commit_at(totals.started_at_ms or 0)
+        after = context.commit_at(totals.ended_at_ms) or context.git_commit or session.git_commit
+        return present(
+            git_branch=context.git_branch if context.git_branch or context.git_commit else session.git_branch,
+            git_commit=after,
+            git_commit_before=before if before != after else None,
+        )
+
+    def _work_tags(self, turn: Turn) -> Payload:
+        totals = self.totals
+        return present(
+            permission_mode=turn.permission_mode or self.session.permission_mode,
+            models=", ".join(totals.models),
+            originator=self.session.originator,
+            stop_hook_continuations=str(totals.continuations) if totals.continuations else None,
+        )
+
+    def _token_tags(self, turn: Turn) -> Payload:
+        """Return numbers for which the API has no field."""
+        tokens = self.totals.tokens
+        return present(
+            cost_estimated_by=None if tokens.cost is None else f"list prices of {self.options.prices.as_of}",
+            cached_tokens=str(tokens.usage.cached) if tokens.count else None,
+            reasoning_tokens=str(tokens.usage.reasoning) if tokens.count else None,
+            first_token_ms=None if turn.first_token_ms is None else str(turn.first_token_ms),
+        )
+
+    def _source_tags(self) -> Payload:
+        truncated = self.renderer.truncated
+        return present(
+            sources=", ".join(sorted(self.totals.sources)),
+            os=self.context.os,
+            redaction=self.options.redaction,
+            previews_cut=str(truncated) if truncated else None,
+        )
+
+
+def _describe(turn: Turn) -> str:
+    """Return one line on a turn for a list of traces: status, tool calls, subagents, files, tokens."""
+    # A call that ran other calls (a program of tool calls) is not counted: its work is that of the other calls.
     callers = {call.parent_call_id for call in turn.tool_calls}
-    calls = [call for call in turn.tool_calls if call.call_id not in callers]  # a program's work is its calls'
+    calls = [call for call in turn.tool_calls if call.call_id not in callers]
     failed = sum(call.failed for call in calls)
     parts = [f"{turn.status.value} turn", count(len(calls), "tool call") + (f" ({failed} failed)" if failed else "")]
     if turn.continuations:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from infinium_trace._shown import count
+from infinium_trace._format import count
 from infinium_trace.context import TraceContext
 from infinium_trace.fit import encode
 from infinium_trace.identity import trace_key

@@ -1,9 +1,10 @@
-"""The steps of a payload, and the errors in them."""
+"""Writes the steps of a payload, and collects their errors."""
 
 from collections.abc import Iterable, Mapping
 
-from infinium_trace._kept import KeptErrors, KeptSteps
-from infinium_trace._shown import Arguments, Payload, Shown, argument_text, changed, milliseconds, present, relative
+from infinium_trace._bounded import BoundedErrors, BoundedSteps
+from infinium_trace._format import Payload, file_change, milliseconds, present, relative_path
+from infinium_trace._renderer import Arguments, Renderer, argument_text
 from infinium_trace.events import TokenUsage, TurnStatus
 from infinium_trace.options import TraceOptions
 from infinium_trace.preview import preview
@@ -16,41 +17,41 @@ _MCP = "mcp__"
 
 
 class StepWriter:
-    """Writes the steps of one payload, and gathers their errors."""
+    """Writes the steps of one payload, and collects their errors."""
 
-    def __init__(self, shown: Shown, options: TraceOptions, *, bounded: bool) -> None:
-        self.steps, self.errors = KeptSteps(bounded=bounded), KeptErrors(bounded=bounded)
-        self._shown, self._options = shown, options
+    def __init__(self, renderer: Renderer, options: TraceOptions, *, bounded: bool) -> None:
+        self.steps, self.errors = BoundedSteps(bounded=bounded), BoundedErrors(bounded=bounded)
+        self._renderer, self._options = renderer, options
         self._count = 0
         self._cwd: str | None = None
-        """The directory of the turn being written: paths below it are told without it."""
+        """The directory of the current turn. Paths are relative to it."""
 
     def write(self, turns: Iterable[Turn], cwd: str | None) -> None:
-        """Add the steps of these turns, numbered through, each subagent's behind its own; `cwd` is the session's."""
+        """Add the steps of these turns. The steps of a subagent follow its own. `cwd` is the session's directory."""
         for turn in turns:
             self._cwd = turn.cwd or cwd
             for step in turn.steps:
-                self._write(step, None)
+                self._write_step(step, None)
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
                 kind = "TurnFailed" if turn.status is TurnStatus.FAILED else "TurnInterrupted"
-                self._note_error(kind, self._shown.text(turn.reason) or turn.status.value)
+                self._add_error(kind, self._renderer.text(turn.reason) or turn.status.value)
 
-    def _write(self, step: Step, subagent_id: str | None) -> None:
+    def _write_step(self, step: Step, subagent_id: str | None) -> None:
         match step:
             case ToolCall():
                 self._tool_call(step, subagent_id)
             case Message():
-                said = self._shown.short(step.text, self._options.max_output_preview)
-                self._add("message", "Assistant message", subagent_id, output_preview=said)
+                text = self._renderer.preview(step.text, self._options.max_output_preview)
+                self._add("message", "Assistant message", subagent_id, output_preview=text)
             case Compaction():
-                what = f"Conversation compacted ({step.trigger})" if step.trigger else "Conversation compacted"
-                self._add("compaction", what, subagent_id, duration_ms=milliseconds(step.duration_ms))
+                description = f"Conversation compacted ({step.trigger})" if step.trigger else "Conversation compacted"
+                self._add("compaction", description, subagent_id, duration_ms=milliseconds(step.duration_ms))
             case PermissionRequest():
                 self._permission(step, subagent_id)
             case Subagent():
                 self._subagent(step)
                 for inner in step.steps:
-                    self._write(inner, step.subagent_id)
+                    self._write_step(inner, step.subagent_id)
 
     def _add(
         self,
@@ -60,21 +61,21 @@ class StepWriter:
         metadata: Mapping[str, object] | None = None,
         **fields: object,
     ) -> None:
-        about = {**(metadata or {}), **present(agent_id=subagent_id)}
+        all_metadata = {**(metadata or {}), **present(agent_id=subagent_id)}
         self._count += 1
-        step = present(step_number=self._count, action=action, description=description, **fields, metadata=about)
-        self.steps.add(self._shown.redacted(step))
+        step = present(step_number=self._count, action=action, description=description, **fields, metadata=all_metadata)
+        self.steps.add(self._renderer.redacted(step))
 
-    def _permission(self, asked: PermissionRequest, subagent_id: str | None) -> None:
-        answer = asked.answer.value if asked.answer else "no answer recorded"
+    def _permission(self, request: PermissionRequest, subagent_id: str | None) -> None:
+        answer = request.answer.value if request.answer else "no answer recorded"
         self._add(
             "permission_request",
-            f"Permission requested: {asked.tool} ({answer})",
+            f"Permission requested: {request.tool} ({answer})",
             subagent_id,
-            present(call_id=asked.call_id, answer=answer),
-            duration_ms=milliseconds(asked.waited_ms),
-            input_preview=self._shown.short(
-                argument_text(self._shown.arguments(asked.arguments)), self._options.max_input_preview
+            present(call_id=request.call_id, answer=answer),
+            duration_ms=milliseconds(request.waited_ms),
+            input_preview=self._renderer.preview(
+                argument_text(self._renderer.arguments(request.arguments)), self._options.max_input_preview
             ),
         )
 
@@ -82,7 +83,7 @@ class StepWriter:
         error = None
         if agent.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
             kind = "SubagentFailed" if agent.status is TurnStatus.FAILED else "SubagentInterrupted"
-            error = self._note_error(kind, self._shown.text(agent.reason) or agent.status.value)
+            error = self._add_error(kind, self._renderer.text(agent.reason) or agent.status.value)
         self._add(
             "subagent",
             f"Subagent {agent.agent_type or agent.subagent_id}",
@@ -93,15 +94,15 @@ class StepWriter:
                 **_tokens(agent.usage, agent.calls),
             },
             duration_ms=milliseconds(agent.duration_ms),
-            input_preview=self._shown.short(agent.prompt, self._options.max_input_preview),
-            output_preview=self._shown.short(agent.last_message, self._options.max_output_preview),
+            input_preview=self._renderer.preview(agent.prompt, self._options.max_input_preview),
+            output_preview=self._renderer.preview(agent.last_message, self._options.max_output_preview),
             error=error,
         )
 
     def _tool_call(self, call: ToolCall, subagent_id: str | None) -> None:
-        arguments = self._shown.arguments(call.arguments)
-        asked = self._shown.short(argument_text(arguments), self._options.max_input_preview)
-        answered = self._shown.short(call.output, self._options.max_output_preview)
+        arguments = self._renderer.arguments(call.arguments)
+        input_preview = self._renderer.preview(argument_text(arguments), self._options.max_input_preview)
+        output_preview = self._renderer.preview(call.output, self._options.max_output_preview)
         error = self._tool_error(call) if call.failed else None
         duration = milliseconds(call.duration_ms)
         server, _, tool = call.tool.removeprefix(_MCP).partition("__") if call.tool.startswith(_MCP) else ("", "", "")
@@ -118,17 +119,17 @@ class StepWriter:
                 cwd=call.cwd,
                 background=call.background or None,
                 finished=None if call.finished else False,
-                files=[changed(change, self._cwd) for change in call.changes],
+                files=[file_change(change, self._cwd) for change in call.changes],
             ),
             duration_ms=duration,
-            input_preview=asked,
-            output_preview=answered,
+            input_preview=input_preview,
+            output_preview=output_preview,
             error=error,
             tool_call=present(
                 tool_name=call.tool,
                 duration_ms=duration,
-                input_summary=asked,
-                output_summary=answered,
+                input_summary=input_preview,
+                output_summary=output_preview,
                 error=error["message"] if error else None,
             ),
         )
@@ -136,30 +137,30 @@ class StepWriter:
     def _tool_description(self, call: ToolCall, arguments: Arguments) -> str:
         command = arguments.get("command") if isinstance(arguments, Mapping) else None
         if isinstance(command, str):
-            return self._shown.first_line(command, _LINE) or call.tool
+            return self._renderer.first_line(command, _LINE) or call.tool
         if call.changes:
-            names = ", ".join(relative(change.path, self._cwd) for change in call.changes)
+            names = ", ".join(relative_path(change.path, self._cwd) for change in call.changes)
             return f"{call.tool}: {names}"[:_DESCRIPTION]
         return call.tool
 
     def _tool_error(self, call: ToolCall) -> Payload:
-        line = next((line for line in self._shown.text(call.output).splitlines() if line.strip()), "")
+        line = next((line for line in self._renderer.text(call.output).splitlines() if line.strip()), "")
         if call.exit_code is not None:
             message = f"{call.tool} ended with exit code {call.exit_code}"
             message += f": {preview(line, _ERROR_LINE)}" if line else ""
-            return self._note_error("CommandFailed", message, str(call.exit_code))
+            return self._add_error("CommandFailed", message, str(call.exit_code))
         kind = "ToolRefused" if call.refused else "ToolAborted" if call.aborted else "ToolFailed"
-        return self._note_error(kind, self._shown.text(call.error) or line or f"{call.tool} failed")
+        return self._add_error(kind, self._renderer.text(call.error) or line or f"{call.tool} failed")
 
-    def _note_error(self, kind: str, message: str, code: str | None = None) -> Payload:
-        shown = message if code else preview(message, _ERROR_LINE)
-        error = present(error_type=kind, message=shown, recoverable=True, error_code=code)
-        self.errors.add(self._shown.redacted(error))
+    def _add_error(self, kind: str, message: str, code: str | None = None) -> Payload:
+        text = message if code else preview(message, _ERROR_LINE)
+        error = present(error_type=kind, message=text, recoverable=True, error_code=code)
+        self.errors.add(self._renderer.redacted(error))
         return error
 
 
 def _tokens(usage: TokenUsage, calls: int) -> Payload:
-    """A subagent's own tokens; nothing where no record told of them."""
+    """Return a subagent's own tokens; nothing if no record reports them."""
     if not calls:
         return {}
     return {
