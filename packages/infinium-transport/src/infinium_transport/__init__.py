@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from infinium_transport.delivery import DeliveryOptions, FindSecret, Sender, deliver
+from infinium_transport.delivery import deliver
 from infinium_transport.errors import (
     CorruptTraceError,
     InfiniumTransportError,
@@ -34,6 +34,7 @@ from infinium_transport.model import (
     Retry,
     Unauthorized,
 )
+from infinium_transport.options import DeliveryOptions, FindSecret, Sender
 from infinium_transport.outbox import Outbox
 from infinium_transport.policy import RetryPolicy
 from infinium_transport.report import DeliveryProblem, DeliveryReport, ProblemKind

@@ -58,7 +58,7 @@ class DeliveryProblem(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryReport(Struct, frozen=True, kw_only=True):
-    """What one delivery did. `str(report)` says it to a person, one line for each problem."""
+    """What one delivery did. `str(report)` is a text for people, with one line for each problem."""
 
     sent: int = 0
     """Accepted by their destination."""
