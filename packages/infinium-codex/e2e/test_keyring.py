@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from api import receive
 from infinium_codex.demo.scripted_model import ScriptedModel
 from machine import wait_for
-from receiver import Receiver
 from sandbox import Sandbox
 from scenarios import one_message
 
@@ -46,7 +46,7 @@ def keyring(newest: Sandbox) -> Iterator[Sandbox]:
 
 
 def test_the_detached_worker_reads_the_secret_from_the_keyring(keyring: Sandbox) -> None:
-    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+    with ScriptedModel(one_message()) as model, receive() as receiver:
         keyring.configure_codex(model)
         done = keyring.execute(
             [

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from api import Api, receive
 from infinium_codex.demo.scripted_model import ScriptedModel
 from machine import wait_for
-from receiver import Receiver
 from sandbox import Sandbox
 from scenarios import PROMPT, failing_command_patch_message, one_message
 
@@ -17,7 +17,7 @@ SECRET = "sesame-4711-canary"
 IN_ENVIRONMENT = {"INFINIUM_AGENT_SECRET": SECRET}
 
 
-def set_up(sandbox: Sandbox, model: ScriptedModel, receiver: Receiver) -> str:
+def set_up(sandbox: Sandbox, model: ScriptedModel, receiver: Api) -> str:
     """`infinium-codex init` as a user without a keyring calls it; gives what it printed."""
     sandbox.configure_codex(model)
     return sandbox.must_run(
@@ -34,7 +34,7 @@ def tags(trace: dict[str, Any]) -> dict[str, str]:
 
 def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
     """The issue's own example: exit code 3, a patch, a message; everything a reader of the trace relies on."""
-    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+    with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
         wait_for(lambda: receiver.requests, "the trace")
@@ -43,7 +43,7 @@ def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
     trace = request.trace
     reported = [usage.to_wire() for usage in model.reported]
     assert len(reported) == 3
-    assert request.path == f"/api/v1/agents/{AGENT}/trace"
+    assert request.path == f"/v1/agents/{AGENT}/trace"
     assert request.headers["x-agent-id"] == AGENT
     assert request.headers["x-agent-key"] == SECRET
     assert request.headers["idempotency-key"] == tags(trace)["trace_key"]
@@ -73,7 +73,7 @@ def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
 
 def test_the_duration_is_codex_own_to_the_millisecond(sandbox: Sandbox) -> None:
     """The turn's length is what Codex's transcript says: its own figure, or from its first record to its last."""
-    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+    with ScriptedModel(one_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec("Say something.", environ=IN_ENVIRONMENT)
         wait_for(lambda: receiver.requests, "the trace")
@@ -85,7 +85,7 @@ def test_the_duration_is_codex_own_to_the_millisecond(sandbox: Sandbox) -> None:
 
 def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
     """Comments in config.toml stay, the secret is in no file, and Codex's terminal shows nothing of ours."""
-    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+    with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         done = sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
         wait_for(lambda: receiver.requests, "the trace")
@@ -97,7 +97,7 @@ def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
 
 def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
     """Where this Codex can be asked, init says which hooks it will run; and a second init changes nothing."""
-    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+    with ScriptedModel(one_message()) as model, receive() as receiver:
         said = set_up(sandbox, model, receiver)
         before = {path: path.read_bytes() for path in sandbox.user_files()}
         set_up(sandbox, model, receiver)
@@ -111,7 +111,7 @@ def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
 
 
 def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandbox) -> None:
-    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+    with ScriptedModel(one_message()) as model, receive() as receiver:
         newest.configure_codex(model)
         said = newest.must_run("init", "--no-interactive", "--local", "--no-trust")
         assert "will NOT run: " in said
@@ -124,7 +124,7 @@ def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandb
 
 def test_the_same_turn_without_a_transcript(sandbox: Sandbox) -> None:
     """`--ephemeral` writes no transcript: the hooks alone make the trace, and the trace says so."""
-    with ScriptedModel(failing_command_patch_message()) as model, Receiver() as receiver:
+    with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec("--ephemeral", PROMPT, environ=IN_ENVIRONMENT)
         wait_for(lambda: receiver.requests, "the trace")
@@ -138,7 +138,7 @@ def test_the_same_turn_without_a_transcript(sandbox: Sandbox) -> None:
 
 
 def test_a_resumed_session_is_a_second_trace_with_its_own_tokens(sandbox: Sandbox) -> None:
-    with ScriptedModel(one_message()) as model, Receiver() as receiver:
+    with ScriptedModel(one_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec("First question.", environ=IN_ENVIRONMENT)
         wait_for(lambda: receiver.requests, "the first trace")
@@ -154,7 +154,7 @@ def test_a_resumed_session_is_a_second_trace_with_its_own_tokens(sandbox: Sandbo
 
 def test_a_trace_the_api_could_not_take_is_sent_later(newest: Sandbox) -> None:
     """The server asks for a minute's rest; `retry` does not wait for it, and brings the very same bytes."""
-    with ScriptedModel(one_message()) as model, Receiver(statuses=[429]) as receiver:
+    with ScriptedModel(one_message()) as model, receive(429) as receiver:
         set_up(newest, model, receiver)
         environ = {**IN_ENVIRONMENT, "INFINIUM_MAX_RETRIES": "0"}
         newest.codex_exec("Say something.", environ=environ)

@@ -13,6 +13,7 @@ from typing import Any
 import infinium_codex
 import infinium_config
 import pytest
+from api import Api, receive
 from infinium_codex.background.schedule import GRACE, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
 from infinium_codex.codex.agent import CODEX
@@ -23,7 +24,6 @@ from infinium_codex.support.paths import Places, spool_directory
 from infinium_transport import Outbox
 from machine import Machine, end_background
 from msgspec.structs import replace
-from receiver import Receiver
 from recorded import recordings
 
 pytest_plugins = ["no_leftovers"]
@@ -122,7 +122,7 @@ def test_a_trace_that_could_not_be_sent_goes_when_it_is_due(tmp_path: Path) -> N
     """The secret is in the environment of the worker alone: the timer has it from there."""
     machine = Machine(tmp_path)
     secret = {"INFINIUM_AGENT_SECRET": "sesame-4711", "INFINIUM_MAX_RETRIES": "0"}
-    with Receiver(statuses=[500, 503]) as receiver:
+    with receive(500, 503) as receiver:
         done = machine.run(
             *("init", "--no-interactive", "--agent-id", AGENT, "--base-url", receiver.base_url), environ=secret
         )
@@ -175,7 +175,7 @@ def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
     """As the README has it: the summary is lost and told of, the turn's trace waits and goes, history is there."""
     machine = Machine(tmp_path)
     shell = {**SHELLS[AGENT], **WAITING}
-    with Receiver(statuses=[200, 429]) as receiver:
+    with receive(200, 429) as receiver:
         two_projects(machine, receiver.base_url)
         machine.project = machine.home / AGENT
         assert machine.run("init", "--no-interactive", "--granularity", "both", environ=shell).returncode == 0
@@ -196,7 +196,7 @@ def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
 
 def test_what_retry_cannot_send_is_left_to_the_timer(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    with Receiver(statuses=[429, 503]) as receiver:
+    with receive(429, 503) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
         reboot(machine)
@@ -311,7 +311,7 @@ def turn_of(machine: Machine, agent: str) -> None:
     machine.wait_until_idle()
 
 
-def agents_asked_for(receiver: Receiver) -> list[str]:
+def agents_asked_for(receiver: Api) -> list[str]:
     return [request.headers["x-agent-id"] for request in receiver.requests]
 
 
@@ -333,7 +333,7 @@ def rest_for(machine: Machine, seconds: float, *, timer_after: float | None = No
 
 def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    with Receiver(statuses=[429]) as receiver:
+    with receive(429) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
         rest_for(machine, 1.0)
@@ -348,7 +348,7 @@ def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_pa
 def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_timer(tmp_path: Path) -> None:
     """Another agent's turn ends just before the timer with the secret looks."""
     machine = Machine(tmp_path)
-    with Receiver(statuses=[429]) as receiver:
+    with receive(429) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
         rest_for(machine, 0.0, timer_after=3.0)
@@ -359,7 +359,7 @@ def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_timer(tmp_p
 
 def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    with Receiver() as receiver:
+    with receive() as receiver:
         two_projects(machine, receiver.base_url)
         machine.project = machine.home / AGENT
         with outbox_of(machine).sender_lock() as held:
@@ -374,7 +374,7 @@ def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_
 def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Path) -> None:
     """Both rest, and the one timer has the newer shell's secret: the other agent's trace is due, and cannot go."""
     machine = Machine(tmp_path)
-    with Receiver(statuses=[429, 503]) as receiver:
+    with receive(429, 503) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
         turn_of(machine, OTHER)

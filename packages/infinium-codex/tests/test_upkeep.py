@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api import Api, receive
 from infinium_codex.support.paths import spool_directory
 from machine import Machine
-from receiver import Receiver
 from recorded import recordings
 from syrupy.assertion import SnapshotAssertion
 
@@ -37,17 +37,16 @@ def set_up(machine: Machine, base_url: str) -> None:
         stdin=f"{OLD}\n",
     )
     assert done.returncode == 0, done.stderr
-    groups = json.loads(machine.hooks.read_text("utf-8"))["hooks"]
-    machine.commands = {event: found[0]["hooks"][0]["command"] for event, found in groups.items()}
+    machine.read_hooks()
 
 
-def shown(machine: Machine, text: str, receiver: Receiver) -> str:
+def shown(machine: Machine, text: str, receiver: Api) -> str:
     return text.replace(str(machine.root), "<root>").replace(receiver.base_url, "<api>")
 
 
 def test_a_new_secret_sends_what_the_old_one_could_not(machine: Machine, snapshot: SnapshotAssertion) -> None:
     """The server has refused the old secret, so the agent's traces wait: the new one lets them go at once."""
-    with Receiver([401]) as receiver:
+    with receive(401) as receiver:
         set_up(machine, receiver.base_url)
         machine.play(recordings("turn")[-1], {"INFINIUM_AGENT_SECRET": OLD})  # a detached worker has no test keyring
         machine.wait_until_idle()
@@ -64,7 +63,7 @@ def test_a_new_secret_sends_what_the_old_one_could_not(machine: Machine, snapsho
 def test_a_secret_goes_to_no_address_a_repository_names_until_its_user_says_so(
     machine: Machine, snapshot: SnapshotAssertion
 ) -> None:
-    with Receiver() as receiver:
+    with receive() as receiver:
         machine.config.parent.mkdir()
         machine.config.write_text(json.dumps({"agent_id": AGENT, "base_url": receiver.base_url}))
         refused = machine.run("update-credentials", "--agent-secret", "-", stdin=f"{NEW}\n")
@@ -82,7 +81,7 @@ def test_a_secret_goes_to_no_address_a_repository_names_until_its_user_says_so(
 def test_another_agent(machine: Machine) -> None:
     """Its secret is stored under its own name, the project names it from now on, and nothing else changes."""
     other = "00000000-0000-4000-8000-000000000001"
-    with Receiver() as receiver:
+    with receive() as receiver:
         set_up(machine, receiver.base_url)
         before = json.loads(machine.config.read_text())
         # The address was approved for the first agent alone.
@@ -95,7 +94,7 @@ def test_another_agent(machine: Machine) -> None:
 
 @pytest.mark.parametrize("case", ["no project", "local", "no secret", "no keyring"])
 def test_what_update_credentials_cannot_do_is_told(machine: Machine, case: str, snapshot: SnapshotAssertion) -> None:
-    with Receiver() as receiver:
+    with receive() as receiver:
         if case == "local":
             machine.set_up()
         elif case != "no project":
@@ -111,7 +110,7 @@ def test_what_update_credentials_cannot_do_is_told(machine: Machine, case: str, 
 
 def test_a_test_trace_arrives_and_its_id_is_told(machine: Machine) -> None:
     """It goes past the outbox, by the client, and counts neither as sent nor as waiting."""
-    with Receiver() as receiver:
+    with receive(200, 200) as receiver:
         set_up(machine, receiver.base_url)
         assert "trace-1" in machine.run("test").stdout
         assert machine.json("test")["trace_id"] == "trace-2"
@@ -127,7 +126,7 @@ def test_a_test_trace_arrives_and_its_id_is_told(machine: Machine) -> None:
 def test_a_test_trace_that_does_not_arrive_says_what_to_do(
     machine: Machine, status: int, snapshot: SnapshotAssertion
 ) -> None:
-    with Receiver([status, status]) as receiver:
+    with receive(status, status) as receiver:
         set_up(machine, receiver.base_url)
         done = machine.run("test")
         assert (done.returncode, done.stdout) == (1, "")
@@ -136,7 +135,7 @@ def test_a_test_trace_that_does_not_arrive_says_what_to_do(
 
 
 def test_an_api_that_is_not_there(machine: Machine) -> None:
-    with Receiver() as receiver:
+    with receive() as receiver:
         set_up(machine, receiver.base_url)
     done = machine.run("test")
     assert done.returncode == 1
@@ -159,7 +158,7 @@ def test_a_local_test_trace_is_stored(machine: Machine) -> None:
 
 
 def test_without_a_secret_nothing_is_sent(machine: Machine) -> None:
-    with Receiver() as receiver:
+    with receive() as receiver:
         set_up(machine, receiver.base_url)
         Path(machine.environ["KEEPER"]).unlink()
         done = machine.run("test")

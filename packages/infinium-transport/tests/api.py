@@ -1,11 +1,33 @@
 """An API on loopback with scripted answers that records its requests."""
 
+import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    """A request as it came in."""
+
+    headers: dict[str, str]
+    """Names in lower case; the request line as `""`."""
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """The path in the request line."""
+        return self.headers[""].split()[1]
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The body, which must be a JSON object."""
+        found = json.loads(self.body)
+        assert isinstance(found, dict)
+        return found
 
 
 @dataclass(slots=True)
@@ -13,8 +35,7 @@ class Api:
     """A running server and its requests."""
 
     port: int
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    """Headers (names in lower case; the request line as `""`), and body."""
+    requests: list[Request] = field(default_factory=list)
     answers: "list[Answer]" = field(default_factory=list)
     """Given in order, one a request; the last one is repeated. A test may replace them at any time."""
     answered: "list[Answer]" = field(default_factory=list)
@@ -25,7 +46,7 @@ class Api:
         """The base URL for a client."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def take(self, request: tuple[dict[str, str], bytes]) -> "Answer":
+    def take(self, request: Request) -> "Answer":
         """Record a request and return its answer."""
         with self._lock:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -91,7 +112,16 @@ def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None, port: in
                 continue
 
 
-def _read(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> tuple[dict[str, str], bytes] | None:
+def receive(*statuses: int) -> AbstractContextManager[Api]:
+    """Serve these statuses in order, then 200 for ever; the n-th answer, if it is a 200, has the trace id `trace-n`."""
+    answers = []
+    for number, status in enumerate((*statuses, 200), 1):
+        answer = {"message": "ok", "traceId": f"trace-{number}"} if status == 200 else {"message": f"scripted {status}"}
+        answers.append(reply(status, json.dumps(answer).encode()))
+    return serve(answers)
+
+
+def _read(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> Request | None:
     try:
         first = readline()
         if not first:
@@ -102,6 +132,6 @@ def _read(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> tuple[
             headers[name.lower()] = value.strip()
         length = int(headers.get("content-length", "0"))
         body = read(length)
-        return (headers, body) if len(body) == length else None
+        return Request(headers, body) if len(body) == length else None
     except (OSError, ValueError):
         return None
