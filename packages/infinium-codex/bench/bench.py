@@ -1,4 +1,4 @@
-"""What tracing costs: measured side by side with the bare interpreter, with Codex alone, and with the public connector.
+"""The costs of tracing, next to those of the bare interpreter, of Codex alone, and of the public connector.
 
 `nox -s bench` prints the table of goals with the measured values, and draws what a turn costs as its session grows.
 `nox -s bench -- hook worker` measures only these groups.
@@ -11,22 +11,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from connectors import Installation, install_ours, install_public
+from connectors import install_ours, install_public
 from delivery import thousand_traces
+from machine import Machine, end_background
 from processes import Sample, usage, wall
 from reading import transcript_speed
 from scaling import draw, public_costs
+from scheduler import idle_scheduler
 from sessions import SESSION
-from sleeping import end_timers, sleeping_timer
 from table import Row, print_table
 from turns import hundred_tool_calls
 from worker import TURNS, Sessions
 
-Group = Callable[[Installation, Installation | None], Iterator[Row]]
+Group = Callable[[Machine, Machine | None], Iterator[Row]]
 
 
 def main(wanted: list[str]) -> None:
-    """Measure the groups that are named, all of them without a name."""
+    """Measure the named groups, or all of them."""
     with tempfile.TemporaryDirectory(prefix="infinium-bench-") as directory:
         root = Path(directory)
         ours, public = install_ours(root / "ours"), install_public(root / "public")
@@ -38,38 +39,37 @@ def main(wanted: list[str]) -> None:
                 if not wanted or name in wanted:
                     rows += group(ours, public)
         finally:
-            end_timers(ours)
+            end_background(ours.root)
             print_table(rows)
 
 
-def hook(ours: Installation, public: Installation | None) -> Iterator[Row]:
-    """The hook's process as hooks.json registers it, through `sh -c`, over the bare interpreter's."""
+def hook(ours: Machine, public: Machine | None) -> Iterator[Row]:
+    """The hook as hooks.json registers it, through `sh -c`, over the bare interpreter."""
     event = ours.home / "event.json"
     event.write_text(json.dumps({"session_id": SESSION, "turn_id": "t", "tool_response": "x" * 1_500}), "utf-8")
-    commands = ours.commands()
-    cases = {
-        "bare": f"exec <{event}; {os.path.realpath(ours.data / 'python')} -I -S -c pass",
-        "tool": f"exec <{event}; {commands['PreToolUse']}",
-        "stop": f"exec <{event}; {commands['Stop']}",
-    }
-    if public is not None:
-        cases["public"] = f"exec <{event}; {public.program} -m infinium_codex_connector.hook"
-    # The worker is measured on its own: here the hook starts a program that ends at once.
-    with ours.without_worker():
+    # The worker is measured on its own: these hooks start a program that ends at once.
+    with ours.idle_hooks():
+        cases = {
+            "bare": f"exec <{event}; {os.path.realpath(ours.data / 'python')} -I -S -c pass",
+            "tool": f"exec <{event}; {ours.commands['PreToolUse']}",
+            "stop": f"exec <{event}; {ours.commands['Stop']}",
+        }
+        if public is not None:
+            cases["public"] = f"exec <{event}; {public.program[0]} -m infinium_codex_connector.hook"
         found = wall(cases, cwd=ours.project, environ=ours.environ)
-    for path in ours.spool.iterdir():
+    for path in ours.spool(SESSION).parent.iterdir():
         path.unlink()
     theirs = found["public"].median / found["bare"].median if public is not None else None
     yield Row.ratio("hook, tool event / bare interpreter", found["tool"], found["bare"], 1.15, theirs)
     yield Row.ratio("hook, Stop / bare interpreter", found["stop"], found["bare"], 1.4)
 
 
-def turn(ours: Installation, _public: Installation | None) -> Iterator[Row]:
+def turn(ours: Machine, _public: Machine | None) -> Iterator[Row]:
     """A turn of 100 tool calls on the newest Codex, with our hooks and without any."""
     yield from hundred_tool_calls(ours)
 
 
-def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
+def worker(ours: Machine, public: Machine | None) -> Iterator[Row]:
     """The worker's CPU and memory, in a new session and in one of 300 MiB."""
     sessions = Sessions(ours)
     python = os.path.realpath(ours.data / "python")
@@ -91,28 +91,28 @@ def worker(ours: Installation, public: Installation | None) -> Iterator[Row]:
     draw({length: Sample(values=tuple(spent)).median for length, spent in grown.items()}, theirs)
 
 
-def reading(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
+def reading(_ours: Machine, _public: Machine | None) -> Iterator[Row]:
     """The transcript reader alone."""
     yield from transcript_speed()
 
 
-def delivery(_ours: Installation, _public: Installation | None) -> Iterator[Row]:
+def delivery(_ours: Machine, _public: Machine | None) -> Iterator[Row]:
     """From the outbox to a receiver."""
     yield from thousand_traces()
 
 
-def timer(ours: Installation, _public: Installation | None) -> Iterator[Row]:
+def scheduler(ours: Machine, _public: Machine | None) -> Iterator[Row]:
     """The process that sleeps until something is due."""
-    yield from sleeping_timer(ours)
+    yield from idle_scheduler(ours)
 
 
-def cli(ours: Installation, _public: Installation | None) -> Iterator[Row]:
-    """The start of the command line over the import of the library it is made with."""
+def cli(ours: Machine, _public: Machine | None) -> Iterator[Row]:
+    """The start of the command line, over the import of its library."""
     python = ours.data / "venv" / "bin" / "python"
     cases = {
         "import": f"{python} -c 'import cyclopts'",
-        "help": f"{ours.program} --help",
-        "status": f"{ours.program} status",
+        "help": f"{ours.program[0]} --help",
+        "status": f"{ours.program[0]} status",
     }
     found = wall(
         {name: f"{command} >/dev/null" for name, command in cases.items()}, cwd=ours.project, environ=ours.environ
@@ -127,7 +127,7 @@ GROUPS: dict[str, Group] = {
     "worker": worker,
     "reading": reading,
     "delivery": delivery,
-    "timer": timer,
+    "scheduler": scheduler,
     "cli": cli,
 }
 

@@ -24,9 +24,9 @@ BODY = (
 ROUNDS = 7
 _RECEIVER = """\
 import sys
-from receiver import Receiver
+from api import receive
 
-with Receiver() as receiver:
+with receive() as receiver:
     print(receiver.base_url, flush=True)
     sys.stdin.read()
 """
@@ -49,7 +49,7 @@ def _receiver() -> Iterator[str]:
     """A receiver while the block runs; gives its base URL."""
     with subprocess.Popen(
         [sys.executable, "-c", _RECEIVER],
-        cwd=WORKSPACE / "packages" / "infinium-codex" / "e2e",
+        cwd=WORKSPACE / "packages" / "infinium-transport" / "tests",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Whole processes: wall time by pyperf, in rounds so that all meet the same weather; CPU and memory by the kernel."""
+"""Whole processes: wall time by pyperf, in rounds so that all meet the same load; CPU and memory by the kernel."""
 
 import statistics
 import subprocess
@@ -19,7 +19,7 @@ class Sample:
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median of the values."""
         return statistics.median(self.values)
 
     @property
@@ -31,18 +31,18 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What one process cost."""
+    """The CPU time and memory of one process."""
 
     cpu: float
     """Seconds of user and system time."""
     peak: float
-    """MiB of memory at most."""
+    """Peak memory in MiB."""
 
 
 def wall(
     cases: Mapping[str, str], *, cwd: Path, environ: Mapping[str, str], rounds: int = 12, values: int = 5
 ) -> dict[str, Sample]:
-    """Seconds each command takes through `sh -c`, measured in turn, round after round."""
+    """Measure the seconds of each command through `sh -c`, all of them in each round."""
     found: dict[str, list[float]] = {name: [] for name in cases}
     with tempfile.TemporaryDirectory() as directory:
         for number in range(rounds):
@@ -65,7 +65,7 @@ def wall(
 
 
 def usage(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str]) -> Usage:
-    """CPU time and peak memory of one process and the children it waited for."""
+    """Measure CPU time and peak memory of a process and the children it waited for."""
     watched = [sys.executable, "-I", "-S", "-c", _WATCH, *command]
     done = subprocess.run(
         watched, cwd=cwd, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -83,9 +83,4 @@ _, status, spent = os.wait4(pid, 0)
 print(spent.ru_utime + spent.ru_stime, spent.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-"""A small parent: what a process took before `exec`, its parent's memory, counts for its peak as well."""
-
-
-def cpu(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], times: int = 15) -> Sample:
-    """CPU seconds of a command that can be run again and again."""
-    return Sample(values=tuple(usage(command, cwd=cwd, environ=environ).cpu for _ in range(times)))
+"""Starts the process from a small parent: memory of the parent before `exec` counts in the peak."""

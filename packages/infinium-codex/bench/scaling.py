@@ -1,16 +1,14 @@
-"""What a turn costs as its session grows: the public connector's worker, and the plot of it and ours."""
+"""The cost of a turn as its session grows: the public connector's worker, and a plot of it and ours."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from connectors import WORKSPACE, Installation
+from api import receive
+from connectors import WORKSPACE
+from machine import Machine
 from processes import Sample, usage
 from sessions import SESSION
-
-sys.path.insert(0, str(WORKSPACE / "packages" / "infinium-codex" / "e2e"))
-from receiver import Receiver
 
 PLOT = WORKSPACE / "docs" / "turn-cost.png"
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
@@ -34,14 +32,14 @@ def draw(ours: Mapping[int, float], theirs: Mapping[int, float]) -> None:
     print(f"Drawn: {PLOT.relative_to(WORKSPACE)}\n")
 
 
-def public_costs(public: Installation, lengths: list[int]) -> dict[int, float]:
+def public_costs(public: Machine, lengths: list[int]) -> dict[int, float]:
     """CPU seconds of its worker on a session file as its hook writes it; empty where it does not run."""
     directory = Path(public.environ["TMPDIR"]) / "infinium-codex-sessions"
     directory.mkdir(exist_ok=True)
-    command = [str(public.program), "-m", "infinium_codex_connector.flush_worker", "--session-id", SESSION]
+    command = [str(public.program[0]), "-m", "infinium_codex_connector.flush_worker", "--session-id", SESSION]
     command += ["--event-name", "Stop", "--cwd", str(public.project)]
     found: dict[int, float] = {}
-    with Receiver() as receiver:
+    with receive() as receiver:
         environ = {
             **public.environ,
             "INFINIUM_AGENT_ID": AGENT,

@@ -1,4 +1,4 @@
-"""The table of goals with what was measured."""
+"""The table of goals and measured values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Row:
         spread = ours.spread + base.spread
         return cls(
             what=what,
-            measured=f"{value:.2f} ±{value * spread:.2f}  ({_told(ours.median, unit)} / {_told(base.median, unit)})",
+            measured=f"{value:.2f} ±{value * spread:.2f}  ({_shown(ours.median, unit)} / {_shown(base.median, unit)})",
             goal=f"{'≥' if least else '≤'} {goal:g}",
             met=value >= goal if least else value <= goal,
             public=f"{public:.2f}" if public is not None else "",
@@ -54,11 +54,11 @@ class Row:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Markdown, to be read as it is or kept in docs/performance.md."""
+    """Print the table as Markdown, the form it has in docs/performance.md."""
     print("| what | measured | goal | | 1.1.0 |\n|---|---|---|---|---|")
     for row in rows:
         print(f"| {row.what} | {row.measured} | {row.goal} | {'met' if row.met else '**missed**'} | {row.public} |")
 
 
-def _told(value: float, unit: str) -> str:
+def _shown(value: float, unit: str) -> str:
     return f"{value * 1000:.1f} ms" if unit == "s" and value < 1 else f"{value:.2f} {unit}"

@@ -1,17 +1,15 @@
 """A turn of a hundred tool calls on the real Codex, with our hooks and without any."""
 
-import sys
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
-from connectors import WORKSPACE, Installation
+from codex_install import NEWEST, CodexUnavailableError, install_codex
 from infinium_codex.demo.scripted_model import Reply, Say, ScriptedModel, Shell, Usage, codex_config
+from machine import Machine
 from processes import wall
 from table import Row
-
-sys.path.insert(0, str(WORKSPACE / "packages" / "infinium-codex" / "e2e"))
-from codex_install import NEWEST, CodexUnavailableError, install_codex
 
 CALLS = 100
 _CALL = Reply([Shell("true")], Usage(input_tokens=100, output_tokens=5))
@@ -19,7 +17,7 @@ _LAST = Reply([Say("done")], Usage(input_tokens=100, output_tokens=5))
 
 
 class _Counting(ScriptedModel):
-    """Answers by how many calls the conversation holds, so that every session gets its hundred."""
+    """Answers by the number of calls in the conversation, so that every session gets its hundred."""
 
     def __init__(self, replies: Sequence[Reply]) -> None:
         super().__init__(replies)
@@ -31,25 +29,26 @@ class _Counting(ScriptedModel):
         return number, self._call if done < CALLS else self._last
 
 
-def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
-    """Wall time of `codex exec`, in turn with our hooks, with hooks that do nothing at all, and without any."""
+def hundred_tool_calls(ours: Machine) -> Iterator[Row]:
+    """Wall time of `codex exec` with our hooks, with hooks that do nothing, and without hooks, in turn."""
     try:
         codex = install_codex(NEWEST)
     except CodexUnavailableError as error:
         print(f"The turn of {CALLS} tool calls was not measured: {error}.")
         return
-    environ = {**ours.environ, "PATH": f"{codex}:{ours.environ['PATH']}"}
-    # A project of its own, set up with this Codex at hand: hooks follow its version.
-    traced = Installation(home=ours.home, project=ours.home / "traced", environ=environ, program=ours.program)
-    plain = ours.home / "plain"
+    # A project of its own, set up with this Codex on PATH: the registered hooks depend on Codex's version.
+    traced = copy(ours)
+    traced.environ = {**ours.environ, "PATH": f"{codex}:{ours.environ['PATH']}"}
+    traced.project, plain = ours.home / "traced", ours.home / "plain"
     for project in (traced.project, plain):
         (project / ".git").mkdir(parents=True)
     with _Counting([_CALL, _LAST]) as model:
-        home = ours.home / ".codex"
-        home.mkdir(exist_ok=True)
+        ours.codex_home.mkdir(exist_ok=True)
         text = codex_config(model.base_url, str(traced.project), NEWEST)
-        (home / "config.toml").write_text(f'{text}\n[projects."{plain}"]\ntrust_level = "trusted"\n', "utf-8")
-        traced.run("init", "--local", "--no-interactive", "--trust")
+        (ours.codex_home / "config.toml").write_text(
+            f'{text}\n[projects."{plain}"]\ntrust_level = "trusted"\n', "utf-8"
+        )
+        traced.set_up("--trust")
         execute = "codex exec --dangerously-bypass-approvals-and-sandbox go </dev/null >/dev/null 2>&1"
         python = ours.data / "python"
         interpreter = python.readlink()
@@ -59,7 +58,7 @@ def hundred_tool_calls(ours: Installation) -> Iterator[Row]:
             "idle": idle,
             "none": f"cd '{plain}' && {execute}",
         }
-        found = wall(cases, cwd=Path("/"), environ=environ, rounds=11, values=1)
+        found = wall(cases, cwd=Path("/"), environ=traced.environ, rounds=11, values=1)
     floor = found["idle"].median / found["none"].median
     what = f"a turn of {CALLS} tool calls, hooks / none (Codex {NEWEST}; hooks that run /bin/true: {floor:.2f})"
     yield Row.ratio(what, found["hooks"], found["none"], 1.03)

@@ -1,12 +1,11 @@
-"""What the worker costs: CPU of a turn in new and in long sessions, memory with long transcripts."""
+"""The costs of the worker: CPU of a turn in new and in long sessions, memory with long transcripts."""
 
 import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from connectors import Installation
+from machine import Machine
 from processes import Usage, usage
 from sessions import SESSION, Session
 
@@ -16,22 +15,22 @@ BYTES_A_TURN: Final = 100 << 10
 
 
 class Sessions:
-    """Makes sessions for one installation and runs the worker on them."""
+    """Makes sessions on one machine and runs the worker on them."""
 
-    def __init__(self, ours: Installation) -> None:
+    def __init__(self, ours: Machine) -> None:
         self._ours = ours
         self._number = 0
 
     def new(self) -> Session:
-        """A session nothing has happened in."""
+        """A session without events."""
         self._number += 1
         transcript = self._ours.home / f"transcript-{self._number}.jsonl"
-        spool = self._ours.spool / f"{SESSION[:-4]}{self._number:04d}.spool"
+        spool = self._ours.spool(f"{SESSION[:-4]}{self._number:04d}")
         return Session(spool=spool, transcript=transcript, project=self._ours.project)
 
     def work(self, session: Session, **environ: str) -> Usage:
-        """One run of the worker, as the hook starts it."""
-        command = [*self._ours.worker, str(session.spool)]
+        """Run the worker as the hook starts it."""
+        command = [*self._ours.worker_command, str(session.spool)]
         return usage(command, cwd=self._ours.project, environ={**self._ours.environ, **environ})
 
     def turn(self, *, tools: int) -> float:
@@ -43,7 +42,7 @@ class Sessions:
         return spent.cpu
 
     def growing(self, lengths: list[int], *, repeat: int = 3) -> Iterator[tuple[int, list[float]]]:
-        """CPU seconds of a turn when the session has this many turns, all of them worked off."""
+        """CPU seconds of a turn in a session with this many turns, all of them processed."""
         session = self.new()
         turn = 0
         for length in lengths:
@@ -60,7 +59,7 @@ class Sessions:
         self.remove(session)
 
     def long_transcript(self, size: int) -> float:
-        """Peak MiB when a transcript of this many bytes is read from its start for one turn at its end."""
+        """Peak MiB of reading a transcript of `size` bytes from its start, for one turn at its end."""
         session = self.new()
         filler = {"timestamp": "2026-01-01T00:00:00.000Z", "type": "response_item", "payload": {"type": "message"}}
         line = json.dumps({**filler, "payload": {"type": "message", "role": "user", "content": ["x" * 60_000]}}) + "\n"
@@ -73,7 +72,7 @@ class Sessions:
         return peak
 
     def summary(self, turns: int) -> float:
-        """Peak MiB when a session of so many turns, none of them worked off, is summed up."""
+        """Peak MiB of summarizing a session with this many turns, none of them processed."""
         session = self.new()
         for turn in range(turns):
             session.append_turn(turn, tools=4, filler=3_000)
@@ -83,7 +82,7 @@ class Sessions:
         return peak
 
     def remove(self, session: Session) -> None:
-        """Leave nothing of a session, nor of its traces."""
+        """Remove a session and its traces."""
         for path in (session.transcript, *session.spool.parent.glob(f"{session.spool.stem}*")):
             path.unlink(missing_ok=True)
-        shutil.rmtree(Path(self._ours.home) / ".local" / "state", ignore_errors=True)
+        shutil.rmtree(self._ours.state.parent, ignore_errors=True)
