@@ -1,4 +1,4 @@
-"""What a server may do instead of answering."""
+"""Faulty answers of a server, its certificates, and a proxy."""
 
 import socket
 import ssl
@@ -19,38 +19,38 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 @dataclass(slots=True)
 class Scripted:
-    """An answer that is more than bytes."""
+    """An answer that talks on the connection itself."""
 
     talk: Callable[[socket.socket], None]
     accepts: bool = False
-    """Whether it begins with a 2xx."""
+    """Whether the answer begins with a 2xx status."""
 
     def __call__(self, connection: socket.socket) -> None:
         self.talk(connection)
 
 
 def never(connection: socket.socket) -> None:
-    """Hold the line until the other side has had enough."""
+    """Send nothing until the client closes the connection, at most 60 seconds."""
     connection.settimeout(60)
     connection.recv(1)
 
 
 def drip(connection: socket.socket) -> None:
-    """A byte a second."""
+    """Send an answer of one byte per second."""
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}":
         connection.sendall(bytes([byte]))
         time.sleep(1)
 
 
 def flood(connection: socket.socket) -> None:
-    """1 GiB of body, or as much of it as somebody takes."""
+    """Send a body of 1 GiB, until the client closes the connection."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
     for _ in range(1024):
         connection.sendall(bytes(1 << 20))
 
 
 def say(text: bytes) -> Callable[[socket.socket], None]:
-    """These bytes, then the end of the connection."""
+    """Send these bytes and close the connection."""
     return lambda connection: connection.sendall(text)
 
 
@@ -64,7 +64,7 @@ NOT_NOW: dict[str, Answer] = {
     "429 without Retry-After": reply(429, b"{}"),
     "503 with a Retry-After in the past": reply(503, b"", "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT"),
 }
-"""After these the trace waits, and arrives once the server is itself again."""
+"""Answers after which the trace is queued and sent again."""
 
 ACCEPTED: dict[str, Answer] = {
     "200 with garbage": Scripted(
@@ -75,11 +75,11 @@ ACCEPTED: dict[str, Answer] = {
     ),
     "200 with 1 GiB of body": Scripted(flood, accepts=True),
 }
-"""The server has the trace, however strangely it says so: nothing is sent twice."""
+"""Answers with a success status and a faulty rest: the trace must not be sent again."""
 
 
 def certificate(directory: Path, *, expired: bool = False, authority: "Authority | None" = None) -> ssl.SSLContext:
-    """A server's certificate for 127.0.0.1 and infinium.invalid: its own authority's, unless one is given."""
+    """Issue a certificate for 127.0.0.1 and infinium.invalid, by a new authority unless one is given."""
     authority = authority or Authority()
     key = ec.generate_private_key(ec.SECP256R1())
     until = datetime.now(UTC) + (timedelta(days=-1) if expired else timedelta(days=1))
@@ -101,7 +101,7 @@ def certificate(directory: Path, *, expired: bool = False, authority: "Authority
 
 
 class Authority:
-    """A certificate authority nobody has heard of."""
+    """A certificate authority that no client trusts by default."""
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -129,7 +129,7 @@ def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until
 
 @contextmanager
 def connect_proxy(port: int) -> Iterator[str]:
-    """A proxy that leads every CONNECT to this port of loopback; gives its URL."""
+    """Run a proxy that connects every CONNECT to this port on loopback; yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:

@@ -1,4 +1,4 @@
-"""File systems that are small or read-only, for our processes alone: a mount namespace of the test's own."""
+"""Small or read-only file systems in a mount namespace that only the machine's commands see."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from lab import Lab
 
 
 class Namespace:
-    """Where the lab's commands run while it is open; what they see is below `root`."""
+    """A mount namespace in which the lab's commands run while it is open."""
 
     def __init__(self, lab: Lab, pid: int) -> None:
         self.lab, self.pid = lab, pid
@@ -20,12 +20,12 @@ class Namespace:
         lab.root_seen = Path(f"/proc/{pid}/root")
 
     def run(self, script: str, *arguments: object) -> None:
-        """Run a shell script there."""
+        """Run a shell script in the namespace."""
         command = [*self.lab.prefix, "sh", "-euc", script, "sh", *map(str, arguments)]
         subprocess.run(command, check=True, capture_output=True, cwd="/")
 
     def mount_small(self, directory: Path, options: str) -> None:
-        """Put a memory file system with the directory's own content in its place."""
+        """Mount a memory file system over a directory and copy the directory's content to it."""
         directory.mkdir(parents=True, exist_ok=True)
         self.run(
             'mkdir "$3"; cp -a "$1/." "$3"; mount -t tmpfs -o "$2,mode=700" none "$1"; cp -a "$3/." "$1"; rm -r "$3"',
@@ -33,18 +33,18 @@ class Namespace:
         )  # fmt: skip
 
     def fill(self, directory: Path, leave: int) -> None:
-        """Fill the file system up to so many bytes."""
+        """Fill the file system of a directory until `leave` bytes are free."""
         free = 'free=$(($(stat -f -c "%a * %S" "$1") - $2)); '
         self.run(f'{free}[ "$free" -le 0 ] || head -c "$free" /dev/zero >"$1/ballast"', directory, leave)
 
     def free(self, directory: Path) -> None:
-        """Take the filling out."""
+        """Remove the file that fills the file system."""
         self.run('rm -f "$1/ballast"', directory)
 
 
 @contextmanager
 def namespace(lab: Lab) -> Iterator[Namespace]:
-    """A namespace for the block, or a skip where there can be none."""
+    """A namespace for the `with` block; skips the test where the system permits none."""
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         pytest.skip("unshare is not installed")
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", "echo ready; exec sleep 1000"]

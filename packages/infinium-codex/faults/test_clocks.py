@@ -1,4 +1,4 @@
-"""A clock that is set while things wait."""
+"""The clock is set while traces are queued."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 
 def at(offset: str) -> dict[str, str]:
-    """The environment in which programs see another time."""
+    """An environment in which programs see another time."""
     if shutil.which("faketime") is None:
         pytest.skip("faketime is not installed")
     done = subprocess.run(["faketime", "-m", "-f", offset, "env", "-0"], capture_output=True, text=True, check=True)
@@ -24,7 +24,7 @@ def at(offset: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("steps", [("-1h", "+1d"), ("+1d", "-1h")], ids=["back, forward", "forward, back"])
 def test_a_clock_that_is_set(lab: Lab, api: Api, tell: Tell, steps: tuple[str, str]) -> None:
-    """What waits since another time is not frozen, dropped or sent twice."""
+    """A trace queued at another time is neither stuck, dropped nor sent twice."""
     good = api.answers
     api.answers = [reply(503)]
     lab.turn("s-1", "t-now")

@@ -1,4 +1,4 @@
-"""Many at once, and two of what should be one."""
+"""Many hooks at once, two workers on one spool, and changes of the installation under them."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Tell = Callable[[Row], None]
 
 
 def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
-    """In as many sessions: no event is lost and none mixes with another, so each trace has every tool call."""
+    """One session each: no event is lost or mixed with another, so each trace has every tool call."""
     turns, calls = times(1, 20), times(4, 100)
 
     def live(session: str) -> None:
@@ -31,7 +31,7 @@ def test_64_hooks_at_once(lab: Lab, times: Times, tell: Tell) -> None:
 
 
 def test_64_hooks_at_once_in_one_session(lab: Lab, times: Times, tell: Tell) -> None:
-    """Codex runs the tool calls of a turn side by side: all of them write to one spool."""
+    """Codex runs the tool calls of a turn in parallel, so all their hooks write to one spool."""
     count = times(128, 2_000)
     lab.call("UserPromptSubmit", "s-1", "t-1", prompt="x")
 
@@ -64,7 +64,7 @@ def test_two_sessions_and_two_workers_on_each_spool(lab: Lab, times: Times, tell
 
 
 def test_a_session_that_goes_on_while_its_spool_is_removed(lab: Lab, times: Times, tell: Tell) -> None:
-    """After every turn the spool is worked off and removed; the next event may come at any moment of that."""
+    """The spool is processed and removed after every turn; the next event may arrive at any moment of that."""
     count = times(15, 300)
     for number in range(count):
         lab.turn("s-1", f"t-{number}")
@@ -75,7 +75,7 @@ def test_a_session_that_goes_on_while_its_spool_is_removed(lab: Lab, times: Time
 
 
 def test_an_upgrade_while_workers_run(lab: Lab, times: Times, tell: Tell) -> None:
-    """The hook's home is written anew at any moment; a worker that runs goes on, the next one starts."""
+    """The hook's home is written again at any moment; a running worker continues, and the next one starts."""
     count = times(6, 60)
     for number in range(count):
         lab.turn("s-1", f"t-{number}")
@@ -85,7 +85,7 @@ def test_an_upgrade_while_workers_run(lab: Lab, times: Times, tell: Tell) -> Non
 
 
 def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
-    """Between the removal of the old environment and the new one hooks go on recording."""
+    """Hooks record events between the removal of the old environment and the creation of the new one."""
     aside = lab.environment.with_name("gone")
     lab.environment.rename(aside)
     for number in range(3):
@@ -96,6 +96,6 @@ def test_an_environment_that_is_gone_for_a_while(lab: Lab, tell: Tell) -> None:
 
 
 def use_tool(lab: Lab, session: str, turn: str, call: str) -> None:
-    """A tool call is over, and it printed 64 KiB."""
+    """Run the hook of a finished tool call that printed 64 KiB."""
     output = "o" * 65_536
     lab.call("PostToolUse", session, turn, tool_name="Bash", tool_use_id=call, tool_response=output)

@@ -1,4 +1,4 @@
-"""What a power cut leaves: tails cut off or filled with zeros, in every file of ours."""
+"""Damage as after a power cut: every kind of file with its end cut off or filled with zeros."""
 
 import os
 from collections.abc import Callable
@@ -28,7 +28,7 @@ both = pytest.mark.parametrize("damage", [cut, zero], ids=["cut", "zeros"])
 
 @both
 def test_the_spools_tail(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
-    """A torn event costs itself: not the turn before it, nor the one it is part of."""
+    """A damaged event affects only itself, not the turn before it nor its own turn."""
     count = times(5, 60)
     for number in range(count):
         session = f"s-{number % 3}"
@@ -43,7 +43,7 @@ def test_the_spools_tail(lab: Lab, times: Times, tell: Tell, damage: Damage) -> 
 
 @both
 def test_the_outbox(lab: Lab, api: Api, tell: Tell, damage: Damage) -> None:
-    """A damaged trace is set aside and told of; the others go."""
+    """A damaged trace is set aside and reported; the others are sent."""
     good = api.answers
     api.answers = [reply(503)]
     for number in range(4):
@@ -73,7 +73,7 @@ def test_the_ledger(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
 
 @both
 def test_the_checkpoint(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
-    """Lost, it costs time: the turns are read again, and known by their keys."""
+    """Without a checkpoint the turns are read again; their keys prevent a second delivery."""
     count = times(4, 40)
     for number in range(count):
         lab.turn("s-1", f"t-{number}")
@@ -85,7 +85,7 @@ def test_the_checkpoint(lab: Lab, times: Times, tell: Tell, damage: Damage) -> N
 
 
 def test_a_spool_of_another_version(lab: Lab, tell: Tell) -> None:
-    """It is set aside and told of, never deleted; what this version's hook added behind it is traced."""
+    """It is set aside and reported, never deleted; the events that this version's hook appended are traced."""
     foreign = b"\x1eI1 Stop 12 {a frame of another age}\n" + b"\x1eI17 Stop of the future\n"
     lab.spool("s-1").parent.mkdir(mode=0o700, exist_ok=True)
     for session in ("s-1", "s-2"):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 
 
 def test_a_full_disk_under_the_state(lab: Lab, times: Times, tell: Tell) -> None:
-    """Full at any point of the way: the events stay in the spool until there is room."""
+    """The disk is full at any point of the processing: the events stay in the spool until there is room."""
     count = times(6, 60)
     with namespace(lab) as inside:
         inside.mount_small(lab.state, "size=2m")
@@ -27,7 +27,7 @@ def test_a_full_disk_under_the_state(lab: Lab, times: Times, tell: Tell) -> None
 
 
 def test_a_full_disk_under_the_spool(lab: Lab, times: Times, tell: Tell) -> None:
-    """What the hook could not write it says so of; the turn's neighbours arrive."""
+    """A turn whose event could not be written is not expected; the turns around it arrive."""
     count = times(4, 40)
     with namespace(lab) as inside:
         inside.mount_small(lab.tmp, "size=256k")

@@ -1,4 +1,4 @@
-"""Processes killed, at random instants and at every system call that changes something."""
+"""Hooks and workers are killed at random instants."""
 
 import random
 import signal
@@ -14,7 +14,7 @@ Tell = Callable[[Row], None]
 
 
 def test_hooks_killed_at_random_instants(lab: Lab, times: Times, tell: Tell) -> None:
-    """A killed Stop hook promises nothing; every other turn of the session arrives."""
+    """Every turn arrives whose Stop hook was not killed."""
     chance = random.Random(4711)
     wanted, killed, number = times(20, 300), 0, 0
     while killed < wanted:
@@ -53,7 +53,7 @@ def test_workers_killed_at_random_instants(lab: Lab, times: Times, tell: Tell) -
 
 
 def kill(lab: Lab, payload: bytes, name: str, after: float) -> bool:
-    """Run a hook and kill it; False when it was over by then."""
+    """Run a hook and kill it after `after` seconds; False if it had ended by then."""
     with subprocess.Popen(lab.command(name), stdin=subprocess.PIPE, cwd=lab.project, env=lab.environ) as process:
         assert process.stdin
         time.sleep(after / 2)

@@ -1,4 +1,4 @@
-"""Servers, networks and keyrings that do not do what they should."""
+"""Faulty servers, networks and keyrings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_server_that_is_down_for_an_hour(lab: Lab, api: Api, times: Times, tel
     "answer", [reply(400), reply(413), reply(302, b"", "Location: /elsewhere")], ids=["400", "413", "302"]
 )
 def test_a_server_that_will_never_take_it(lab: Lab, api: Api, tell: Tell, answer: bytes) -> None:
-    """The trace becomes a dead letter, and comes back when its user says so."""
+    """The trace becomes a dead letter, and `retry` queues it again."""
     good = api.answers
     api.answers = [answer]
     lab.turn("s-1", "t-1")
@@ -79,7 +79,7 @@ def test_a_redirect_to_another_host(lab: Lab, api: Api, tell: Tell) -> None:
 
 
 def test_a_server_that_does_not_know_the_secret(lab: Lab, api: Api, tell: Tell) -> None:
-    """One attempt; the others wait with it until the credentials change."""
+    """One request is sent; all traces are parked until the credentials change."""
     good = api.answers
     api.answers = [reply(401, f"bad key {CANARY}".encode())]
     for number in range(3):
@@ -102,7 +102,7 @@ def test_nobody_there(lab: Lab, tell: Tell) -> None:
 
 
 def test_no_name_and_no_proxy(lab: Lab, tmp_path: Path, tell: Tell) -> None:
-    """A name that is not found, a proxy that is not there, one that refuses; then the way is free."""
+    """The name is not found, the proxy is absent, the proxy refuses; then the connection works again."""
     lab.send_to(ELSEWHERE)
     with serve([reply(200)]) as gone:
         closed = f"http://127.0.0.1:{gone.port}"

@@ -1,4 +1,4 @@
-"""Every system call that changes something, made to kill its caller or to fail."""
+"""Each system call that changes something kills its caller, or fails."""
 
 import re
 import shlex
@@ -21,12 +21,12 @@ CHANGING = (
     "write,fsync,rename,link,unlink,mkdir,utimensat,flock,ftruncate,chmod,fchmod,"
     "socket,connect,sendto,recvfrom,shutdown,symlink,clone3,vfork"
 )
-"""What leaves a trace outside of the process. A kill at any other call is one after the last of these."""
+"""The calls with an effect outside of the process. A kill at any other call equals one after the last of these."""
 pytestmark = pytest.mark.faults
 
 
 def test_hook_killed_at_every_system_call(lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell) -> None:
-    """All of them: the interpreter's start, too. What was written before it stays readable."""
+    """At any call, the start of the interpreter included: the events written before stay readable."""
     with lab.idle_hooks():
         lab.turn("s-1", "t-0")
         calls = chosen(count_calls(lab, strace, "all", tmp_path, lab.command("Stop")), times(12, 10_000))
@@ -45,7 +45,7 @@ def test_hook_killed_at_every_system_call(lab: Lab, strace: str, tmp_path: Path,
 def test_hook_whose_system_calls_fail(
     lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell, error: str
 ) -> None:
-    """Codex notices nothing, whichever call fails: of the compiled hook, and of the source behind it."""
+    """Codex notices no failing call, neither in the compiled hook nor in the source that replaces it."""
     names = "open,openat,read,write,mkdir,lstat,fstat,close,getcwd,vfork,clone,getdents64,fcntl,ioctl"
     with lab.idle_hooks():
         before = lab.commands["Stop"]
@@ -68,12 +68,12 @@ def test_hook_whose_system_calls_fail(
 def test_hook_overtaken_by_the_removal_of_its_spool(
     lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell
 ) -> None:
-    """It has opened the spool and not written yet, when the worker takes the spool's name away."""
+    """The worker removes the spool between the hook's open and its write."""
     count = times(2, 20)
     log = tmp_path / "calls"
     lab.timed([strace, "-o", str(log), "-e", "trace=write", *lab.command("Stop")], lab.event("Stop", "s-1", "t-0"))
     lab.expect("s-1", "t-0")
-    which = len(log.read_text("utf-8", "replace").splitlines()) - 1  # the last line tells of the end
+    which = len(log.read_text("utf-8", "replace").splitlines()) - 1  # the last line reports the exit
     lab.wait_until_idle()
     for number in range(count):
         lab.call("UserPromptSubmit", "s-1", f"t-{number + 1}")
@@ -106,9 +106,9 @@ def test_worker_whose_system_calls_fail(
 
 
 def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: int) -> Counter[int]:
-    """A turn and the session's end for every call, the worker's run tampered with; then the user comes back.
+    """For each system call of the worker: a session, its worker with the fault, then another turn of the session.
 
-    Gives how the workers ended.
+    Returns the exit codes of the workers.
     """
     codes: Counter[int] = Counter()
     with lab.idle_hooks():
@@ -118,7 +118,7 @@ def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: 
             session_with_end(lab, number)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
-    end_background(lab.root)  # and with it the tracers
+    end_background(lab.root)  # and the tracers with them
     return codes
 
 
@@ -128,7 +128,7 @@ def session_with_end(lab: Lab, number: int) -> None:
 
 
 def count_calls(lab: Lab, strace: str, names: str, directory: Path, command: list[str]) -> Counter[str]:
-    """How often each of these system calls is made by the program's busiest thread: strace counts by thread."""
+    """Count these system calls in the thread that makes most of them: strace injects by thread."""
     log = directory / "calls"
     lab.timed([strace, "-D", "-f", "-o", str(log), "-e", f"trace={names}", *command], lab.event("Stop", "s-1", "t-0"))
     counts: dict[str, Counter[str]] = {}
@@ -139,14 +139,14 @@ def count_calls(lab: Lab, strace: str, names: str, directory: Path, command: lis
 
 
 def chosen(counts: Counter[str], most: int) -> list[tuple[str, int]]:
-    """Every call once, as (name, which one); when that is too many, some of all kinds."""
+    """At most `most` calls, as (name, number of the call), spread over all kinds."""
     calls = sorted(chain.from_iterable(((name, n) for n in range(1, count + 1)) for name, count in counts.items()))
     step = max(len(calls) / most, 1.0)
     return [calls[int(n * step)] for n in range(int(len(calls) / step))]
 
 
 def tampering(strace: str, call: str, what: str, which: int, command: list[str]) -> list[str]:
-    """A command, with one of its system calls tampered with."""
+    """A command with a fault injected into one of its system calls."""
     inject = f"inject={call}:{what}:when={which}"
-    # -D: the tracer steps aside, so that nobody waits for what the program leaves behind.
+    # -D: the tracer is a child of the program, so that a test does not wait for the program's own children.
     return [strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, *command]

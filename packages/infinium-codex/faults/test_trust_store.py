@@ -1,4 +1,4 @@
-"""Certificates are checked against what the operating system trusts, and against nothing else."""
+"""Certificates are checked against the trust store of the operating system alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +12,11 @@ from lab import Lab, Row
 Tell = Callable[[Row], None]
 pytestmark = pytest.mark.faults
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-"""Where Debian and Fedora keep what the system trusts."""
+"""The trust stores of Debian and Fedora."""
 
 
 def test_the_systems_trust_decides(lab: Lab, tmp_path: Path, tell: Tell) -> None:
-    """An authority the system knows is believed, and its server's expired certificate is not."""
+    """A certificate of an authority in the trust store is accepted, unless it has expired."""
     bundle = next((path for path in map(Path, BUNDLES) if path.exists()), None)
     if bundle is None:
         pytest.skip("no bundle of the system's authorities where it is looked for")

@@ -1,4 +1,4 @@
-"""A keyring for programs that tests start: keeps passwords in the file that KEEPER names."""
+"""A keyring for programs that tests start. It stores passwords in the file that the variable KEEPER names."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from keyring.backend import KeyringBackend
 
 
 class Keeper(KeyringBackend):
-    """Chosen with PYTHON_KEYRING_BACKEND=keeper.Keeper."""
+    """Selected with PYTHON_KEYRING_BACKEND=keeper.Keeper."""
 
     priority = 1
 
@@ -16,17 +16,17 @@ class Keeper(KeyringBackend):
     def path(self) -> Path:
         return Path(os.environ["KEEPER"])
 
-    def _kept(self) -> dict[str, str]:
+    def _passwords(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.path.read_text()) if self.path.exists() else {}
         return found
 
     def get_password(self, service: str, username: str) -> str | None:
-        return self._kept().get(f"{service}/{username}")
+        return self._passwords().get(f"{service}/{username}")
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.path.write_text(json.dumps(self._kept() | {f"{service}/{username}": password}))
+        self.path.write_text(json.dumps(self._passwords() | {f"{service}/{username}": password}))
 
     def delete_password(self, service: str, username: str) -> None:
-        kept = self._kept()
-        del kept[f"{service}/{username}"]
-        self.path.write_text(json.dumps(kept))
+        passwords = self._passwords()
+        del passwords[f"{service}/{username}"]
+        self.path.write_text(json.dumps(passwords))

@@ -1,4 +1,4 @@
-"""Recordings of real sessions, as the unit tests read them (`nox -s record` makes them)."""
+"""Read the recordings of real sessions, which `nox -s record` makes."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent / "recordings"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One session of one version of Codex."""
+    """One recorded session of one version of Codex, with its forks and subagents."""
 
     path: Path
 
@@ -28,24 +28,24 @@ class Recording:
 
     @property
     def transcript(self) -> Path:
-        """The transcript; not there for an ephemeral session."""
+        """The transcript. The file is absent for an ephemeral session."""
         return self.path / "transcript.jsonl"
 
     @property
     def about(self) -> dict[str, Any]:
-        """Codex's version, and the usage the model server reported."""
+        """The content of recording.json: Codex's version, and the token usage that the model server reported."""
         found = json.loads((self.path / "recording.json").read_text("utf-8"))
         assert isinstance(found, dict)
         return found
 
     def hook_events(self) -> list[tuple[int, dict[str, Any]]]:
-        """When each hook ran (epoch milliseconds), and what it was sent."""
+        """The time of each hook call (epoch milliseconds) and its payload."""
         lines = (self.path / "events.jsonl").read_text("utf-8").splitlines()
         return [(record["at_ms"], record["payload"]) for record in map(json.loads, lines)]
 
     @property
     def sessions(self) -> list[str]:
-        """The sessions hooks told of, in the order of their start."""
+        """The ids of the sessions in the hook payloads, in order of appearance."""
         return list(dict.fromkeys(str(payload["session_id"]) for _, payload in self.hook_events()))
 
     def transcript_of(self, thread: str) -> Path:
@@ -53,7 +53,7 @@ class Recording:
         return self.transcript if thread == self.sessions[0] else self.path / f"thread-{thread}.jsonl"
 
     def events(self, session: str | None = None) -> list[Event]:
-        """All that hooks and transcripts tell of one session, the first one if none is named, as neutral events."""
+        """The neutral events of a session, by default the first, from its hooks and transcripts."""
         session = session or self.sessions[0]
         found: list[Event] = []
         for at_ms, payload in self.hook_events():
@@ -66,16 +66,16 @@ class Recording:
         return found
 
     def spawned_by(self, session: str) -> str | None:
-        """The session that spawned this one, if it is a subagent's."""
+        """The id of the session that spawned this one, if it is a subagent's."""
         return fold(self.events(session)).spawned_by
 
     @property
     def own_sessions(self) -> list[str]:
-        """The sessions that are the user's."""
+        """The ids of the sessions that are no subagent's."""
         return [session for session in self.sessions if self.spawned_by(session) is None]
 
     def payloads(self, session: str | None = None) -> list[dict[str, Any]]:
-        """The trace of every turn of a session."""
+        """The payload of every turn of a session."""
         folded = fold(self.events(session))
         return [json.loads(build_turn_trace(folded, turn, CONTEXT, OPTIONS).body) for turn in folded.turns]
 

@@ -1,4 +1,4 @@
-"""A keyring whose behaviour a file decides: the first word is what it does, the second the secret it knows."""
+"""A keyring that a file controls: its first word is the behaviour, the second the secret."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from keyring.backend import KeyringBackend
 
 
 class Keyring(KeyringBackend):
-    """Reads `FAULTS_KEYRING` at every look-up: `answer SECRET`, `hang`, or `fail SECRET`."""
+    """Reads the file named by FAULTS_KEYRING at each look-up: `answer SECRET`, `hang`, or `fail SECRET`."""
 
     priority = 1.0
 
