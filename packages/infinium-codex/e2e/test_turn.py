@@ -91,7 +91,7 @@ def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
         wait_for(lambda: receiver.requests, "the trace")
         sandbox.wait_until_idle()
     assert sandbox.config_toml.read_text().startswith("# mine, keep it\n")
-    assert [path for path in sandbox.files() if SECRET.encode() in path.read_bytes()] == []
+    assert [path for path, data in sandbox.contents().items() if SECRET.encode() in data] == []
     assert "infinium" not in (done.stdout + done.stderr).lower()
 
 
@@ -192,8 +192,8 @@ def test_paused_means_nothing_is_recorded(newest: Sandbox) -> None:
         traces = wait_for(lambda: newest.json("history")["traces"], "the trace")
         newest.wait_until_idle()
     assert [trace["name"] for trace in traces] == ["Public question."]
-    ours = [path for path in newest.files() if "infinium" in str(path)]
-    assert [path for path in ours if b"Private" in path.read_bytes()] == []
+    ours = {path: data for path, data in newest.contents().items() if "infinium" in str(path)}
+    assert [path for path, data in ours.items() if b"Private" in data] == []
 
 
 def test_a_connector_that_was_removed_is_not_noticed(newest: Sandbox) -> None:

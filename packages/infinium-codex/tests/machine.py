@@ -88,8 +88,8 @@ class Machine:
         files = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
         return {path: path.read_bytes() for path in files}
 
-    def files(self) -> dict[Path, int]:
-        """Every file of the user's, and its time of modification in nanoseconds."""
+    def modification_times(self) -> dict[Path, int]:
+        """When each file of the user was written, in nanoseconds; links, FIFOs and the like included."""
         found = [path for place in (self.home, self.tmp) for path in place.rglob("*")]
         return {path: path.lstat().st_mtime_ns for path in found if not path.is_dir()}
 

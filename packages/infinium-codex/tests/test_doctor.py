@@ -39,9 +39,9 @@ def test_report_of_a_healthy_machine_as_json(machine: HealthyMachine, snapshot: 
 
 def test_doctor_writes_nothing_and_sends_one_get_request(machine: HealthyMachine) -> None:
     """Only `--online` sends a request, a GET without the secret."""
-    before = machine.files()
+    before = machine.modification_times()
     machine.examine()
-    assert machine.files() == before
+    assert machine.modification_times() == before
     assert machine.api.requests == []
     machine.examine("--online")
     assert [headers[""].split()[0] for headers, _ in machine.api.requests] == ["GET"]
@@ -113,9 +113,9 @@ def test_fix_trusts_no_hook_and_keeps_the_users_hooks(machine: HealthyMachine) -
 
 def test_fix_on_a_healthy_machine_changes_nothing(machine: HealthyMachine) -> None:
     machine.examine("--fix")  # creates the directories that are created on demand
-    before = machine.files()
+    before = machine.modification_times()
     assert machine.examine("--fix")["mended"] == []
-    assert machine.files() == before
+    assert machine.modification_times() == before
 
 
 def test_user_level_hooks_replace_missing_project_hooks(machine: HealthyMachine) -> None:
