@@ -36,7 +36,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
     session.install("mypy>=1.18", "types-regex>=2024.11.6", "nox", *TEST_TOOLS, "./packages/infinium-codex")
-    session.run("mypy", "noxfile.py", ".ci/real_tests.py")
+    session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
         for group in (("src", "tests", "e2e"), ("bench",), ("faults",)):

@@ -1,16 +1,13 @@
-"""The README keeps its word: its table is the declared settings, its sibling connector runs."""
+"""The README's table of settings and its first example."""
 
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
+from textwrap import dedent
 
+import pytest
 from infinium_config import DECLARED, Declared
 
 README = Path(__file__).parents[1] / "README.md"
-SECRET = {"INFINIUM_AGENT_SECRET": "sk-do-not-show"}
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
 
 
@@ -27,64 +24,16 @@ def test_the_table_of_settings_is_what_is_declared() -> None:
     assert shown == [row(declared) for declared in DECLARED]
 
 
-def sibling() -> str:
-    """The README's one block of Python that is a whole program."""
-    (program,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    return str(program)
-
-
-def run(project: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The sibling connector, as its agent's hook would start it, in an empty home directory."""
-    home = project.parent / "home"
-    home.mkdir(exist_ok=True)
-    # no keyring of the machine the tests run on: only the environment has secrets here
-    own = {"HOME": str(home), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
-    return subprocess.run(
-        [sys.executable, "-c", sibling()],
-        cwd=project,
-        env={"PATH": os.environ["PATH"], **own, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_sibling_connector_is_short() -> None:
-    assert len(sibling().splitlines()) <= 25
-
-
-def test_the_sibling_connector_runs(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    done = run(project)
-    assert (done.returncode, done.stdout) == (0, ""), "outside a project it has nothing to say"
-
-    (project / ".infinium").mkdir()
-    config = project / ".infinium" / "config.json"
-    config.write_text(json.dumps({"agent_id": AGENT, "claude_hooks": True}))
-    done = run(project, **SECRET, INFINIUM_TIMEOUT="abc")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"POST https://platform.i42m.ai/api/v1/agents/{AGENT}/trace with Secret(***)\n"
-    assert "INFINIUM_TIMEOUT='abc' is invalid" in done.stderr
-
-    done = run(project)
-    assert done.returncode == 1
-    assert "keyring.backends.fail" in done.stderr
-
-    config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example"}))
-    done = run(project, **SECRET)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "https://elsewhere.example:443 is not approved" in done.stderr
-
-    done = run(project, INFINIUM_BASE_URL="local")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-    config.write_text(json.dumps({"agent_id": AGENT, "paused": True}))
-    done = run(project, **SECRET)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-    config.write_text("{")
-    done = run(project)
-    assert done.returncode == 1
-    assert "is not valid JSON" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_the_first_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It finds the settings of the working directory and the secret for Infinium's own origin."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"HOME": str(tmp_path), "INFINIUM_AGENT_ID": AGENT, "INFINIUM_AGENT_SECRET": "sesame"}.items():
+        monkeypatch.setenv(name, value)
+    lines = README.read_text(encoding="utf-8").partition("\n## ")[0].splitlines()
+    example = dedent("\n".join(line for line in lines if line.startswith("    ") or not line))
+    sent: list[str] = []
+    exec(compile(example, README.name, "exec"), {"send": sent.append})
+    assert sent == ["sesame"]
+    assert capsys.readouterr().out == "https://platform.i42m.ai/api/v1 (default)\n"

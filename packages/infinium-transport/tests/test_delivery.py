@@ -19,7 +19,6 @@ from infinium_transport import (
     Refusal,
     Rejected,
     Retry,
-    RetryPolicy,
     StateDirectory,
     StorageError,
     Unauthorized,
@@ -83,7 +82,7 @@ class Machine:
             lambda agent, _: self.secrets.get(agent, "sesame"),
             "test/1",
             DeliveryOptions(
-                retry=RetryPolicy(max_retries=2),
+                max_retries=2,
                 client=lambda: self,
                 clock=lambda: self.now,
                 sleep=self.sleep,

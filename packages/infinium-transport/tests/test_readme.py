@@ -24,7 +24,7 @@ class Trace(Struct, frozen=True, kw_only=True):
 
 def run_example(base_url: str, find_secret: Callable[[str, str], str | Refusal]) -> int:
     """Run the README's example; returns its exit code."""
-    [example] = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    example, _connector = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     names = {"trace": Trace(), "agent_id": AGENT, "base_url": base_url, "find_secret": find_secret}
     exec(compile(example, README.name, "exec"), names)
     exit_code = names["exit_code"]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Source,
         UserFile,
     )
-    from infinium_config.origins import ApprovedOrigins, approvals_path, origin_of
+    from infinium_config.origins import ApprovedOrigins, approvals_path, origin_of, state_directory
     from infinium_config.parse import parse_agent_id, parse_base_url
     from infinium_config.precedence import resolve
     from infinium_config.project import find_project, home_directory, load
@@ -84,6 +84,7 @@ __all__ = [
     "read_project_file",
     "read_user_file",
     "resolve",
+    "state_directory",
     "store_secret",
     "write_project_file",
 ]
@@ -115,7 +116,7 @@ _MODULES = {
         "Source",
         "UserFile",
     ),
-    "origins": ("ApprovedOrigins", "approvals_path", "origin_of"),
+    "origins": ("ApprovedOrigins", "approvals_path", "origin_of", "state_directory"),
     "parse": ("parse_agent_id", "parse_base_url"),
     "precedence": ("resolve",),
     "project": ("find_project", "home_directory", "load"),

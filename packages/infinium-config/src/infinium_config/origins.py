@@ -20,11 +20,16 @@ def origin_of(base_url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
-def approvals_path() -> Path:
-    """The file of all approvals, in the user's state directory. It does not depend on the connector."""
+def state_directory(connector: str) -> Path:
+    """The directory of the user's state for a connector, by the convention of the platform. It is not created."""
     import platformdirs
 
-    return platformdirs.user_state_path("infinium", appauthor=False) / "origins.json"
+    return platformdirs.user_state_path(connector, appauthor=False)
+
+
+def approvals_path() -> Path:
+    """The file of all approvals. It does not depend on the connector."""
+    return state_directory("infinium") / "origins.json"
 
 
 class ApprovedOrigins:

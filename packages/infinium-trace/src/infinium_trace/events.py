@@ -70,7 +70,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 class _Event(Struct, frozen=True, kw_only=True):
     at_ms: int
     """When it happened, UTC epoch milliseconds, as the source dates it (a hook event: when the hook ran)."""
-    source: EventSource
+    source: EventSource = EventSource.HOOK
     turn_id: str | None = None
     """The turn it belongs to; None where the source does not say, then the turn running at `at_ms`."""
     subagent_id: str | None = None
@@ -115,7 +115,7 @@ class TurnStarted(_Event, frozen=True, kw_only=True):
 class TurnEnded(_Event, frozen=True, kw_only=True):
     """A turn ended."""
 
-    status: TurnStatus
+    status: TurnStatus = TurnStatus.COMPLETED
     reason: str | None = None
     last_message: str | None = None
     duration_ms: int | None = None

@@ -189,7 +189,7 @@ class _Delivery:
             return
         policy = self._options.retry
         attempts, conflicts = (delay.attempts, delay.conflicts) if delay else (0, 0)
-        for retries_left in range(policy.max_retries, -1, -1):
+        for retries_left in range(self._options.max_retries, -1, -1):
             outcome = self._request(envelope, secret)
             if not isinstance(outcome, Retry):
                 self._settle(queued, envelope, outcome, secret)

@@ -58,6 +58,8 @@ class DeliveryOptions(Struct, frozen=True, kw_only=True):
     timeout: float = 30.0
     """Seconds for one request, name look-up and answer included."""
     verify_ssl: bool = True
+    max_retries: int = 3
+    """Retries of one trace in one delivery; a later delivery continues."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     client: Callable[[], Sender] | None = None
     """Makes the client, when the first request is due. The default is `Client`."""

@@ -15,10 +15,8 @@ _CONFLICT: Final = 409
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """How often one delivery retries a trace, and how long a trace is delayed between deliveries."""
+    """How long a trace is delayed before it is retried."""
 
-    max_retries: int = 3
-    """Retries of one trace in one delivery; a later delivery continues."""
     base: float = 0.5
     """Seconds: upper bound of the first delay, doubled with each further attempt."""
     cap: float = 900.0

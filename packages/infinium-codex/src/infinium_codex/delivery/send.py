@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infinium_config import SECRET_VARIABLE, Settings
 from infinium_config.locks import try_lock
-from infinium_transport import DeliveryOptions, DeliveryReport, RetryPolicy, deliver
+from infinium_transport import DeliveryOptions, DeliveryReport, deliver
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
@@ -35,11 +35,7 @@ def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
         open_state(places),
         lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url),
         USER_AGENT,
-        DeliveryOptions(
-            timeout=settings.timeout.value,
-            verify_ssl=settings.verify_ssl.value,
-            retry=RetryPolicy(max_retries=settings.max_retries.value),
-        ),
+        DeliveryOptions(**settings.delivery_options()),
     )
 
 

@@ -148,7 +148,7 @@ def _open(agent: Agent, files: SessionFiles, places: Places, environ: Mapping[st
     settings = load_settings(places, cwd, environ)
     if settings is None:
         return None
-    tracer = Tracer.open(agent.program, files.session_id, cwd, places, environ, settings)
+    tracer = Tracer.open(agent.program, files.session_id, cwd, places, settings)
     if tracer is None:
         return None
     if checkpoint.next_turn.spool and checkpoint.next_turn.spool_head != reading.spool_head:

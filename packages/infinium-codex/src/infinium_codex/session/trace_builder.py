@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -42,9 +41,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
     options: TraceOptions
 
     @classmethod
-    def open(
-        cls, program: str, session_id: str, cwd: Path, places: Places, environ: Mapping[str, str], settings: Settings
-    ) -> Self | None:
+    def open(cls, program: str, session_id: str, cwd: Path, places: Places, settings: Settings) -> Self | None:
         """Return a tracer for the project at `cwd`. Without an agent id, note an error in the ledger, return None."""
         base_url = settings.base_url.value
         agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
@@ -67,7 +64,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 git_commit=git.commit,
                 git_moves=git.moves,
             ),
-            options=_options(program, places, environ, settings),
+            options=_options(program, places, settings),
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
@@ -96,21 +93,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
         )
 
 
-def _options(program: str, places: Places, environ: Mapping[str, str], settings: Settings) -> TraceOptions:
-    secret = environ.get("INFINIUM_AGENT_SECRET")
-    return TraceOptions(
-        program=program,
-        version=VERSION,
-        redaction=settings.redaction.value,
-        redact_patterns=settings.redact_patterns.value,
-        redact_allow=settings.redact_allow.value,
-        secrets=(secret,) if secret else (),
-        max_input_preview=settings.max_input_preview.value,
-        max_output_preview=settings.max_output_preview.value,
-        max_input_summary=settings.max_input_summary.value,
-        max_output_summary=settings.max_output_summary.value,
-        prices=_prices(places),
-    )
+def _options(program: str, places: Places, settings: Settings) -> TraceOptions:
+    return TraceOptions(program=program, version=VERSION, prices=_prices(places), **settings.trace_options())
 
 
 def _prices(places: Places) -> PriceTable:
