@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infinium_config import resolve
+from infinium_config.variables import session_ttl
 
 from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.deliveries import deliver_and_schedule
-from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, stale_seconds, with_variables
+from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, with_variables
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.session.processor import State, close_session, give_up, record_lost
 from infinium_codex.support.error_log import record_error
@@ -63,7 +64,7 @@ def close_timed_out(
 
     A session that cannot be traced is tried again a day later, and then its events are removed.
     """
-    entry, stale = entry_name(str(files.spool)), stale_seconds(environ)
+    entry, stale = entry_name(str(files.spool)), session_ttl(environ)
     if not files.directory.is_dir():
         record_lost(files, places)
         schedule.remove(entry)
@@ -95,7 +96,7 @@ def schedule_forgotten(agent: Agent, directory: Path, schedule: Schedule, enviro
     for files in find_sessions(directory):
         if schedule.has(entry_name(str(files.spool))):
             continue
-        is_recent = time.time() - files.last_write < stale_seconds(environ) + GRACE
+        is_recent = time.time() - files.last_write < session_ttl(environ) + GRACE
         if files.has_events or (is_recent and files.load_checkpoint().unsummarized):
             schedule.add_session(str(files.spool), agent.reference, environ)
 

@@ -21,7 +21,6 @@ OUTBOX = "outbox"
 LINK = "schedule"
 """A link beside the spools to the schedule: following it is cheaper at a prompt than computing the state directory."""
 SECRET_VARIABLE = "INFINIUM_AGENT_SECRET"  # noqa: S105 - the name of one
-DEFAULT_TTL = 600.0
 GRACE = 86_400.0
 """Seconds after the stale time for which the spool of a session that cannot be traced is kept."""
 _PREFIXES = ("INFINIUM_", "CONNECTOR_")
@@ -43,8 +42,11 @@ class Schedule:
         `agent` is the import reference of the session's agent (`infinium_codex.agent.load_agent`).
         """
         saved = (f"{name}={value}" for name, value in environ.items() if _is_saved(name))
-        wait = stale_seconds(environ) if quiet is None else quiet
-        self._write(entry_name(spool), [str(wait), spool, agent, *saved])
+        if quiet is None:
+            from infinium_config.variables import session_ttl  # most prompts find an entry and do not need it
+
+            quiet = session_ttl(environ)
+        self._write(entry_name(spool), [str(quiet), spool, agent, *saved])
 
     def add_outbox(self, seconds: float) -> None:
         """Have the outbox sent in this many seconds."""
@@ -108,15 +110,6 @@ def entry_name(spool: str) -> str:
 def with_variables(environ: "Mapping[str, str]", saved: "Mapping[str, str]") -> dict[str, str]:
     """`environ` with the saved variables in place of its own. Its secret stays."""
     return {name: value for name, value in environ.items() if not _is_saved(name)} | dict(saved)
-
-
-def stale_seconds(environ: "Mapping[str, str]") -> float:
-    """CONNECTOR_SESSION_TTL as infinium-config reads it, without importing that."""
-    try:
-        seconds = float(environ.get("CONNECTOR_SESSION_TTL", ""))
-    except ValueError:
-        return DEFAULT_TTL
-    return seconds if 0 < seconds < 1e9 else DEFAULT_TTL
 
 
 def _is_saved(name: str) -> bool:
