@@ -87,12 +87,17 @@ def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     if len(patterns) > MAX_PATTERNS:
         raise ValueError(f"use at most {MAX_PATTERNS} regular expressions")
     for pattern in patterns:
-        if len(pattern) > MAX_PATTERN_LENGTH:
-            raise ValueError(f"{pattern[:40]!r}… is longer than {MAX_PATTERN_LENGTH:,} characters")
-        if math.prod(int(high or low or 1) or 1 for low, high in _REPEAT.findall(pattern)) > MAX_REPEATS:
-            raise ValueError(f"the repeat counts in {pattern[:40]!r} multiply to more than {MAX_REPEATS:,}")
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ValueError(f"{pattern[:40]!r} is not a regular expression ({error})") from None
+        _check_pattern(pattern)
     return tuple(patterns)
+
+
+def _check_pattern(pattern: str) -> None:
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise ValueError(f"{pattern[:40]!r}… is longer than {MAX_PATTERN_LENGTH:,} characters")
+    repeats = [int(high or low or 1) or 1 for low, high in _REPEAT.findall(pattern)]
+    if math.prod(repeats) > MAX_REPEATS:
+        raise ValueError(f"the repeat counts in {pattern[:40]!r} multiply to more than {MAX_REPEATS:,}")
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{pattern[:40]!r} is not a regular expression ({error})") from None

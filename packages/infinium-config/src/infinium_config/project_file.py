@@ -87,19 +87,27 @@ def _value(path: Path, declared: Declared, value: object) -> object:
                 raise ProjectFileError(f"{where} must be true or false, not {_shown(value)}.")
             return value
         case tuple():
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise ProjectFileError(f"{where} must be a list of strings, not {_shown(value)}.")
-            try:
-                return check_patterns(value)
-            except ValueError as error:
-                raise ProjectFileError(f"{where}: {error}.") from None
+            return _patterns(where, value)
         case _:
-            if not isinstance(value, str):
-                raise ProjectFileError(f"{where} must be a string, not {_shown(value)}.")
-            try:
-                return declared.parse(value)
-            except ValueError as error:
-                raise ProjectFileError(f"{where} is {_shown(value)}: {error}.") from None
+            return _text(where, declared, value)
+
+
+def _patterns(where: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ProjectFileError(f"{where} must be a list of strings, not {_shown(value)}.")
+    try:
+        return check_patterns(value)
+    except ValueError as error:
+        raise ProjectFileError(f"{where}: {error}.") from None
+
+
+def _text(where: str, declared: Declared, value: object) -> object:
+    if not isinstance(value, str):
+        raise ProjectFileError(f"{where} must be a string, not {_shown(value)}.")
+    try:
+        return declared.parse(value)
+    except ValueError as error:
+        raise ProjectFileError(f"{where} is {_shown(value)}: {error}.") from None
 
 
 def _shown(value: object) -> str:
