@@ -1,4 +1,4 @@
-"""Property tests may take the time they need: a slow machine is no failure."""
+"""Hypothesis profile without deadlines: a slow machine must not fail property tests."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,6 +1,6 @@
-"""Secrets and their look-alikes in realistic surroundings, the same for the same seed.
+"""Secrets and look-alikes in realistic surroundings. The same seed gives the same samples.
 
-No literal here is a key: keys are put together from drawn pieces, in the shapes their makers document.
+No literal here is a key: keys are built from random pieces, in the formats that their providers document.
 """
 
 import base64
@@ -21,12 +21,12 @@ UPPER = string.ascii_uppercase + string.digits
 LOWER = string.ascii_lowercase + string.digits
 
 OWN_SECRET = "own/agent key+" + "=".join(("7f3Q", "zP", "L0x9"))
-"""The agent's own secret, with characters every encoding changes."""
+"""The agent's own secret, with characters that every encoding changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A text, and the secret in it (none in a look-alike); `before` and `after` must outlive redaction."""
+    """A text and the secret in it (a look-alike has none). Redaction must keep `before` and `after`."""
 
     kind: str
     text: str
@@ -36,10 +36,10 @@ class Sample:
 
 
 class Draw(random.Random):
-    """A seeded source of drawn pieces."""
+    """A seeded source of random pieces."""
 
     def of(self, alphabet: str, least: int, most: int | None = None) -> str:
-        """Characters of the alphabet, a letter and a digit among them when there is room."""
+        """Return characters of the alphabet, if possible with a letter and a digit."""
         length = self.randint(least, most or least)
         drawn = "".join(self.choices(alphabet, k=length))
         digits, letters = string.digits in alphabet, alphabet[0].isalpha() or alphabet[-1].isalpha()
@@ -48,16 +48,16 @@ class Draw(random.Random):
         return drawn
 
     def b64(self, size: int) -> str:
-        """Base64 of drawn bytes."""
+        """Return the base64 of random bytes."""
         return base64.b64encode(self.randbytes(size)).decode()
 
     def password(self) -> str:
-        """A password a person or a generator would choose: with a digit, most often a sign."""
+        """Return a password as a person or a generator chooses it: with a digit, usually a special character."""
         word = self.choice(["Tr0ub4dor", "hunter2", "S3cure", "wint3r", "Kx9vQ2mLp7", "pa55phrase", "zebra42", "Qu1et"])
         return word + self.choice(["!", "_", "#", "-", "*", ".", "%", ""]) + self.of(ALNUM, 4, 10)
 
     def jwt(self, claims: int = 3) -> str:
-        """A signed token."""
+        """Return a signed token."""
 
         def part(value: object) -> str:
             return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -151,7 +151,7 @@ KEYS: dict[str, Maker] = {
     "cloudflare": _plain(("cf", "ut_"), URL64, 40),
     "jwt": Draw.jwt,
 }
-"""Keys known by themselves, wherever they stand."""
+"""Keys with a known format."""
 
 _ANYWHERE = (
     'client = Client(api_key="{}")\nclient.connect()',
@@ -175,7 +175,7 @@ _ANYWHERE = (
     "remote: https://oauth2:{}@git.example.com/team/repo.git",
     "ENV VALUE {}\nRUN make",
 )
-"""Where a key known by itself may stand."""
+"""Surroundings of a key with a known format."""
 
 _AROUND = (
     "Running the deployment now; see docs/deploy.md for what each step does.",
@@ -191,7 +191,7 @@ _AROUND = (
 
 
 def _named(draw: Draw) -> dict[str, tuple[str, str]]:
-    """Secrets known by what stands around them: the text with a hole, and the secret."""
+    """Return secrets with known surroundings: the text with a gap, and the secret."""
     password, token = draw.password(), draw.of(ALNUM, 20, 44)
     name = draw.choice(["DB_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "SMTP_PASS", "ADMIN_PASSWD", "MYSQL_PWD"])
     key = draw.choice(["API_KEY", "SECRET_KEY", "STRIPE_SECRET", "AUTH_TOKEN", "JWT_SECRET", "ACCESS_TOKEN"])
@@ -279,7 +279,7 @@ _PEM_KINDS = ("RSA ", "EC ", "OPENSSH ", "ENCRYPTED ", "DSA ", "")
 
 
 def pem(draw: Draw, *, whole: bool = True, newline: str = "\n") -> tuple[str, str]:
-    """A private key in PEM, and its body; without its end when not `whole`."""
+    """Return a private key in PEM and its body; without its end if not `whole`."""
     label = draw.choice(_PEM_KINDS) + "PRIVATE" + " KEY"
     lines = [draw.of(B64, 64) for _ in range(draw.randint(3, 24))] + [draw.of(B64, 34) + "=="]
     if not whole:
@@ -289,7 +289,7 @@ def pem(draw: Draw, *, whole: bool = True, newline: str = "\n") -> tuple[str, st
 
 
 def _keys(draw: Draw) -> dict[str, tuple[str, str]]:
-    """Private keys: the text, and the body that must go."""
+    """Return private keys: the text, and the body that must be removed."""
     written = [pem(draw), pem(draw, newline="\\n"), pem(draw, whole=False), pem(draw)]
     indented = (written[3][0].replace("\n", "\n    "), written[3][1].replace("\n", "\n    "))
     label = "PGP PRIVATE" + " KEY BLOCK"
@@ -312,7 +312,7 @@ def _sample(draw: Draw, kind: str, text: str, secret: str) -> Sample:
 
 
 def positives(seed: int = 1, rounds: int = 18) -> Iterator[Sample]:
-    """Texts with one secret each, `rounds` of every kind."""
+    """Return texts with one secret each, `rounds` of every kind."""
     draw = Draw(seed)
     for _ in range(rounds):
         for kind, make in KEYS.items():
@@ -485,7 +485,7 @@ def _look_alikes(draw: Draw) -> Iterator[tuple[str, str]]:
 
 
 def look_alikes(seed: int = 2, rounds: int = 36) -> Iterator[Sample]:
-    """Texts that hold no secret, though they look as if."""
+    """Return texts that look like secrets and are none."""
     draw = Draw(seed)
     for _ in range(rounds):
         for kind, text in _look_alikes(draw):
@@ -493,9 +493,9 @@ def look_alikes(seed: int = 2, rounds: int = 36) -> Iterator[Sample]:
 
 
 def leaks(sample: Sample, shown: str) -> bool:
-    """Whether the secret, or any telling stretch of it, is still to be seen."""
+    """Return whether the secret, or a significant part of it, is still in the text."""
     secret = sample.secret
     size = min(10, len(secret))
     windows = (secret[i : i + size] for i in range(len(secret) - size + 1))
-    # a bot's number, in front of its key, is public
+    # a bot's number before its key is public
     return any(part in shown and not part.rstrip(":").isdigit() for part in windows)

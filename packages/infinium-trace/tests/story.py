@@ -1,4 +1,4 @@
-"""Small sessions told by hand: what hooks and transcript of an agent say about the same work, milliseconds apart."""
+"""Small sessions written by hand: hooks and transcript report the same work, milliseconds apart."""
 
 import json
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ from infinium_trace import (
 )
 
 START_MS = 1_790_000_000_000
-"""2026-09-21T14:13:20Z; the stories count milliseconds from here."""
+"""2026-09-21T14:13:20Z; times of the stories are milliseconds after it."""
 CWD = "/home/ada/shop"
 MODEL = "gpt-6-codex"
 
@@ -51,8 +51,8 @@ CONTEXT = TraceContext(
 )
 
 
-class Where(TypedDict):
-    """What every event has: when, who told it, and of whose work."""
+class EventFields(TypedDict):
+    """Fields of every event: time, source, turn and subagent."""
 
     at_ms: int
     source: EventSource
@@ -60,14 +60,14 @@ class Where(TypedDict):
     subagent_id: str | None
 
 
-def hook(ms: int, turn: str | None = None, agent: str | None = None) -> Where:
-    """A hook that ran `ms` after the stories' start."""
-    return Where(at_ms=START_MS + ms, source=EventSource.HOOK, turn_id=turn, subagent_id=agent)
+def hook(ms: int, turn: str | None = None, agent: str | None = None) -> EventFields:
+    """Fields of a hook that ran `ms` after the start of the stories."""
+    return EventFields(at_ms=START_MS + ms, source=EventSource.HOOK, turn_id=turn, subagent_id=agent)
 
 
-def transcript(ms: int, turn: str | None = None, agent: str | None = None) -> Where:
-    """A transcript record dated `ms` after the stories' start."""
-    return Where(at_ms=START_MS + ms, source=EventSource.TRANSCRIPT, turn_id=turn, subagent_id=agent)
+def transcript(ms: int, turn: str | None = None, agent: str | None = None) -> EventFields:
+    """Fields of a transcript record dated `ms` after the start of the stories."""
+    return EventFields(at_ms=START_MS + ms, source=EventSource.TRANSCRIPT, turn_id=turn, subagent_id=agent)
 
 
 def turn_payload(
@@ -79,13 +79,13 @@ def turn_payload(
     return found
 
 
-def told_by(source: EventSource, events: Iterable[Event]) -> list[Event]:
-    """What one source alone tells."""
+def from_source(source: EventSource, events: Iterable[Event]) -> list[Event]:
+    """Return the events of one source."""
     return [event for event in events if event.source is source]
 
 
 def session_begins() -> list[Event]:
-    """Both sources tell of a start-up in a git repository."""
+    """Both sources report a start in a git repository."""
     return [
         SessionStarted(**hook(0), cwd=CWD, model=MODEL, permission_mode="default"),
         SessionStarted(
@@ -101,12 +101,12 @@ def session_begins() -> list[Event]:
 
 
 def session_ends(ms: int = 60_000) -> list[Event]:
-    """The user leaves."""
+    """The user exits."""
     return [SessionEnded(**hook(ms), reason="exit")]
 
 
 def working_turn(turn: str = "turn-1", ms: int = 100) -> list[Event]:
-    """A failing test run (exit code 3), a patch that adds a file, a word in between and a last one; three responses."""
+    """A failing test run (exit code 3), a patch that adds a file, two messages and three model calls."""
     command = {"command": "pytest -q"}
     added = FileChange(path=f"{CWD}/src/cart.py", kind=ChangeKind.ADDED, lines_added=2, lines_removed=0)
     named = FileChange(path="src/cart.py", kind=ChangeKind.ADDED, lines_added=2)
@@ -161,7 +161,7 @@ def working_turn(turn: str = "turn-1", ms: int = 100) -> list[Event]:
 
 
 def delegating_turn(turn: str = "turn-2", ms: int = 10_000) -> list[Event]:
-    """A turn whose subagent has a prompt, a turn id, a shell command and a response of its own."""
+    """A turn whose subagent has a prompt, a turn id, a shell command and a model call of its own."""
     own = f"{turn}-of-agent"
     look = {"command": "ls"}
     return [
@@ -182,7 +182,7 @@ def delegating_turn(turn: str = "turn-2", ms: int = 10_000) -> list[Event]:
 
 
 def asking_turn(turn: str = "turn-3", ms: int = 20_000) -> list[Event]:
-    """A turn that asks for leave to push, and is compacted once; both sources tell of the compaction."""
+    """A turn that requests permission to push. It is compacted once; both sources report the compaction."""
     push = {"command": "git push"}
     return [
         TurnStarted(**hook(ms, turn), prompt="Push it.", cwd=CWD, model=MODEL, permission_mode="default"),

@@ -1,4 +1,4 @@
-"""Whatever a turn was, its trace fits the API's limit, keeps what matters most and says what it lacks."""
+"""The body of every trace fits the API's size limit, keeps the important parts and reports what was omitted."""
 
 import json
 from typing import Any
@@ -25,9 +25,9 @@ from msgspec.structs import replace
 from story import CWD, FIRST, MODEL, OPTIONS, hook, transcript, turn_payload
 
 WIDE = replace(OPTIONS, max_input_preview=4_000, max_output_preview=65_536, max_body_bytes=1 << 40)
-"""A user who wants to see everything."""
+"""Options with long previews and no size limit."""
 FAILED = 250
-"""The call in the middle of the long turn, which fails."""
+"""Index of the failing call in the middle of the long turn."""
 
 
 def long_turn(calls: int = 500, output: str = "x" * 65_536, options: TraceOptions = WIDE) -> dict[str, Any]:
@@ -52,12 +52,12 @@ def long_turn(calls: int = 500, output: str = "x" * 65_536, options: TraceOption
 
 
 def sent(payload: dict[str, Any], limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """What the API's side reads: strict JSON in UTF-8 within the limit."""
+    """Return the body as the API parses it: strict JSON in UTF-8 within the limit."""
     body = encode(payload, limit)
     assert len(body) <= limit
 
     def refuse(name: str) -> object:
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not JSON")
 
     read = json.loads(body.decode(), parse_constant=refuse)
     assert isinstance(read, dict)
@@ -87,7 +87,7 @@ def test_a_turn_of_500_calls_with_long_outputs_fits_and_keeps_what_matters() -> 
         assert read[name] == payload[name]
 
 
-def test_it_says_what_it_left_out() -> None:
+def test_the_trace_reports_what_was_omitted() -> None:
     read = sent(long_turn())
     (warning,) = read["sections"]["general"]["warnings"]
     thinned = sum("output_preview" not in step for step in read["steps"])
@@ -98,7 +98,7 @@ def test_it_says_what_it_left_out() -> None:
 
 
 @pytest.mark.parametrize("limit", range(28_000, 32_000, 97))
-def test_what_it_counts_as_left_out_is_what_is_missing(limit: int) -> None:
+def test_the_reported_numbers_are_those_of_the_missing_parts(limit: int) -> None:
     payload = long_turn(500, "y" * 300)
     read = sent(payload, limit)
     tags = read["environment"]["custom_tags"]
@@ -113,14 +113,14 @@ def test_what_it_counts_as_left_out_is_what_is_missing(limit: int) -> None:
     assert read["llm_usage"]["prompt_tokens"] == 500 * FIRST.prompt
 
 
-def test_steps_go_from_the_middle_outwards() -> None:
+def test_steps_are_removed_from_the_middle_outwards() -> None:
     kept = {step["step_number"] for step in sent(long_turn(500, "y" * 300), 30_000)["steps"]} - {FAILED + 1}
     gone = set(range(1, 501)) - kept - {FAILED + 1}
     assert sorted(gone) == [number for number in range(min(gone), max(gone) + 1) if number != FAILED + 1]
     assert abs((min(gone) - 1) - (500 - max(gone))) <= 1
 
 
-def test_single_model_calls_go_before_any_step() -> None:
+def test_model_calls_are_removed_before_any_step() -> None:
     payload = long_turn(20, "out")
     payload["llm_usage"]["calls"] *= 1_000
     read = sent(payload)
@@ -159,7 +159,7 @@ def test_hostile_texts_fit_and_arrive(text: str) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_numbers_that_are_none_are_left_out(number: float) -> None:
+def test_numbers_that_are_not_finite_are_omitted(number: float) -> None:
     payload = long_turn(2, "out") | {"duration": number}
     payload["steps"][0]["duration_ms"] = number
     read = sent(payload)
@@ -168,7 +168,7 @@ def test_numbers_that_are_none_are_left_out(number: float) -> None:
     assert read["steps"][1] == payload["steps"][1]
 
 
-def test_a_limit_nothing_fits_is_an_error_that_says_both_sizes() -> None:
+def test_a_limit_that_is_too_small_is_an_error_with_both_sizes() -> None:
     with pytest.raises(ValueError, match=r"The truncated payload has [0-9,]+ bytes\. The limit is 100\."):
         encode(long_turn(2, "out"), 100)
 
@@ -195,7 +195,7 @@ def test_a_body_never_exceeds_its_limit(frame: dict[str, Any], steps: list[Any],
 
 @settings(max_examples=25)
 @given(st.integers(2, 400), st.integers(0, 5_000), st.sampled_from(["x", "é", "😀", "\ud83d", '"', "\x1b[0m"]))
-def test_every_turn_fits_and_keeps_its_ends(calls: int, length: int, letter: str) -> None:
+def test_every_turn_fits_and_keeps_its_first_and_last_step(calls: int, length: int, letter: str) -> None:
     limit = 80_000
     payload = long_turn(calls, letter * length, replace(WIDE, max_output_preview=5_000))
     read = sent(payload, limit)

@@ -1,4 +1,4 @@
-"""What a session's events add up to: every fact once, whichever source told it and whenever it arrived."""
+"""Folding events into a session counts every fact once, whatever its source and its order of arrival."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -44,11 +44,11 @@ from story import (
     THIRD,
     asking_turn,
     delegating_turn,
+    from_source,
     hook,
     interrupted_turn,
     session_begins,
     session_ends,
-    told_by,
     transcript,
     whole_session,
     working_turn,
@@ -56,7 +56,7 @@ from story import (
 
 
 def only_turn(events: Sequence[Event]) -> Turn:
-    """The one turn these events make."""
+    """Return the only turn of these events."""
     (turn,) = fold(events).turns
     return turn
 
@@ -68,7 +68,7 @@ def starts(turn: str = "t", ms: int = 0) -> TurnStarted:
 # Two sources, one fact
 
 
-def test_a_fact_told_by_both_sources_is_counted_once() -> None:
+def test_a_fact_that_both_sources_report_is_counted_once() -> None:
     turn = only_turn([*session_begins(), *working_turn(), *session_ends()])
     assert [call.call_id for call in turn.tool_calls] == ["turn-1-call-1", "turn-1-call-2"]
     assert [type(step).__name__ for step in turn.steps] == ["ToolCall", "Message", "ToolCall"]
@@ -85,7 +85,7 @@ def test_the_transcripts_exit_code_wins_over_the_hooks_success() -> None:
     assert (failed.exit_code, failed.failed) == (3, True)
 
 
-def test_the_transcript_also_wins_when_the_hook_speaks_later_and_says_zero() -> None:
+def test_the_transcript_also_wins_over_a_later_hook_that_reports_zero() -> None:
     failed, _ = only_turn(
         [
             *working_turn(),
@@ -117,7 +117,7 @@ def test_the_last_message_is_no_step_but_the_ones_before_it_are() -> None:
     assert turn.last_message == "The cart is there."
 
 
-def test_two_messages_of_the_same_words_are_two() -> None:
+def test_two_messages_with_the_same_text_are_two() -> None:
     turn = only_turn(
         [
             starts(),
@@ -129,7 +129,7 @@ def test_two_messages_of_the_same_words_are_two() -> None:
     assert [step.started_at_ms - START_MS for step in turn.steps] == [10, 20]
 
 
-def test_a_compaction_told_by_both_sources_is_one() -> None:
+def test_a_compaction_that_both_sources_report_is_one() -> None:
     turn = only_turn(asking_turn())
     assert [step for step in turn.steps if isinstance(step, Compaction)] == [
         Compaction(started_at_ms=START_MS + 20_100, duration_ms=350.0, trigger="auto")
@@ -147,12 +147,12 @@ def test_two_compactions_of_one_turn_are_two(source: EventSource | None, duratio
             Compacted(**transcript(ms + 80, "t"), phase="finished"),
             Compacted(**hook(ms + 90, "t"), phase="finished", trigger="manual"),
         ]
-    told = [event for event in events if source in (None, event.source) or isinstance(event, TurnStarted)]
-    steps = only_turn(told).steps
+    chosen = [event for event in events if source in (None, event.source) or isinstance(event, TurnStarted)]
+    steps = only_turn(chosen).steps
     assert [step.duration_ms for step in steps if isinstance(step, Compaction)] == [duration, duration]
 
 
-def test_a_compaction_whose_start_was_not_seen_counts() -> None:
+def test_a_compaction_without_a_start_counts() -> None:
     steps = only_turn([starts(), Compacted(**hook(90, "t"), phase="finished", trigger="auto")]).steps
     assert steps == (Compaction(started_at_ms=START_MS + 90, trigger="auto"),)
 
@@ -181,7 +181,7 @@ def test_a_repeated_token_record_is_counted_once() -> None:
     assert turn.usage.total == 13_600
 
 
-def test_tokens_belong_to_the_turn_that_spent_them() -> None:
+def test_tokens_belong_to_the_turn_that_used_them() -> None:
     first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000)]).turns
     assert first.usage == second.usage == FIRST + SECOND + THIRD
 
@@ -217,7 +217,7 @@ def test_a_subagent_that_outlives_its_turn_stays_with_it() -> None:
     assert second.usage == FIRST + SECOND + THIRD
 
 
-def test_a_subagent_heard_of_late_belongs_to_the_turn_its_start_names() -> None:
+def test_a_subagent_reported_late_belongs_to_the_turn_named_by_its_start() -> None:
     late = SubagentStarted(**hook(11_500, "turn-1", "agent-7"), agent_type="worker")
     first, second = fold([*working_turn(), *working_turn("turn-2", 11_000), late]).turns
     assert [step.agent_type for step in first.steps if isinstance(step, Subagent)] == ["worker"]
@@ -252,7 +252,7 @@ def test_a_turn_that_failed_and_then_completed_has_failed(status: TurnStatus) ->
     assert (turn.status, turn.reason) == (status, "stream closed")
 
 
-def test_a_turn_never_seen_to_end_is_still_running() -> None:
+def test_a_turn_without_an_end_is_still_running() -> None:
     turn = only_turn([event for event in working_turn() if not isinstance(event, TurnEnded)])
     assert (turn.status, turn.ended_at_ms, turn.duration_ms) == (TurnStatus.RUNNING, None, None)
     assert len(turn.tool_calls) == 2
@@ -265,7 +265,7 @@ def test_a_turn_lasts_as_long_as_the_agent_measured() -> None:
     assert (turn.started_at_ms, turn.ended_at_ms) == (START_MS + 100, START_MS + 2_711)
 
 
-def test_a_stop_hook_that_sends_the_turn_on_makes_it_end_later() -> None:
+def test_a_turn_continued_by_a_stop_hook_ends_later() -> None:
     turn = only_turn(
         [
             starts(),
@@ -276,7 +276,7 @@ def test_a_stop_hook_that_sends_the_turn_on_makes_it_end_later() -> None:
     assert (turn.duration_ms, turn.last_message) == (900.0, "Now done.")
 
 
-def test_what_is_told_after_a_turns_end_still_belongs_to_it() -> None:
+def test_events_after_a_turns_end_still_belong_to_it() -> None:
     late = ToolFinished(**transcript(20_000, "a"), call_id="a-call-1", exit_code=4)
     first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000), late]).turns
     assert first.tool_calls[0].exit_code == 4
@@ -340,8 +340,8 @@ def test_a_later_record_ends_a_command_in_the_background() -> None:
 # One source alone
 
 
-def test_hooks_alone_tell_the_story() -> None:
-    session = fold(told_by(EventSource.HOOK, [*session_begins(), *working_turn(), *session_ends()]))
+def test_hooks_alone_make_a_session() -> None:
+    session = fold(from_source(EventSource.HOOK, [*session_begins(), *working_turn(), *session_ends()]))
     (turn,) = session.turns
     assert session.sources == frozenset({EventSource.HOOK})
     assert (session.cwd, session.permission_mode, session.end_reason) == (CWD, "default", "exit")
@@ -357,8 +357,8 @@ def test_hooks_alone_tell_the_story() -> None:
     assert [(change.path, change.kind) for change in patch.changes] == [("src/cart.py", ChangeKind.ADDED)]
 
 
-def test_a_transcript_alone_tells_the_story() -> None:
-    session = fold(told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn(), *session_ends()]))
+def test_a_transcript_alone_makes_a_session() -> None:
+    session = fold(from_source(EventSource.TRANSCRIPT, [*session_begins(), *working_turn(), *session_ends()]))
     (turn,) = session.turns
     assert session.sources == frozenset({EventSource.TRANSCRIPT})
     assert (session.client_version, session.provider, session.git_branch) == ("0.169.0", "openai", "main")
@@ -372,14 +372,14 @@ def test_no_events_make_an_empty_session() -> None:
     assert fold([]).turns == ()
 
 
-def test_records_nobody_understood_are_counted_by_kind() -> None:
+def test_skipped_records_are_counted_by_kind() -> None:
     skipped = [RecordSkipped(**transcript(ms), what=what) for ms, what in enumerate(["b", "a", "b"])]
     session = fold([*skipped, *working_turn()])
     assert dict(session.skipped) == {"a": 1, "b": 2}
     assert len(session.turns) == 1
 
 
-def test_a_session_ends_when_it_was_last_seen_to_end() -> None:
+def test_a_session_ends_at_its_last_end() -> None:
     session = fold([SessionEnded(**hook(900), reason="other"), *session_begins(), SessionEnded(**hook(100))])
     assert (session.ended_at_ms, session.end_reason) == (START_MS + 900, "other")
 
@@ -411,7 +411,7 @@ def test_a_file_edited_and_then_deleted_is_deleted() -> None:
 
 
 def keeps_tools_in_order(events: Sequence[Event]) -> list[Event]:
-    """These events, with every tool's starts moved before its finishes and nothing else changed."""
+    """Return these events with the starts of each tool call moved before its results."""
     of_call: dict[str, list[Event]] = {}
     for event in events:
         if isinstance(event, ToolStarted | ToolFinished):
@@ -437,7 +437,7 @@ def test_a_fact_that_arrives_twice_is_the_same_fact(arrived: list[Event], repeat
 
 
 def two_turns_one_agent(*more: Event) -> tuple[Turn, ...]:
-    """An agent spawned by turn a, at work in its own turns a1 and, for turn b, b1."""
+    """A subagent that turn a spawned. It works in its own turns a1, for turn a, and b1, for turn b."""
     return fold(
         [
             starts("a", 0),
@@ -470,8 +470,8 @@ def test_work_for_a_later_turn_counts_there() -> None:
     assert (first.usage.prompt, second.usage.prompt) == (50, 500)
 
 
-def test_work_for_a_turn_that_is_told_elsewhere_is_not_told_here() -> None:
-    """A reading begins behind the turns that were traced: what their agents still do is theirs."""
+def test_work_for_a_turn_outside_the_session_is_not_counted() -> None:
+    """Events are read from the last checkpoint. Late work of subagents belongs to the turns before it."""
     late: list[Event] = [
         SubagentStarted(**transcript(300, "old1", "other"), parent_turn_id="old"),
         ModelResponded(**transcript(310, "old1", "other"), response_id="r", usage=FIRST, model=MODEL),
@@ -479,26 +479,26 @@ def test_work_for_a_turn_that_is_told_elsewhere_is_not_told_here() -> None:
     assert [turn.usage for turn in two_turns_one_agent(*late)] == [TokenUsage(), TokenUsage()]
 
 
-def test_a_turn_only_known_by_its_interruption_is_none() -> None:
+def test_a_turn_with_nothing_but_an_interruption_is_omitted() -> None:
     ended = TurnEnded(**hook(5, "t"), status=TurnStatus.INTERRUPTED)
     assert fold([ended]).turns == ()
     assert len(fold([starts(), ended]).turns) == 1
 
 
-def test_a_guessed_end_gives_way_to_a_told_one() -> None:
+def test_a_reported_status_replaces_an_inferred_one() -> None:
     guessed = TurnEnded(**transcript(60, "t"), status=TurnStatus.FAILED, guessed=True)
-    told = TurnEnded(**hook(50, "t"), status=TurnStatus.COMPLETED)
+    reported = TurnEnded(**hook(50, "t"), status=TurnStatus.COMPLETED)
     assert only_turn([starts(), guessed]).status is TurnStatus.FAILED
-    assert only_turn([starts(), told, guessed]).status is TurnStatus.COMPLETED
+    assert only_turn([starts(), reported, guessed]).status is TurnStatus.COMPLETED
 
 
-def test_sources_that_disagree_are_told_once() -> None:
+def test_a_disagreement_is_listed_once() -> None:
     said = [SourcesDisagreed(**transcript(ms, "t"), what="tokens of r1") for ms in (5, 6)]
     assert only_turn([starts(), *said]).disagreements == ("tokens of r1",)
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         ({"whole": "ab"}, "ab"),
         ({"beginning": "a", "rest": "b", "whole": "ab"}, "ab"),
@@ -508,15 +508,19 @@ def test_sources_that_disagree_are_told_once() -> None:
         ({"beginning": "a"}, "a"),
     ],
 )
-def test_the_output_of_a_command_in_the_background_is_told_once_and_whole(told: dict[str, str], expected: str) -> None:
-    """Codex tells it in pieces, as a whole, or as what came since, version by version."""
+def test_the_output_of_a_background_command_is_whole_and_not_repeated(reported: dict[str, str], expected: str) -> None:
+    """An agent reports it in parts, as a whole, or as what came since the last part."""
     records: list[Event] = [starts(), ToolStarted(**transcript(1, "t"), call_id="c", tool="shell")]
-    if "beginning" in told:
-        records.append(ToolFinished(**transcript(2, "t"), call_id="c", output=told["beginning"], still_running=True))
-    if "whole" in told:
-        records.append(ToolFinished(**transcript(3, "t"), call_id="c", output=told["whole"], exit_code=0))
-    if "rest" in told:
-        rest = ToolFinished(**transcript(4, "t"), call_id="c", output=told["rest"], output_continues=True, exit_code=0)
+    if "beginning" in reported:
+        records.append(
+            ToolFinished(**transcript(2, "t"), call_id="c", output=reported["beginning"], still_running=True)
+        )
+    if "whole" in reported:
+        records.append(ToolFinished(**transcript(3, "t"), call_id="c", output=reported["whole"], exit_code=0))
+    if "rest" in reported:
+        rest = ToolFinished(
+            **transcript(4, "t"), call_id="c", output=reported["rest"], output_continues=True, exit_code=0
+        )
         records += [rest, rest]
     [call] = only_turn(records).tool_calls
     assert call.output == expected
@@ -558,7 +562,7 @@ def ends(**how: bool) -> ToolFinished:
                         aborted=how.get("aborted", False), error="no", duration_ms=200.0)  # fmt: skip
 
 
-def test_a_granted_request_waited_until_the_call_began_to_run() -> None:
+def test_a_granted_request_waited_until_the_call_started_to_run() -> None:
     request = asked(ToolFinished(**transcript(1_050, "t"), call_id="c", exit_code=1, duration_ms=200.0))
     assert (request.answer, request.waited_ms) == (Answer.GRANTED, 800.0)
 
@@ -568,5 +572,5 @@ def test_a_refused_request_waited_until_the_refusal() -> None:
     assert asked(ends(aborted=True)).answer is Answer.NOT_RUN
 
 
-def test_a_request_nobody_answered_says_so() -> None:
+def test_a_request_without_an_answer_has_none() -> None:
     assert (asked().answer, asked().waited_ms) == (None, None)

@@ -1,4 +1,4 @@
-"""The key of a trace: stable for ever, and another one for every other trace."""
+"""The key of a trace never changes and is unique."""
 
 import pytest
 from hypothesis import given
@@ -18,17 +18,17 @@ PARTS = st.tuples(st.text(), st.text(min_size=1) | st.none(), st.text(), st.samp
     ],
 )
 def test_keys_are_the_same_in_every_version(parts: tuple[str, str | None, str, str], key: str) -> None:
-    """A changed key would send again what was sent before: these values never change."""
+    """A changed key would send traces again: these values must never change."""
     assert trace_key(*parts) == key
 
 
 @given(PARTS, PARTS)
-def test_every_part_makes_another_key(
+def test_keys_are_equal_only_if_all_parts_are(
     first: tuple[str, str | None, str, str], second: tuple[str, str | None, str, str]
 ) -> None:
     assert (trace_key(*first) == trace_key(*second)) == (first == second)
 
 
-def test_parts_do_not_run_into_one_another() -> None:
+def test_the_boundaries_of_parts_matter() -> None:
     assert trace_key("a", None, "bc", "turn") != trace_key("ab", None, "c", "turn")
     assert trace_key("a", "b", "c", "turn") != trace_key("a", None, "bc", "turn")

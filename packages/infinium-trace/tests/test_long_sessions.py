@@ -1,4 +1,4 @@
-"""The summary of a session of any length: taken in a few turns at a time, it says the same and stays small."""
+"""The summary of a session does not depend on its slices, and its size is bounded."""
 
 import json
 import tracemalloc
@@ -33,7 +33,7 @@ WIDE = replace(OPTIONS, max_input_preview=2_000, max_output_preview=2_000)
 
 
 def one_turn(number: int, *, output: str = "no output", exit_code: int = 0, calls: int = 1) -> Session:
-    """A session as one reading sees it: with this turn alone."""
+    """Return a session with this turn only, as one slice has it."""
     turn, ms = f"turn-{number}", number * 1_000
     events: list[Event] = [TurnStarted(**hook(ms, turn), prompt=f"Question {number}.", cwd=CWD, model=MODEL)]
     for call in range(calls):
@@ -65,7 +65,7 @@ def sent(summary: SummaryBuilder) -> dict[str, Any]:
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
-def test_it_says_the_same_however_many_turns_are_taken_in_at_a_time(sizes: list[int]) -> None:
+def test_a_summary_does_not_depend_on_the_slices(sizes: list[int]) -> None:
     found = [one_turn(number, output=f"the key is {SECRET}", exit_code=number % 2) for number in range(sum(sizes))]
     turns = [turn for session in found for turn in session.turns]
     whole = SummaryBuilder(CONTEXT, OPTIONS)
@@ -78,12 +78,12 @@ def test_it_says_the_same_however_many_turns_are_taken_in_at_a_time(sizes: list[
     assert "steps_left_out" not in sent(summary)["environment"]["custom_tags"]
 
 
-def test_what_was_taken_out_of_a_text_is_counted_once_though_it_comes_again() -> None:
+def test_a_secret_in_a_repeated_text_is_counted_once() -> None:
     summary = summary_of([one_turn(number, output=f"the key is {SECRET}") for number in range(3)])
     assert sent(summary)["environment"]["custom_tags"]["redacted"] == "github-token: 1"
 
 
-def test_a_long_one_keeps_both_ends_and_every_total_and_counts_what_is_missing() -> None:
+def test_a_long_summary_keeps_both_ends_and_all_totals_and_counts_what_is_missing() -> None:
     trace = sent(summary_of([one_turn(number, output="x" * 5_000, exit_code=7) for number in range(4_000)], WIDE))
     steps, tags = trace["steps"], trace["environment"]["custom_tags"]
     assert (steps[0]["step_number"], steps[-1]["step_number"]) == (1, 4_000)
@@ -98,8 +98,8 @@ def test_a_long_one_keeps_both_ends_and_every_total_and_counts_what_is_missing()
     assert "steps" in trace["sections"]["general"]["warnings"][-1]
 
 
-def test_it_takes_no_more_memory_however_long_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a limit of 64 KiB in place of 1 MiB, so that a short session is a long one."""
+def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is 64 KiB instead of 1 MiB, so that a short session suffices."""
     for module in (_bounded, _tokens, _totals):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 64 << 10)
     summary = SummaryBuilder(CONTEXT, WIDE)

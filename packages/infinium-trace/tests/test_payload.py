@@ -1,4 +1,4 @@
-"""The trace payload of a turn and of a session: what the API is told, and what it never is."""
+"""The payload of a turn and of a session: what is sent to the API, and what is not."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -38,10 +38,10 @@ from story import (
     START_MS,
     asking_turn,
     delegating_turn,
+    from_source,
     hook,
     interrupted_turn,
     session_begins,
-    told_by,
     transcript,
     turn_payload,
     whole_session,
@@ -80,7 +80,7 @@ def a_turn(*events: Event, prompt: str | None = "Go.", status: TurnStatus = Turn
 
 
 def walk(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every value in a payload with its path."""
+    """Yield every value in a payload with its path."""
     yield path, value
     if isinstance(value, dict):
         for name, item in value.items():
@@ -96,13 +96,13 @@ STORIES: dict[str, list[Event]] = {
     "delegating": [*session_begins(), *delegating_turn()],
     "asking": [*session_begins(), *asking_turn()],
     "interrupted": [*session_begins(), *interrupted_turn()],
-    "hooks alone": told_by(EventSource.HOOK, [*session_begins(), *working_turn()]),
-    "transcript alone": told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()]),
+    "hooks alone": from_source(EventSource.HOOK, [*session_begins(), *working_turn()]),
+    "transcript alone": from_source(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()]),
     "still running": [event for event in working_turn() if not isinstance(event, TurnEnded)],
 }
 
 
-# The whole of it
+# Whole payloads
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -173,7 +173,7 @@ def test_a_subagents_tokens_are_in_the_total_and_named_in_its_step() -> None:
     assert inner["metadata"]["agent_id"] == "agent-7"
 
 
-def test_tokens_nobody_told_are_absent_not_zero() -> None:
+def test_unknown_tokens_are_absent_not_zero() -> None:
     payload = traced(STORIES["hooks alone"])
     assert payload["llm_usage"] == {"model": MODEL}
     assert not {"cached_tokens", "reasoning_tokens"} & payload["environment"]["custom_tags"].keys()
@@ -202,13 +202,13 @@ def test_a_failed_command_is_an_error_with_its_exit_code() -> None:
     assert [one["step_number"] for one in payload["steps"] if "error" in one] == [1]
 
 
-def test_a_command_that_succeeded_says_so() -> None:
+def test_a_command_that_succeeded_has_exit_code_0() -> None:
     step = next(step for step in traced(STORIES["asking"])["steps"] if step["action"] == "tool_call")
     assert step["metadata"]["exit_code"] == 0
     assert "error" not in step
 
 
-def test_a_call_that_failed_without_an_exit_code_says_why() -> None:
+def test_a_call_that_failed_without_an_exit_code_has_a_reason() -> None:
     refused = ToolFinished(**transcript(10, "t"), call_id="c", tool="no_such_tool", error="unsupported call")
     (error,) = traced(a_turn(refused))["errors"]
     assert error == {"error_type": "ToolFailed", "message": "unsupported call", "recoverable": True}
@@ -226,14 +226,14 @@ def test_a_turn_that_did_not_complete_is_an_error(status: TurnStatus, kind: str)
 # Files
 
 
-def test_modified_files_are_named_from_the_project() -> None:
+def test_paths_of_modified_files_are_relative() -> None:
     development = traced(STORIES["working"])["sections"]["development"]
     assert development == {"programming_language": "Python", "files_modified": ["src/cart.py"]}
 
 
-def test_the_sessions_directory_serves_where_the_turn_names_none() -> None:
-    told = told_by(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()])
-    events = [replace(event, cwd=None) if isinstance(event, TurnStarted) else event for event in told]
+def test_paths_are_relative_to_the_sessions_directory_if_the_turn_has_none() -> None:
+    events = from_source(EventSource.TRANSCRIPT, [*session_begins(), *working_turn()])
+    events = [replace(event, cwd=None) if isinstance(event, TurnStarted) else event for event in events]
     assert traced(events)["sections"]["development"]["files_modified"] == ["src/cart.py"]
 
 
@@ -271,7 +271,7 @@ def test_a_duration_is_within_a_day(milliseconds: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("at_ms", [-(10**15), 0, 10**15, 10**30])
-def test_a_date_nobody_can_write_costs_no_trace(at_ms: int) -> None:
+def test_an_impossible_date_is_clamped(at_ms: int) -> None:
     turn = Turn(id="t", started_at_ms=at_ms, ended_at_ms=at_ms)
     written = str(turn_payload(fold([]), turn)["current_datetime"])
     assert written in ("1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z")
@@ -309,7 +309,7 @@ def test_the_summary_of_many_turns_keeps_the_limit_and_says_what_is_missing() ->
     assert payload["llm_usage"]["api_calls_count"] == 900
 
 
-def test_previews_and_summaries_are_cut_where_the_limits_say() -> None:
+def test_previews_and_summaries_are_truncated_at_their_limits() -> None:
     options = replace(OPTIONS, max_input_preview=10, max_output_preview=20, max_input_summary=30, max_output_summary=40)
     events = a_turn(
         ToolStarted(**transcript(10, "t"), call_id="c", tool="shell", arguments={"command": "i" * 99}),
@@ -343,7 +343,7 @@ def test_steps_are_numbered_in_order_of_time() -> None:
     ]
 
 
-# Only what may leave
+# Redaction
 
 
 TEXTS = ("Add a cart", "pytest", "no module", "There is no", "The cart", "def total", "git push", "Look", "Two direc")
@@ -360,7 +360,7 @@ def test_metadata_only_sends_no_prompt_command_output_or_message() -> None:
     assert payload["name"] == "Turn turn-1"
 
 
-def test_a_secret_leaves_in_no_text_not_even_where_a_preview_cuts_it() -> None:
+def test_a_secret_is_redacted_in_every_text_even_if_a_preview_ends_in_it() -> None:
     secret = "quartz-mango-7319-heron"
     events = a_turn(
         ToolStarted(**transcript(10, "t"), call_id="a", tool="shell", arguments={"command": f"login {secret}"}),
@@ -382,7 +382,7 @@ def test_a_secret_leaves_in_no_text_not_even_where_a_preview_cuts_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("branch", "commit", "told"),
+    ("branch", "commit", "expected"),
     [
         pytest.param("trunk", None, "trunk", id="before-the-first-commit"),
         pytest.param("topic", "1f0e2d3c", "topic", id="on-a-branch"),
@@ -390,12 +390,12 @@ def test_a_secret_leaves_in_no_text_not_even_where_a_preview_cuts_it() -> None:
         pytest.param(None, None, "main", id="unreadable-so-what-the-session-began-on"),
     ],
 )
-def test_the_branch_is_the_checkouts_own(branch: str | None, commit: str | None, told: str | None) -> None:
+def test_the_branch_is_the_checkouts_own(branch: str | None, commit: str | None, expected: str | None) -> None:
     context = replace(CONTEXT, git_branch=branch, git_commit=commit)
-    assert traced(STORIES["working"], context)["environment"]["custom_tags"].get("git_branch") == told
+    assert traced(STORIES["working"], context)["environment"]["custom_tags"].get("git_branch") == expected
 
 
-def test_a_trace_carries_its_key_and_where_it_came_from() -> None:
+def test_a_trace_has_tags_for_its_key_and_origin() -> None:
     tags = traced(STORIES["working"], options=replace(OPTIONS, custom_tags={"team": "shop"}))["environment"][
         "custom_tags"
     ]
@@ -415,8 +415,8 @@ def test_a_trace_carries_its_key_and_where_it_came_from() -> None:
     assert expected.items() <= tags.items()
 
 
-def test_a_summarys_key_is_its_first_turns() -> None:
-    """Whoever lost count of the parts makes no two summaries of the same key, and the same one not twice."""
+def test_a_summarys_key_is_made_of_its_first_turn() -> None:
+    """A lost part number neither repeats a summary under another key nor gives two summaries one key."""
     events = whole_session()
     turns = fold(events).turns
     found = [summed_up(events), summed_up(events, 2), summed_up(events, 1, turns[1:])]
@@ -424,13 +424,13 @@ def test_a_summarys_key_is_its_first_turns() -> None:
     assert keys == [trace_key(CONTEXT.session_id, None, turns[number].id, "session") for number in (0, 0, 1)]
 
 
-def test_records_nobody_understood_are_warned_of() -> None:
+def test_skipped_records_are_in_the_warnings() -> None:
     skipped = [RecordSkipped(**transcript(5), what="transcript:hologram")] * 2
     payload = traced([*STORIES["working"], *skipped])
     assert payload["sections"]["general"]["warnings"] == ["2 records skipped: transcript:hologram"]
 
 
-# The numbers hold for every turn
+# Properties
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 255)), max_size=20))
@@ -443,16 +443,16 @@ def test_totals_are_the_sums_of_the_parts(rows: list[tuple[int, int, int]]) -> N
             ToolFinished(**transcript(number, "t"), call_id=str(number), tool="shell", exit_code=exit_code),
         ]
     payload = traced(a_turn(*events))
-    usage_told = payload["llm_usage"]
+    llm_usage = payload["llm_usage"]
     if rows:
-        assert usage_told["prompt_tokens"] == sum(call["prompt_tokens"] for call in usage_told["calls"])
-        assert usage_told["total_tokens"] == sum(prompt + completion for prompt, completion, _ in rows)
+        assert llm_usage["prompt_tokens"] == sum(call["prompt_tokens"] for call in llm_usage["calls"])
+        assert llm_usage["total_tokens"] == sum(prompt + completion for prompt, completion, _ in rows)
     errors = payload.get("errors", [])
     assert [error["error_code"] for error in errors] == [str(code) for *_, code in rows if code]
 
 
-def test_a_secret_is_found_wherever_it_stands() -> None:
-    """In an argument known by its name alone, between terminal escapes, in a path; and each is counted once."""
+def test_a_secret_is_found_everywhere_and_counted_once() -> None:
+    """In an argument with a secret's name, between terminal escapes, in a path."""
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     events: list[Event] = [
         TurnStarted(at_ms=1, source=EventSource.HOOK, turn_id="t", prompt="log in", cwd=f"/home/{token}"),

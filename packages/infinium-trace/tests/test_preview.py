@@ -1,4 +1,4 @@
-"""Previews: the beginning of a text a person can read, and how much of it is missing."""
+"""Previews have the readable beginning of a text and the number of missing characters."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ ROUGH = "a\u0301\u200d\ufe0f\u20e3\x1b[]P;\\m1\x07\x00\x9b\r\n\ud83d\ude00👩�
 ANY_TEXT = st.text(st.characters()) | st.text(ROUGH, max_size=40)
 
 
-def test_a_short_text_is_left_alone() -> None:
+def test_a_short_text_is_unchanged() -> None:
     assert preview("two\nlines", 9) == "two\nlines"
 
 
@@ -36,18 +36,18 @@ def test_characters_are_counted_not_bytes() -> None:
         ("नि", "a vowel sign"),
     ],
 )
-def test_a_sign_of_several_characters_stays_whole(whole: str, why: str) -> None:
+def test_combined_characters_are_not_split(whole: str, why: str) -> None:
     text = "ab" + whole + "cd"
     for limit in range(2, 2 + len(whole)):
         assert preview(text, limit) == f"ab… [+{len(whole) + 2} characters]", why
     assert preview(text, 2 + len(whole)) == f"ab{whole}… [+2 characters]"
 
 
-def test_a_character_outside_the_basic_plane_is_never_half() -> None:
+def test_a_character_outside_the_basic_plane_is_not_split() -> None:
     assert preview("😀😀😀", 2) == "😀😀… [+1 characters]"
 
 
-def test_half_a_surrogate_pair_is_marked() -> None:
+def test_a_lone_surrogate_is_replaced() -> None:
     assert clean("a\ud83db\ude00") == "a\ufffdb\ufffd"
 
 
@@ -81,12 +81,12 @@ def test_a_carriage_return_ends_a_line() -> None:
     assert clean("10%\r20%\r\ndone") == "10%\n20%\ndone"
 
 
-def test_the_cut_comes_after_the_cleaning() -> None:
+def test_a_text_is_cleaned_before_it_is_truncated() -> None:
     assert preview("\x1b[31m" * 100 + "red", 3) == "red"
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_no_room_leaves_the_mark(limit: int) -> None:
+def test_a_limit_of_zero_leaves_the_mark(limit: int) -> None:
     assert preview("abc", limit) == "… [+3 characters]"
 
 

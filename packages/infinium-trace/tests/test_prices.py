@@ -1,4 +1,4 @@
-"""What a turn cost: by a table with a date, the user's own before ours, and nothing where a price is not known."""
+"""The cost of a turn: from a dated table, with the user's own prices first, and none for an unknown price."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_cached_tokens_are_part_of_the_prompt_and_cheaper() -> None:
     assert TABLE.estimate([call("gpt-6-codex", cached=900_000, completion=100_000)], "openai") == 0.2 + 0.18 + 1.0
 
 
-def test_a_trace_tells_the_cost_and_by_which_table() -> None:
+def test_a_trace_has_the_cost_and_the_date_of_the_table() -> None:
     trace = traced(TABLE)
     # 13,300 prompt tokens, 11,450 of them cached, 300 of completion.
     assert trace["llm_usage"]["estimated_cost_usd"] == pytest.approx((1_850 * 2 + 11_450 * 0.2 + 300 * 10) / 1e6)
@@ -50,7 +50,7 @@ def test_a_trace_tells_the_cost_and_by_which_table() -> None:
 
 
 @pytest.mark.parametrize("table", [None, PriceTable(), PriceTable(as_of="x", prices={})])
-def test_without_a_price_no_cost_is_told(table: PriceTable | None) -> None:
+def test_without_a_price_there_is_no_cost(table: PriceTable | None) -> None:
     trace = traced(table)
     assert "estimated_cost_usd" not in trace["llm_usage"]
     assert "cost_estimated_by" not in trace["environment"]["custom_tags"]
@@ -60,7 +60,7 @@ def test_without_a_price_no_cost_is_told(table: PriceTable | None) -> None:
     ("model", "provider"),
     [("unknown", "openai"), ("gpt-6-codex", "elsewhere"), ("gpt-6-codex", None), (None, "openai")],
 )
-def test_one_response_of_no_known_price_leaves_the_cost_unknown(model: str | None, provider: str | None) -> None:
+def test_one_call_with_an_unknown_price_makes_the_cost_unknown(model: str | None, provider: str | None) -> None:
     assert TABLE.estimate([call("gpt-6-codex"), call(model)], provider) is None
 
 
@@ -74,7 +74,7 @@ def test_a_prompt_longer_than_the_price_is_for_is_not_estimated() -> None:
     assert TABLE.estimate([call("long", 1_001)], "openai") is None
 
 
-def test_the_users_own_prices_go_first_and_are_named() -> None:
+def test_the_users_own_prices_come_first_and_are_named() -> None:
     own = PriceTable.parse('as_of = "2027-02-03"\n[prices.openai]\n"gpt-6-codex" = {prompt=1, cached=1, completion=1}')
     both = TABLE.with_own(own)
     assert both.estimate([call("gpt-6-codex")], "openai") == 1.0
@@ -91,18 +91,18 @@ def test_the_packaged_table_can_be_read_and_has_a_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "error"),
     [
-        ("as_of = ", "is no TOML"),
+        ("as_of = ", "is not valid TOML"),
         ("[prices.openai]", "as_of"),
         ('as_of = "x"\nprices = 3', "as_of"),
         ('as_of = "x"\n[prices]\nopenai = 3', "as_of"),
-        ('as_of = "x"\n[prices.openai.m]\nprompt = 1\ncached = 1', "prices.openai.m.completion"),
-        ('as_of = "x"\n[prices.openai.m]\nprompt = "1"', "prices.openai.m.prompt"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = 1\ncached = 1', "prices.openai.m.completion is missing"),
+        ('as_of = "x"\n[prices.openai.m]\nprompt = "1"', 'prices.openai.m.prompt is "1". It must be a number'),
         ('as_of = "x"\n[prices.openai.m]\nprompt = -1', "prices.openai.m.prompt"),
         ('as_of = "x"\n[prices.openai.m]\nprompt = nan', "prices.openai.m.prompt"),
     ],
 )
-def test_a_table_that_cannot_be_read_says_where(text: str, says: str) -> None:
-    with pytest.raises(PricesError, match=says):
+def test_an_invalid_table_is_an_error_that_names_the_entry(text: str, error: str) -> None:
+    with pytest.raises(PricesError, match=error):
         PriceTable.parse(text)

@@ -20,7 +20,7 @@ def _key(kind: str = "github-pat") -> str:
 
 
 def test_secrets_are_found() -> None:
-    """At least 99 in 100, of 40 kinds and more, and what stands around them stays."""
+    """At least 99 in 100, of 40 or more kinds, and the text around them is kept."""
     samples = list(positives())
     missed: list[Sample] = []
     for sample in samples:
@@ -33,15 +33,15 @@ def test_secrets_are_found() -> None:
     assert len(missed) / len(samples) <= 0.01, [(sample.kind, sample.text) for sample in missed[:10]]
 
 
-def test_no_kind_goes_unseen() -> None:
-    """The few that are missed are not all of one kind."""
+def test_every_kind_is_found() -> None:
+    """The few that are missed are of different kinds."""
     kinds: dict[str, list[bool]] = {}
     for sample in positives():
         kinds.setdefault(sample.kind, []).append(leaks(sample, _redactor().text(sample.text)))
     assert {kind: sum(missed) for kind, missed in kinds.items() if sum(missed) * 4 > len(missed)} == {}
 
 
-def test_look_alikes_stay() -> None:
+def test_look_alikes_are_kept() -> None:
     samples = list(look_alikes())
     taken = [(s.kind, shown) for s in samples if (shown := _redactor().text(s.text)) != s.text]
     assert len(samples) >= 2000
@@ -62,7 +62,7 @@ def test_counts_by_kind() -> None:
     assert redactor.counts == {"github-token": 2, "stripe-key": 1, "password": 1}
 
 
-def test_a_secret_found_by_two_rules_is_one_and_keeps_its_telling_name() -> None:
+def test_a_secret_found_by_two_rules_is_one_and_has_the_more_specific_kind() -> None:
     redactor = _redactor()
     assert redactor.text(f'token = "{_key()}"') == 'token = "[redacted:github-token]"'
     assert redactor.counts == {"github-token": 1}
@@ -85,33 +85,33 @@ def _shifted(secret: str, before: str) -> str:
         OWN_SECRET.encode().hex(),
     ],
 )
-def test_own_secret_goes_in_every_form_even_when_redaction_is_off(form: str, *, enabled: bool) -> None:
+def test_own_secret_is_removed_in_every_form_even_if_redaction_is_off(form: str, *, enabled: bool) -> None:
     redactor = Redactor(secrets=[OWN_SECRET], allow=[".*"], enabled=enabled)
     assert redactor.text(f"<{form}>").rstrip("=>") == "<[redacted:own-secret]"
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
-def test_own_secret_goes_out_of_encoded_credentials(before: str) -> None:
-    """In base64 the characters depend on what stands before."""
+def test_own_secret_is_removed_from_encoded_credentials(before: str) -> None:
+    """Its characters in base64 depend on the text before it."""
     shown = Redactor(secrets=[OWN_SECRET], enabled=False).text(_shifted(OWN_SECRET, before))
     assert "[redacted:own-secret]" in shown
     assert len(shown.replace("[redacted:own-secret]", "")) <= 4 + 10 + 2
 
 
-def test_own_secret_goes_out_of_json_in_json() -> None:
+def test_own_secret_is_removed_from_json_in_json() -> None:
     secret = 'quo"te\\back\u00e9' + "slash"
     text = json.dumps({"inner": json.dumps({"key": secret})})
     shown = Redactor(secrets=[secret], enabled=False).text(text)
     assert json.loads(json.loads(shown)["inner"]) == {"key": "[redacted:own-secret]"}
 
 
-def test_switched_off_only_the_own_secret_goes() -> None:
+def test_only_the_own_secret_is_removed_if_redaction_is_off() -> None:
     redactor = Redactor(secrets=[OWN_SECRET], patterns=["abc"], enabled=False)
     assert redactor.text(f"abc {_key()}") == f"abc {_key()}"
     assert redactor.value({"password": "abc"}) == {"password": "abc"}
 
 
-def test_blank_secret_is_none() -> None:
+def test_a_blank_secret_is_ignored() -> None:
     assert Redactor(secrets=["", " "]).text("a b") == "a b"
 
 
@@ -121,8 +121,8 @@ def test_patterns_of_the_user() -> None:
     assert redactor.counts == {"custom": 2}
 
 
-def test_a_pattern_that_takes_too_long_costs_the_texts_it_has_not_got_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project's file may bring patterns: none of them can hold the worker up, and none lets a secret through."""
+def test_texts_that_a_slow_pattern_did_not_search_are_replaced_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project file may contain patterns: none can delay the worker, and none lets a secret through."""
     monkeypatch.setattr(redact, "PATTERN_SECONDS", 0.2)
     redactor = Redactor(patterns=["ACME-1", r"(a+)+$"])
     assert redactor.text("ACME-1 and b") == "[redacted:custom] and b"
@@ -131,14 +131,14 @@ def test_a_pattern_that_takes_too_long_costs_the_texts_it_has_not_got_through(mo
     assert redactor.text("[redacted:unsearched]") == "[redacted:unsearched]"
 
 
-def test_a_wrong_pattern_is_named() -> None:
+def test_an_invalid_pattern_is_named() -> None:
     with pytest.raises(RedactionPatternError, match=r"'\(unclosed'.*missing \)"):
         Redactor(patterns=["(unclosed"])
     with pytest.raises(RedactionPatternError, match=r"'\*'.*nothing to repeat"):
         Redactor(allow=["*"])
 
 
-def test_allowed_values_stay() -> None:
+def test_allowed_values_are_kept() -> None:
     allowed = _key()
     redactor = Redactor(allow=[allowed, "demo-.*"])
     text = f"token = '{allowed}' password = 'demo-1234'"
@@ -151,13 +151,13 @@ def test_allowed_values_stay() -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\\n", "\r\n"])
-def test_a_private_key_goes_whole(newline: str) -> None:
+def test_a_private_key_is_removed_whole(newline: str) -> None:
     text, _ = pem(Draw(4), newline=newline)
     assert _redactor().text(f"before\n{text}\nafter") == "before\n[redacted:private-key]\nafter"
 
 
 @pytest.mark.parametrize("end", ["", "\nMIIE", "\nafter it, prose."])
-def test_a_cut_private_key_goes_as_far_as_it_reaches(end: str) -> None:
+def test_a_truncated_private_key_is_removed_to_its_end(end: str) -> None:
     text, body = pem(Draw(5), whole=False)
     shown = _redactor().text(f"before\n{text}{end}")
     assert shown.startswith("before\n[redacted:private-key]")
@@ -173,7 +173,7 @@ def test_two_private_keys_are_two() -> None:
     assert redactor.text(f"{cut}\n---\n{whole}\nend") == "[redacted:private-key]\n---\n[redacted:private-key]\nend"
 
 
-def test_values_are_known_by_their_key() -> None:
+def test_values_are_redacted_by_their_key() -> None:
     redactor = _redactor()
     given_value = {
         "user": "dev",
@@ -197,13 +197,13 @@ def test_values_are_known_by_their_key() -> None:
     }
 
 
-def test_values_named_by_a_neighbour() -> None:
-    """As Kubernetes, HAR files and many APIs list variables and headers."""
+def test_values_are_redacted_by_the_name_beside_them() -> None:
+    """Kubernetes, HAR files and many APIs list variables and headers this way."""
     listed = [{"name": "DB_PASSWORD", "value": "words"}, {"name": "MODE", "value": "words"}]
     assert _redactor().value(listed) == [{"name": "DB_PASSWORD", "value": "[redacted:password]"}, listed[1]]
 
 
-def test_keys_that_are_secrets_go_and_keep_apart() -> None:
+def test_keys_that_are_secrets_are_redacted_and_stay_distinct() -> None:
     shown = _redactor().value({_key(): 1, KEYS["github-pat"](Draw(8)): 2, "plain": 3})
     assert shown == {"[redacted:github-token]": 1, "[redacted:github-token] (2)": 2, "plain": 3}
 
@@ -236,13 +236,13 @@ _PIECES = st.lists(
 
 
 @given(_JSON)
-def test_any_value_goes_through(value: object) -> None:
+def test_any_value_can_be_redacted(value: object) -> None:
     shown = _redactor().value(value)
     assert repr(_redactor().value(shown)) == repr(shown)
 
 
 @given(_PIECES)
-def test_any_text_goes_through_once(text: str) -> None:
+def test_any_text_is_redacted_in_one_pass(text: str) -> None:
     shown = _redactor().text(text)
     again = _redactor()
     assert again.text(shown) == shown
@@ -251,7 +251,7 @@ def test_any_text_goes_through_once(text: str) -> None:
 
 @given(st.lists(st.text(max_size=12)), st.text())
 def test_no_secret_is_left(secrets: list[str], text: str) -> None:
-    """Whatever the secrets are: what lies outside the marks holds none."""
+    """The text outside the markers contains no secret."""
     shown = Redactor(secrets=secrets, enabled=False).text(text + "".join(secrets))
     for kind in KINDS:
         shown = shown.replace(f"[redacted:{kind}]", "\0")

@@ -1,4 +1,4 @@
-"""Redaction reads what a model or a command wrote: no text may make a pattern try again and again."""
+"""Redaction reads untrusted text: no text may cause catastrophic backtracking."""
 
 from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]  # the one way to see what a pattern repeats
@@ -14,7 +14,7 @@ _PATTERNS = sorted(
 
 
 def _repeats(parsed: object) -> Iterator[tuple[object, int, object]]:
-    """Every repeat in a parsed pattern: its kind, its most, and what it repeats."""
+    """Yield every repeat in a parsed pattern: its kind, its maximum, and what it repeats."""
     if isinstance(parsed, tuple) and len(parsed) == 2 and parsed[0] in (*_GIVING_BACK, _constants.POSSESSIVE_REPEAT):
         kind, (_, most, inner) = parsed
         yield kind, int(most), inner
@@ -25,7 +25,7 @@ def _repeats(parsed: object) -> Iterator[tuple[object, int, object]]:
 
 
 @pytest.mark.parametrize("pattern", _PATTERNS)
-def test_no_repeat_gives_back_without_bound(pattern: str) -> None:
+def test_no_repeat_backtracks_without_bound(pattern: str) -> None:
     for kind, most, inner in _repeats(_parser.parse(pattern)):
         if kind in _GIVING_BACK and most > 1:
             assert most <= 512
@@ -33,7 +33,7 @@ def test_no_repeat_gives_back_without_bound(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+", "a*b", "(?:a{1,9}b){2,9}"])
-def test_the_check_sees_what_it_must(pattern: str) -> None:
+def test_the_check_rejects_patterns_that_backtrack(pattern: str) -> None:
     found = list(_repeats(_parser.parse(pattern)))
     assert any(most > 512 or list(_repeats(inner)) for _, most, inner in found)
 
@@ -47,6 +47,6 @@ def test_the_check_sees_what_it_must(pattern: str) -> None:
         "name: token\nvalue",
     ],
 )  # fmt: skip
-def test_a_long_row_of_beginnings_comes_to_an_end(piece: str) -> None:
-    """Were the work to grow with the square of the length, this would take hours."""
+def test_many_starts_of_secrets_in_a_row_take_linear_time(piece: str) -> None:
+    """With quadratic work this would take hours."""
     Redactor(secrets=["never there"]).text(piece * (300_000 // len(piece)))

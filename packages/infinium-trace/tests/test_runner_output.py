@@ -1,4 +1,4 @@
-"""Tests run and passed: only where a known runner's own last words say so, and of a repeated run only the last."""
+"""Tests that ran and passed: from the summary of a known runner, the last run of each command."""
 
 import pytest
 from infinium_trace import (
@@ -100,7 +100,7 @@ JEST_WITH_TODO = """\
         (JEST_WITH_TODO, RunOfTests(runner="jest", passed=2, failed=1, skipped=2)),
     ],
 )
-def test_what_each_runner_says(output: str, expected: RunOfTests) -> None:
+def test_each_runners_summary_is_read(output: str, expected: RunOfTests) -> None:
     assert read_test_run(output) == expected
 
 
@@ -119,12 +119,12 @@ def test_what_each_runner_says(output: str, expected: RunOfTests) -> None:
         "I slept 3 times in 2s",
     ],
 )
-def test_nothing_is_made_of_other_words(output: str) -> None:
+def test_other_texts_are_no_test_run(output: str) -> None:
     assert read_test_run(output) is None
 
 
 def development(*runs: tuple[str, str, int | None]) -> dict[str, object]:
-    """The development section of a turn that ran these commands: command, output, exit code."""
+    """Return the development section of a turn that ran these commands (command, output, exit code)."""
     events: list[Event] = [TurnStarted(**hook(0, "t"), prompt="Test it.", cwd=CWD)]
     for number, (command, output, exit_code) in enumerate(runs):
         at = transcript(100 * number + 10, "t")
@@ -137,16 +137,16 @@ def development(*runs: tuple[str, str, int | None]) -> dict[str, object]:
     return found
 
 
-def test_a_run_repeated_after_a_mend_counts_once() -> None:
+def test_a_repeated_run_counts_once() -> None:
     assert development(
         ("pytest -q", "1 failed, 2 passed in 0.1s", 1), ("pytest -q", "3 passed in 0.1s", 0), ("cargo test", CARGO, 101)
     ) == {"tests_run": 5, "tests_passed": 4}
 
 
-def test_without_a_test_run_nothing_is_claimed() -> None:
+def test_without_a_test_run_there_are_no_numbers() -> None:
     assert development(("make", "done", 0)) == {}
 
 
-def test_a_log_that_is_only_read_in_part_is_no_run() -> None:
-    """A command that never ended has run nothing to its end."""
+def test_a_command_that_did_not_end_is_no_test_run() -> None:
+    """Its output may be a log that it follows."""
     assert development(("tail -f log", "3 passed in 0.1s", None)) == {}

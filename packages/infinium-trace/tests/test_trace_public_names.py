@@ -1,4 +1,4 @@
-"""What the package promises to its importers: its names, and that importing it costs no I/O library."""
+"""The package's public names, and a lean import without I/O libraries."""
 
 import subprocess
 import sys
@@ -14,19 +14,19 @@ def test_public_names(snapshot: SnapshotAssertion) -> None:
     assert infinium_trace.__all__ == snapshot
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert [name for name in infinium_trace.__all__ if not hasattr(infinium_trace, name)] == []
 
 
 @pytest.fixture(scope="module")
 def imported() -> frozenset[str]:
-    """The modules a fresh interpreter has loaded after importing the package, less those it starts with."""
+    """The modules that importing the package loads in a fresh interpreter."""
     code = "import sys; before = set(sys.modules); import infinium_trace; print(*(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return frozenset(done.stdout.split())
 
 
-def test_importing_it_loads_nothing_that_reaches_files_or_the_network(imported: frozenset[str]) -> None:
+def test_importing_it_loads_no_io_library(imported: frozenset[str]) -> None:
     assert "infinium_trace.fold" in imported, "the list is of the right interpreter"
     assert sorted(imported.intersection(UNWANTED)) == []
 

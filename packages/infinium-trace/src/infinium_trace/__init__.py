@@ -1,4 +1,4 @@
-"""The model of an agent's session, and the Infinium trace made of it. Pure: no files, no clock, no network."""
+"""Folds an agent's events into a session and builds Infinium traces from it. Pure: no files, clock or network."""
 
 from infinium_trace.context import HeadMove, TraceContext
 from infinium_trace.events import (

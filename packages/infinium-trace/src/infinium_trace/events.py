@@ -1,7 +1,7 @@
-"""Neutral events: what a connector says happened in an agent session, whichever agent it is.
+"""Neutral events: what happened in the session of any agent.
 
-A connector translates its agent's hook events and transcript records into these; `infinium_trace.fold` makes a
-session of them. Times are UTC epoch milliseconds. The same fact may come from both sources; the fold keeps it once.
+A connector translates its agent's hook events and transcript records into these events. `infinium_trace.fold` folds
+them into a session. Times are UTC epoch milliseconds. Both sources may report the same fact; the fold keeps it once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,24 @@ from msgspec import Struct, field
 
 
 class EventSource(StrEnum):
-    """Where an event was seen. A transcript knows more (exit codes, tokens); a hook is always there."""
+    """The source of an event. A transcript has more details (exit codes, tokens); hooks are always available."""
 
     HOOK = "hook"
     TRANSCRIPT = "transcript"
 
 
 class TurnStatus(StrEnum):
-    """How a turn ended."""
+    """Status of a turn."""
 
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     RUNNING = "running"
-    """Not seen to end; only in a session that is looked at while it runs or was killed."""
+    """No end was reported: the session still runs, or it was killed."""
 
 
 class ChangeKind(StrEnum):
-    """What a patch did to a file."""
+    """Kind of a change to a file."""
 
     ADDED = "added"
     MODIFIED = "modified"
@@ -58,7 +58,7 @@ class TokenUsage(Struct, frozen=True, kw_only=True):
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
-    """One file a tool changed. `path` is as the agent named it; lines are None where the source does not say."""
+    """A file that a tool changed. `path` is as the agent named it; lines are None if unknown."""
 
     path: str
     kind: ChangeKind
@@ -69,16 +69,16 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
 class _Event(Struct, frozen=True, kw_only=True):
     at_ms: int
-    """When it happened, UTC epoch milliseconds, as the source dates it (a hook event: when the hook ran)."""
+    """UTC epoch milliseconds, as dated by the source (hook events: the time at which the hook ran)."""
     source: EventSource = EventSource.HOOK
     turn_id: str | None = None
-    """The turn it belongs to; None where the source does not say, then the turn running at `at_ms`."""
+    """The turn of the event; None if unknown: then it belongs to the turn that ran at `at_ms`."""
     subagent_id: str | None = None
-    """The subagent it belongs to; None for the user's own session."""
+    """The subagent of the event; None for the agent that the user talks to."""
 
 
 class SessionStarted(_Event, frozen=True, kw_only=True):
-    """A session began or was taken up again."""
+    """A session started or was resumed."""
 
     trigger: str = "startup"
     """startup, resume, clear, compact or fork."""
@@ -87,23 +87,23 @@ class SessionStarted(_Event, frozen=True, kw_only=True):
     provider: str | None = None
     permission_mode: str | None = None
     client_version: str | None = None
-    """Version of the agent program (Codex: `session_meta.cli_version`)."""
+    """Version of the agent program."""
     originator: str | None = None
     git_branch: str | None = None
     git_commit: str | None = None
     forked_from: str | None = None
     spawned_by: str | None = None
-    """The session whose subagent this one is: no session of the user's."""
+    """The session that started this one as a subagent; None for a session of the user."""
 
 
 class SessionEnded(_Event, frozen=True, kw_only=True):
-    """A session ended; `reason` in the agent's own word."""
+    """A session ended. `reason` is the agent's own term."""
 
     reason: str | None = None
 
 
 class TurnStarted(_Event, frozen=True, kw_only=True):
-    """The user gave a prompt, or more is learned about a turn (a transcript's turn context)."""
+    """The user submitted a prompt, or a record adds details of a turn (a transcript's turn context)."""
 
     prompt: str | None = None
     cwd: str | None = None
@@ -120,22 +120,22 @@ class TurnEnded(_Event, frozen=True, kw_only=True):
     last_message: str | None = None
     duration_ms: int | None = None
     first_token_ms: int | None = None
-    """Time from the prompt to the first token, as the agent measured it."""
+    """Milliseconds from the prompt to the first token, as measured by the agent."""
     continued_by_hook: bool = False
-    """A stop hook had sent the turn on before this end."""
+    """A stop hook continued the turn before this end."""
     guessed: bool = False
-    """No record says how it ended: `status` is what the ones there are make likely, until a source says otherwise."""
+    """No record reports the status: it was inferred. A reported status replaces it."""
 
 
 class AssistantSaid(_Event, frozen=True, kw_only=True):
-    """A message of the agent to the user."""
+    """A message from the agent to the user."""
 
     text: str
     message_id: str | None = None
 
 
 class ModelResponded(_Event, frozen=True, kw_only=True):
-    """One response of the model and the tokens it cost. `response_id` tells repeated records of one response."""
+    """A response of the model, with its tokens. Records with the same `response_id` report the same response."""
 
     response_id: str
     usage: TokenUsage
@@ -144,16 +144,16 @@ class ModelResponded(_Event, frozen=True, kw_only=True):
 
 
 class ToolStarted(_Event, frozen=True, kw_only=True):
-    """A tool call began. `tool` is the tool's plain name (shell, apply_patch, mcp__server__tool, …)."""
+    """A tool call started. `tool` is the tool's plain name (shell, apply_patch, mcp__server__tool, …)."""
 
     call_id: str
     tool: str
     arguments: Mapping[str, object] | str | None = None
-    """Parsed arguments, or the text where they are free text."""
+    """Parsed arguments, or free text."""
 
 
 class ToolFinished(_Event, frozen=True, kw_only=True):
-    """A tool call gave its result, or one source's part of what is known about it; fields not known are None."""
+    """A tool call returned, or a source reports a part of its result. Unknown fields are None."""
 
     call_id: str
     tool: str | None = None
@@ -162,23 +162,23 @@ class ToolFinished(_Event, frozen=True, kw_only=True):
     duration_ms: float | None = None
     failed: bool | None = None
     error: str | None = None
-    """Why it failed, in words, where there is no exit code (an unknown tool, a refused call)."""
+    """Reason of a failure without exit code (an unknown tool, a refused call)."""
     refused: bool = False
-    """The user did not allow it."""
+    """The user refused the call."""
     aborted: bool = False
-    """It was called off before it was over."""
+    """The call was aborted."""
     cwd: str | None = None
     still_running: bool = False
-    """The command went on in the background; a later record with the same call ends it."""
+    """The command continues in the background; a later event with the same call ends it."""
     output_continues: bool = False
-    """`output` is what came since the last record of this call, not all of it."""
+    """`output` is the output since the last event of this call, not the whole output."""
     parent_call_id: str | None = None
-    """The call of a tool that ran this one, such as a program of tool calls."""
+    """The call that ran this one, such as a program of tool calls."""
     changes: Sequence[FileChange] = field(default=())
 
 
 class PermissionAsked(_Event, frozen=True, kw_only=True):
-    """The agent asked the user to allow a tool call."""
+    """The agent asked the user for permission to run a tool."""
 
     tool: str
     arguments: Mapping[str, object] | str | None = None
@@ -190,15 +190,15 @@ class Compacted(_Event, frozen=True, kw_only=True):
     phase: str
     trigger: str | None = None
     summary: str | None = None
-    """What the conversation was replaced with: nothing the agent said to the user."""
+    """The text that replaced the conversation. It is not a message to the user."""
 
 
 class SubagentStarted(_Event, frozen=True, kw_only=True):
-    """A subagent (`subagent_id`) began, or was given more to do, in a turn of its own (`turn_id`)."""
+    """A subagent (`subagent_id`) started, or received more work, in a turn of its own (`turn_id`)."""
 
     agent_type: str | None = None
     parent_turn_id: str | None = None
-    """The user's turn that its own turn, or all of it where `turn_id` is None, works for; None where not known."""
+    """The user's turn that the subagent's turn works for (all its turns if `turn_id` is None); None if unknown."""
     call_id: str | None = None
 
 
@@ -210,13 +210,13 @@ class SubagentEnded(_Event, frozen=True, kw_only=True):
 
 
 class SourcesDisagreed(_Event, frozen=True, kw_only=True):
-    """Two sources told the same fact differently; `what` says which, and what each of them said."""
+    """Two sources report different values for the same fact. `what` names the fact and both values."""
 
     what: str
 
 
 class RecordSkipped(_Event, frozen=True, kw_only=True):
-    """A record the connector does not know or could not read; `what` names its kind, never its content."""
+    """A record that is unknown or unreadable. `what` names its kind, never its content."""
 
     what: str
 

@@ -1,4 +1,4 @@
-"""Which programming languages files are in, by their names."""
+"""Detects the programming languages of files by their suffixes."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _BY_SUFFIX = {
 
 
 def languages_of(paths: Iterable[str]) -> list[str]:
-    """The languages of these files, the most frequent first; a file of no known language adds none."""
+    """Return the languages of the files, most frequent first. Files with an unknown suffix are ignored."""
     suffixes = (PurePosixPath(path).suffix.lower() for path in paths)
     counted = Counter(_BY_SUFFIX[suffix] for suffix in suffixes if suffix in _BY_SUFFIX)
     return [language for language, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]

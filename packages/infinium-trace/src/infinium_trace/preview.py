@@ -1,12 +1,12 @@
-"""Previews: the beginning of a text, fit to read, with a mark that counts what is missing."""
+"""Cleans texts, and truncates them with a mark that counts the missing characters."""
 
 import re
 import unicodedata
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours, the cursor
-    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # titles, links; one never closed ends with its line
-    r"|[PX^_](?:[^\x1b]*\x1b\\)?"  # pictures; of one never closed only the beginning goes
+    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # titles, links; an unterminated one ends with its line
+    r"|[PX^_](?:[^\x1b]*\x1b\\)?"  # images; only the start of an unterminated one is removed
     r"|[ -/]+[0-~]|[0-Z\\-~])"  # character sets, modes
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -15,15 +15,18 @@ _JOINER = "\u200d"
 
 
 def clean(text: str) -> str:
-    """The text without terminal escapes and control characters; a carriage return ends a line, half a pair shows."""
+    """Return the text without terminal escapes and control characters.
+
+    A carriage return becomes a line break, a lone surrogate becomes U+FFFD.
+    """
     text = _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
 
 
 def preview(text: str, limit: int, *, length: int | None = None) -> str:
-    """At most `limit` characters of the cleaned text and, when something is missing, how many characters that is.
+    """Return at most `limit` characters of the cleaned text, with a mark if it was truncated.
 
-    `length` is how long a text is whose beginning alone is at hand, `limit` characters and one more at least.
+    `length` is the length of the whole text if `text` is only its beginning, of at least `limit` + 1 characters.
     """
     text = clean(text)
     length = len(text) if length is None else length
@@ -33,5 +36,5 @@ def preview(text: str, limit: int, *, length: int | None = None) -> str:
     while end > 0 and (
         unicodedata.category(text[end]).startswith("M") or text[end] == _JOINER or text[end - 1] == _JOINER
     ):
-        end -= 1  # a letter stays with its accents, a joined sign whole
+        end -= 1  # do not split a letter from its accents, or a joined emoji
     return f"{text[:end]}… [+{length - end:,} characters]"

@@ -1,4 +1,4 @@
-"""What responses of a model cost at list price: dated tables, and nothing for a model no table knows."""
+"""Estimates the cost of model calls from dated price tables. Unknown models have no estimate."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -15,20 +15,23 @@ ANY_PROVIDER = "*"
 
 
 class PricesError(ValueError):
-    """A table of prices that cannot be read; the text says where and why."""
+    """A price table is invalid. The message names the entry and the reason."""
 
 
 class Price(Struct, frozen=True, kw_only=True):
-    """US dollars for a million tokens. Cached tokens are part of the prompt, reasoning part of the completion."""
+    """Price of a model in US dollars for a million tokens.
+
+    Cached tokens are part of the prompt, reasoning tokens part of the completion.
+    """
 
     prompt: float
     cached: float
     completion: float
     longest_prompt: int | None = None
-    """Tokens of the longest prompt this price is for; a longer one costs more, and is not estimated."""
+    """Tokens of the longest prompt with this price. A longer prompt costs more and is not estimated."""
 
     def of(self, call: ModelCall) -> float | None:
-        """What one response cost."""
+        """Return the cost of a call in US dollars; None if the prompt is too long for this price."""
         usage = call.usage
         if self.longest_prompt is not None and usage.prompt > self.longest_prompt:
             return None
@@ -38,42 +41,44 @@ class Price(Struct, frozen=True, kw_only=True):
 
 
 class PriceTable(Struct, frozen=True, kw_only=True):
-    """Prices by provider and model, as they stood on a day."""
+    """Prices by provider and model, with their date."""
 
     as_of: str = ""
     prices: Mapping[tuple[str, str], Price] = field(default_factory=dict)
 
     @staticmethod
     def parse(text: str) -> "PriceTable":
-        """A table from TOML: `as_of`, and under `[prices.PROVIDER.MODEL]` `prompt`, `cached` and `completion`.
+        """Parse a table from TOML: `as_of`, and `prompt`, `cached`, `completion` under `[prices.PROVIDER.MODEL]`.
 
-        The provider `*` is any. Raises PricesError.
+        The provider `*` stands for any provider. Raises PricesError.
         """
         import tomllib
 
         try:
             return _table(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
-            raise PricesError(f"The table of prices is no TOML: {error}") from None
+            raise PricesError(f"The price table is not valid TOML: {error}") from None
 
     def with_own(self, own: "PriceTable") -> "PriceTable":
-        """The table with the user's own prices in it, which go before it where they name a model."""
+        """Return the table with the user's own prices, which replace the prices of the same provider and model."""
         if not own.prices:
             return self
         return PriceTable(as_of=f"{self.as_of}, own prices of {own.as_of}", prices={**self.prices, **own.prices})
 
     def estimate(self, calls: Iterable[ModelCall], provider: str | None) -> float | None:
-        """What these responses cost together, in dollars; None where the price of one of them is not known."""
+        """Return the cost of the calls in US dollars; None if the price of a call is unknown."""
         total = 0.0
         for call in calls:
-            price = self.prices.get((provider or "", call.model or "")) or self.prices.get(
-                (ANY_PROVIDER, call.model or "")
-            )
+            price = self._price(provider, call.model)
             cost = price.of(call) if price else None
             if cost is None:
                 return None
             total += cost
         return round(total, 6) if total else None
+
+    def _price(self, provider: str | None, model: str | None) -> Price | None:
+        model = model or ""
+        return self.prices.get((provider or "", model)) or self.prices.get((ANY_PROVIDER, model))
 
 
 @cache
@@ -92,15 +97,18 @@ def _table(table: Mapping[str, Any]) -> PriceTable:
         }
         return PriceTable(as_of=str(table["as_of"]), prices=prices)
     except (KeyError, AttributeError):
-        raise PricesError("A table of prices has `as_of`, a date, and tables [prices.PROVIDER.MODEL].") from None
+        raise PricesError(
+            "The price table is incomplete. It needs `as_of`, a date, and tables [prices.PROVIDER.MODEL]."
+        ) from None
 
 
-def _price(entry: Mapping[str, object], where: str) -> Price:
+def _price(entry: Mapping[str, object], path: str) -> Price:
     numbers = {}
     for name in ("prompt", "cached", "completion"):
         value = entry.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < _MILLION:
-            raise PricesError(f"{where}.{name} has to be a number of US dollars for a million tokens, not {value!r}.")
+            found = "is missing" if value is None else f"is {msgspec.json.encode(value, enc_hook=str).decode()}"
+            raise PricesError(f"{path}.{name} {found}. It must be a number of US dollars for a million tokens.")
         numbers[name] = float(value)
     longest = entry.get("longest_prompt")
     return Price(**numbers, longest_prompt=longest if isinstance(longest, int) else None)

@@ -32,8 +32,8 @@ class RedactionPatternError(ValueError):
 
     def __init__(self, pattern: str, reason: str) -> None:
         super().__init__(
-            f"Redaction pattern {pattern!r} is not a regular expression: {reason}. "
-            "Correct it, or take it out of the settings."
+            f"Redaction pattern '{pattern}' is not a valid regular expression: {reason}. "
+            "Correct it or remove it from the settings."
         )
         self.pattern, self.reason = pattern, reason
 

@@ -1,4 +1,4 @@
-"""The model of an agent's session. Times are UTC epoch milliseconds, durations milliseconds, previews not yet cut."""
+"""The model of an agent's session. Times are UTC epoch milliseconds, durations are milliseconds, texts are complete."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,12 +9,12 @@ from infinium_trace.events import EventSource, FileChange, TokenUsage, TurnStatu
 
 
 class Answer(StrEnum):
-    """What became of a permission request."""
+    """Answer to a permission request."""
 
     GRANTED = "granted"
     REFUSED = "refused"
     NOT_RUN = "refused or interrupted"
-    """The call was called off; whether before the answer or by it, the agent does not say."""
+    """The call was aborted. The agent does not report whether before the answer or by it."""
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -25,78 +25,79 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     started_at_ms: int
     ended_at_ms: int | None = None
     duration_ms: float | None = None
-    """As the agent measured it, at most from its start to its end; None for a call that never ended."""
+    """As measured by the agent, at most the time from start to end; None for a call without an end."""
     arguments: Mapping[str, object] | str | None = None
     output: str | None = None
     exit_code: int | None = None
     failed: bool = False
     error: str | None = None
-    """Why it failed where there is no exit code."""
+    """Reason of a failure without exit code."""
     refused: bool = False
-    """The user did not allow it."""
+    """The user refused the call."""
     aborted: bool = False
-    """It was called off before it was over."""
+    """The call was aborted."""
     cwd: str | None = None
     changes: tuple[FileChange, ...] = ()
     finished: bool = False
     background: bool = False
-    """It went on while the agent did other things."""
+    """The command continued while the agent did other work."""
     parent_call_id: str | None = None
-    """The call that ran it; its work is counted here, not there."""
+    """The call that ran this one. The work is counted here, not there."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """Something the agent said before its last word."""
+    """A message of the agent before its last one."""
 
     started_at_ms: int
     text: str
 
 
 class Compaction(Struct, frozen=True, kw_only=True):
-    """The conversation was compacted."""
+    """A compaction of the conversation."""
 
     started_at_ms: int
     duration_ms: float | None = None
     trigger: str | None = None
     summary: str | None = None
-    """What the conversation was replaced with."""
+    """The text that replaced the conversation."""
 
 
 class PermissionRequest(Struct, frozen=True, kw_only=True):
-    """The agent asked for leave to call a tool."""
+    """A request for the user's permission to call a tool."""
 
     started_at_ms: int
     tool: str
     arguments: Mapping[str, object] | str | None = None
     call_id: str | None = None
-    """The call it was for; None where no call is known that it fits."""
+    """The requested call; None if no call matches."""
     answer: Answer | None = None
-    """None where it is not known."""
+    """None if unknown."""
     waited_ms: float | None = None
-    """How long the answer took."""
+    """Time until the answer, in milliseconds; None if unknown."""
 
 
 class Subagent(Struct, frozen=True, kw_only=True):
-    """An agent this turn started: its work counts here and nowhere else."""
+    """An agent that a turn started. Its work is counted in that turn only."""
 
     subagent_id: str
     started_at_ms: int
     ended_at_ms: int | None = None
     agent_type: str | None = None
     turns: frozenset[str] = frozenset()
-    """Turns of its own in which it worked for this one."""
+    """The subagent's own turns that worked for this turn."""
     prompt: str | None = None
-    """What it was asked to do."""
+    """The task of the subagent."""
     status: TurnStatus = TurnStatus.RUNNING
     reason: str | None = None
     last_message: str | None = None
     steps: tuple["Step", ...] = ()
     calls: int = 0
-    """Responses of the model to it."""
+    """Number of its model calls."""
     usage: TokenUsage = field(default_factory=TokenUsage)
 
     @property
     def duration_ms(self) -> float | None:
+        """Milliseconds from start to end; None without an end."""
         return None if self.ended_at_ms is None else float(max(self.ended_at_ms - self.started_at_ms, 0))
 
 
@@ -104,7 +105,7 @@ Step = ToolCall | Message | Compaction | PermissionRequest | Subagent
 
 
 class ModelCall(Struct, frozen=True, kw_only=True):
-    """One response of the model."""
+    """A response of the model."""
 
     response_id: str
     ended_at_ms: int
@@ -112,17 +113,17 @@ class ModelCall(Struct, frozen=True, kw_only=True):
     model: str | None = None
     latency_ms: int | None = None
     subagent_id: str | None = None
-    """The subagent it answered; None for the turn itself."""
+    """The subagent that made the call; None for the turn itself."""
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """From a prompt of the user's to the agent's last word on it."""
+    """A turn: from a prompt of the user to the agent's last message."""
 
     id: str
     started_at_ms: int
     ended_at_ms: int | None = None
     duration_ms: float | None = None
-    """As the agent measured it, else from start to end."""
+    """As measured by the agent, else the time from start to end."""
     first_token_ms: int | None = None
     status: TurnStatus = TurnStatus.RUNNING
     reason: str | None = None
@@ -135,29 +136,29 @@ class Turn(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     calls: tuple[ModelCall, ...] = ()
     continuations: int = 0
-    """How often a stop hook sent it on."""
+    """How often a stop hook continued the turn."""
     disagreements: tuple[str, ...] = ()
-    """Where two sources told different things."""
+    """Facts for which the sources report different values."""
     sources: frozenset[EventSource] = frozenset()
 
     @property
     def subagents(self) -> tuple[Subagent, ...]:
-        """The agents it started; one still at work may yet add to the turn, also after the turn's end."""
+        """Its subagents. One that still runs may add to the turn, even after the turn's end."""
         return tuple(step for step in self.steps if isinstance(step, Subagent))
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens of all its responses, its subagents' among them."""
+        """Tokens of all its model calls, including those of its subagents."""
         return sum((call.usage for call in self.calls), TokenUsage())
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """Its tool calls in order, with those of its subagents."""
+        """Its tool calls in order, including those of its subagents."""
         return tuple(_tool_calls(self.steps))
 
     @property
     def changes(self) -> tuple[FileChange, ...]:
-        """The files it changed, one entry a path: the first kind of change, the lines of all of them."""
+        """The files it changed, one entry for each path: the first kind of change and the sum of the lines."""
         merged: dict[str, FileChange] = {}
         for call in self.tool_calls:
             for change in call.changes:
@@ -166,7 +167,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """What the events told of one session."""
+    """A session, as its events report it."""
 
     turns: tuple[Turn, ...] = ()
     started_at_ms: int | None = None
@@ -181,10 +182,10 @@ class Session(Struct, frozen=True, kw_only=True):
     git_commit: str | None = None
     forked_from: str | None = None
     spawned_by: str | None = None
-    """The session whose subagent this one is: no session of the user's."""
+    """The session that started this one as a subagent; None for a session of the user."""
     sources: frozenset[EventSource] = frozenset()
     skipped: Mapping[str, int] = field(default_factory=dict)
-    """Records nobody understood, by kind."""
+    """Number of unknown or unreadable records, by kind."""
 
 
 def _tool_calls(steps: tuple[Step, ...]) -> list[ToolCall]:
