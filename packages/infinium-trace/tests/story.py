@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from infinium_trace import (
-    AssistantSaid,
+    AssistantMessage,
     ChangeKind,
     Compacted,
     Event,
@@ -134,7 +134,7 @@ def working_turn(turn: str = "turn-1", ms: int = 100) -> list[Event]:
             output="E   no module named cart\n1 failed\n",
             failed=False,
         ),
-        AssistantSaid(**transcript(ms + 1_800, turn), text="There is no cart yet.", message_id=f"{turn}-m1"),
+        AssistantMessage(**transcript(ms + 1_800, turn), text="There is no cart yet.", message_id=f"{turn}-m1"),
         ModelResponded(**transcript(ms + 1_810, turn), response_id=f"{turn}-r2", usage=SECOND, model=MODEL),
         ToolStarted(**transcript(ms + 1_812, turn), call_id=f"{turn}-call-2", tool="apply_patch", arguments=PATCH),
         ToolStarted(**hook(ms + 1_830, turn), call_id=f"{turn}-call-2", tool="apply_patch", arguments=PATCH),
@@ -148,7 +148,7 @@ def working_turn(turn: str = "turn-1", ms: int = 100) -> list[Event]:
             changes=[named],
         ),
         ModelResponded(**transcript(ms + 2_590, turn), response_id=f"{turn}-r3", usage=THIRD, model=MODEL),
-        AssistantSaid(**transcript(ms + 2_600, turn), text="The cart is there.", message_id=f"{turn}-m2"),
+        AssistantMessage(**transcript(ms + 2_600, turn), text="The cart is there.", message_id=f"{turn}-m2"),
         TurnEnded(**hook(ms + 2_640, turn), status=TurnStatus.COMPLETED, last_message="The cart is there."),
         TurnEnded(
             **transcript(ms + 2_611, turn),
@@ -201,7 +201,7 @@ def interrupted_turn(turn: str = "turn-4", ms: int = 30_000) -> list[Event]:
     return [
         TurnStarted(**hook(ms, turn), prompt="Count to a million.", cwd=CWD, model=MODEL),
         ToolStarted(**transcript(ms + 400, turn), call_id="count-1", tool="shell", arguments={"command": "seq 999999"}),
-        AssistantSaid(**transcript(ms + 390, turn), text="Counting."),
+        AssistantMessage(**transcript(ms + 390, turn), text="Counting."),
         TurnEnded(**hook(ms + 1_020, turn), status=TurnStatus.INTERRUPTED, reason="interrupted"),
         TurnEnded(**transcript(ms + 1_000, turn), status=TurnStatus.INTERRUPTED, reason="interrupted", duration_ms=998),
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from infinium_trace import (
     Answer,
-    AssistantSaid,
+    AssistantMessage,
     ChangeKind,
     Compacted,
     Compaction,
@@ -121,9 +121,9 @@ def test_two_messages_with_the_same_text_are_two() -> None:
     turn = only_turn(
         [
             starts(),
-            AssistantSaid(**transcript(10, "t"), text="Once more.", message_id="m1"),
-            AssistantSaid(**transcript(20, "t"), text="Once more.", message_id="m2"),
-            AssistantSaid(**transcript(20, "t"), text="Once more.", message_id="m2"),
+            AssistantMessage(**transcript(10, "t"), text="Once more.", message_id="m1"),
+            AssistantMessage(**transcript(20, "t"), text="Once more.", message_id="m2"),
+            AssistantMessage(**transcript(20, "t"), text="Once more.", message_id="m2"),
         ]
     )
     assert [step.started_at_ms - START_MS for step in turn.steps] == [10, 20]
@@ -285,7 +285,7 @@ def test_events_after_a_turns_end_still_belong_to_it() -> None:
 
 
 def test_an_event_without_a_turn_belongs_to_the_one_running_then() -> None:
-    said = AssistantSaid(**transcript(10_500), text="Hello.")
+    said = AssistantMessage(**transcript(10_500), text="Hello.")
     first, second = fold([*working_turn("a", 0), *working_turn("b", 10_000), said]).turns
     assert "Hello." not in [step.text for step in first.steps if isinstance(step, Message)]
     assert "Hello." in [step.text for step in second.steps if isinstance(step, Message)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from infinium_trace import (
-    AssistantSaid,
+    AssistantMessage,
     ChangeKind,
     Event,
     EventSource,
@@ -366,7 +366,7 @@ def test_a_secret_is_redacted_in_every_text_even_if_a_preview_ends_in_it() -> No
         ToolStarted(**transcript(10, "t"), call_id="a", tool="shell", arguments={"command": f"login {secret}"}),
         ToolFinished(**transcript(20, "t"), call_id="a", output=f"{'o' * 290}{secret}", exit_code=1),
         ToolFinished(**transcript(30, "t"), call_id="b", tool="mcp__x__y", error=f"refused {secret}"),
-        AssistantSaid(**transcript(40, "t"), text=f"I use {secret}."),
+        AssistantMessage(**transcript(40, "t"), text=f"I use {secret}."),
         PermissionAsked(**hook(45, "t"), tool="shell", arguments={"command": "x", "why": secret}),
         TurnEnded(**transcript(60, "t"), status=TurnStatus.FAILED, reason=f"bad {secret}", last_message=secret),
         prompt=f"Use {secret}",

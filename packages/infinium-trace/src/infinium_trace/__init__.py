@@ -2,7 +2,7 @@
 
 from infinium_trace.context import HeadMove, TraceContext
 from infinium_trace.events import (
-    AssistantSaid,
+    AssistantMessage,
     ChangeKind,
     Compacted,
     Event,
@@ -48,7 +48,7 @@ from infinium_trace.trace import SummaryBuilder, Trace, build_turn_trace
 __all__ = [
     "MAX_BODY_BYTES",
     "Answer",
-    "AssistantSaid",
+    "AssistantMessage",
     "ChangeKind",
     "Compacted",
     "Compaction",

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from infinium_trace._merged_values import MergedValues
 from infinium_trace._tool_call_builder import ToolCallBuilder
 from infinium_trace.events import (
-    AssistantSaid,
+    AssistantMessage,
     Compacted,
     Event,
     EventSource,
@@ -41,7 +41,7 @@ class StepBuilder:
                 self._tool(event.call_id).start(event)
             case ToolFinished():
                 self._tool(event.call_id).finish(event)
-            case AssistantSaid():
+            case AssistantMessage():
                 message = Message(started_at_ms=event.at_ms, text=event.text)
                 self._messages.setdefault(event.message_id or event.text, message)
             case Compacted():

@@ -127,7 +127,7 @@ class TurnEnded(_Event, frozen=True, kw_only=True):
     """No record reports the status: it was inferred. A reported status replaces it."""
 
 
-class AssistantSaid(_Event, frozen=True, kw_only=True):
+class AssistantMessage(_Event, frozen=True, kw_only=True):
     """A message from the agent to the user."""
 
     text: str
@@ -226,7 +226,7 @@ Event = (
     | SessionEnded
     | TurnStarted
     | TurnEnded
-    | AssistantSaid
+    | AssistantMessage
     | ModelResponded
     | ToolStarted
     | ToolFinished

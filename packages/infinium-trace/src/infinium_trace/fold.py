@@ -6,7 +6,7 @@ from itertools import groupby
 from infinium_trace._merged_values import PRIORITY, MergedValues
 from infinium_trace._turn_builder import TurnBuilder
 from infinium_trace.events import (
-    AssistantSaid,
+    AssistantMessage,
     Compacted,
     Event,
     EventSource,
@@ -27,7 +27,7 @@ from infinium_trace.session import Session
 
 _ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
     SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, Compacted, ModelResponded,
-    ToolFinished, AssistantSaid, SubagentEnded, SourcesDisagreed, RecordSkipped, TurnEnded, SessionEnded,
+    ToolFinished, AssistantMessage, SubagentEnded, SourcesDisagreed, RecordSkipped, TurnEnded, SessionEnded,
 ))}  # fmt: skip
 """Order of events of the same millisecond."""
 

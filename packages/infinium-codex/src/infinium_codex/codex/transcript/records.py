@@ -7,7 +7,7 @@ needs, or whose facts another record has, goes into `IGNORED_RECORDS`. Any other
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from infinium_trace.events import (
-    AssistantSaid,
+    AssistantMessage,
     Compacted,
     Event,
     RecordSkipped,
@@ -64,7 +64,7 @@ def _user_message(position: Position, fields: EventFields, payload: Payload) -> 
 
 def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
     if text(payload, "role") == "assistant" and (message := content(payload.get("content"))):
-        yield AssistantSaid(**fields, text=message, message_id=text(payload, "id"))
+        yield AssistantMessage(**fields, text=message, message_id=text(payload, "id"))
 
 
 def _turn_completed(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
