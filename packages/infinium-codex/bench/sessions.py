@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.capture.records import checksum
+from infinium_codex.capture.frame import encode
 
 RECORDING = Path(__file__).parent.parent / "tests" / "recordings" / "0.169.0" / "turn"
 SESSION = "01a2088e-0000-7000-8000-000000000000"
@@ -41,8 +41,7 @@ class Session:
 def frame(payload: dict[str, Any]) -> bytes:
     """One spool record, as the hook writes it."""
     body = json.dumps(payload).encode()
-    head = f"\x1eI3 {payload['hook_event_name']} {time.time_ns()} {len(body)} {len(body)} {checksum(body)}\n"
-    return head.encode() + body + b"\n"
+    return encode(payload["hook_event_name"], time.time_ns(), len(body), body)
 
 
 def turn_id(number: int) -> str:

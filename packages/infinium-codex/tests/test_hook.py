@@ -2,21 +2,25 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
-import infinium_codex
 import pytest
+from infinium_codex.capture import hook as hook_posix
+from infinium_codex.capture import hook_windows
+from infinium_codex.capture.frame import PRIME, encode
+from infinium_codex.capture.install import hook_program
 from infinium_codex.capture.records import Damage, Record, read_records
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.support.paths import spool_directory
 from infinium_config import find_project
+from infinium_config.files import MAX_BYTES, read_small_file
 
-HOOK = Path(infinium_codex.__path__[0]) / "capture" / "hook.py"
 SESSION = "01a20828-75a6-78d1-a88f-1c66e225ea32"
 
 
@@ -32,7 +36,7 @@ class Hook:
         self.home, self.temp, self.project = root / "hook home", root / "temp", root / "a project"
         for directory in (self.home / "venv" / "bin", self.temp, self.project / ".infinium"):
             directory.mkdir(parents=True)
-        shutil.copy(HOOK.with_name(program), self.home / program)
+        (self.home / program).write_bytes(hook_program(CODEX.hooks, program))
         worker = self.home / "venv" / "bin" / "python"
         worker.write_text(
             f"#!/bin/sh\nls -l /proc/self/fd >{root}/fds\n"
@@ -161,24 +165,130 @@ def test_a_directory_that_is_no_project_records_nothing_unless_the_environment_n
     assert len(hook.records()) == 1
 
 
-def test_hook_and_library_find_the_same_project(hook: Hook, tmp_path: Path) -> None:
-    """From a subdirectory, from a linked worktree, not from a home directory's own `.infinium`."""
+@pytest.fixture
+def checkout(hook: Hook) -> None:
+    """Make the project a git checkout with a linked worktree at `../trees/linked`."""
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(hook.project)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-    worktree = tmp_path / "elsewhere" / "tree"
-    subprocess.run([*git, "worktree", "add", "-q", str(worktree)], check=True)
-    sub = hook.project / "src" / "deep"
-    sub.mkdir(parents=True)
+    subprocess.run([*git, "worktree", "add", "-q", str(hook.project.parent / "trees" / "linked")], check=True)
+
+
+def assert_same_project(hook: Hook, directory: Path, expected: bool, **environ: str) -> None:
+    """The hook records in a directory if, and only if, infinium-config finds a project there."""
+    before, variables = len(hook.records()), hook.environ | environ
+    hook.run(event(), cwd=directory, env=variables)
+    recorded = len(hook.records()) > before
+    found = find_project(Path(os.path.realpath(directory)), home=Path(variables["HOME"])) is not None
+    assert (recorded, found) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("directory", "is_project"),
+    [
+        ("a project", True),
+        ("a project/src/deep", True),
+        ("trees/linked", True),
+        ("trees/linked/src", True),
+        ("trees", False),
+        ("hook home", False),
+        ("link to project", True),
+    ],
+)
+@pytest.mark.usefixtures("checkout")
+def test_hook_and_library_find_the_same_project(hook: Hook, tmp_path: Path, directory: str, is_project: bool) -> None:
+    """In subdirectories and linked worktrees too. `.infinium` in the home directory is not a project's."""
+    (tmp_path / "link to project").symlink_to(hook.project)
     (hook.home / ".infinium").mkdir()
     (hook.home / ".infinium" / "config.json").write_text('{"base_url": "local"}')
-    for number, (directory, is_project) in enumerate(
-        [(sub, True), (worktree, True), (hook.home, False), (tmp_path / "elsewhere", False)]
-    ):
-        before = len(hook.records())
-        hook.run(event(number=number), cwd=directory)
-        assert (len(hook.records()) > before) is is_project, directory
-        assert (find_project(directory, home=hook.home) is not None) is is_project, directory
+    (tmp_path / directory).mkdir(parents=True, exist_ok=True)
+    assert_same_project(hook, tmp_path / directory, is_project)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_worktree"),
+    [
+        *((text, False) for text in ("", "gitdir:", "gitdir: ../gone", "gitdir: {git}", "gitdir: \0", "gitdir: a\nb")),
+        *((text, False) for text in ("something else", "gitdirs {git}/worktrees/linked")),
+        ("gitdir: ../a project/.git/worktrees/linked", True),
+        ("gitdir:{git}/worktrees/linked\n\n", True),
+    ],
+)
+@pytest.mark.usefixtures("checkout")
+def test_hook_and_library_read_a_worktrees_git_file_alike(hook: Hook, text: str, is_worktree: bool) -> None:
+    """An invalid one does not hide a project in a directory above it."""
+    inside, outside = hook.project / "trees", hook.project.parent / "trees"
+    inside.mkdir()
+    for directory in (inside, outside):
+        (directory / ".git").write_text(text.format(git=hook.project / ".git"))
+    assert_same_project(hook, outside, is_worktree)
+    assert_same_project(hook, inside, True)
+
+
+@pytest.mark.parametrize("common", ["", ".", "../..", "/nowhere/.git", "../../../.git", "../../../../trees", "..\0"])
+@pytest.mark.usefixtures("checkout")
+def test_hook_and_library_read_a_worktrees_common_directory_alike(hook: Hook, common: str) -> None:
+    linked = hook.project.parent / "trees" / "linked"
+    (hook.project / ".git" / "worktrees" / "linked" / "commondir").write_text(common)
+    assert_same_project(hook, linked, common in ("../..", "../../../.git"))
+
+
+def test_a_home_directory_reached_through_a_link_is_not_a_project(hook: Hook, tmp_path: Path) -> None:
+    """Its `.infinium/config.json` holds settings for all projects."""
+    (tmp_path / "home").symlink_to(hook.home)
+    (hook.home / ".infinium").mkdir()
+    (hook.home / ".infinium" / "config.json").write_text('{"redaction": "strict"}')
+    assert_same_project(hook, hook.home, False, HOME=str(tmp_path / "home"))
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_link(path: Path) -> None:
+    path.with_suffix(".target").write_bytes(b"content")
+    path.symlink_to(path.with_suffix(".target"))
+
+
+@pytest.mark.parametrize("module", [hook_posix, hook_windows])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(lambda _: None, None, id="missing"),
+        pytest.param(lambda path: path.write_bytes(b""), b"", id="empty"),
+        pytest.param(lambda path: path.write_bytes(b"content"), b"content", id="regular"),
+        pytest.param(lambda path: path.write_bytes(b"x" * MAX_BYTES), b"x" * MAX_BYTES, id="largest"),
+        pytest.param(lambda path: path.write_bytes(b"x" * (MAX_BYTES + 1)), None, id="too large"),
+        pytest.param(lambda path: path.mkdir(), None, id="directory"),
+        pytest.param(make_fifo, None, id="fifo"),
+        pytest.param(make_link, None, id="link"),
+    ],
+)
+def test_hook_and_library_read_the_same_small_files(
+    module: ModuleType, make: Callable[[Path], object], expected: bytes | None, tmp_path: Path
+) -> None:
+    make(tmp_path / "file")
+    assert module._read_small_file(str(tmp_path / "file")) == read_small_file(tmp_path / "file") == expected
+
+
+def test_the_record_is_the_frame_that_the_worker_reads(hook: Hook) -> None:
+    payload = event(prompt="\x1eI3 Stop 1 2 3 4\n")
+    hook.run(payload, "Pre Tool\xffUse")
+    [spool] = hook.temp.rglob("*.spool")
+    [record] = hook.records()
+    assert isinstance(record, Record)
+    at, pid = map(int, record.identity.split("-"))
+    assert spool.read_bytes() == encode("Pre Tool\xffUse", at, pid, payload)
+    assert hook_posix.PRIME == hook_windows.PRIME == PRIME
+
+
+@pytest.mark.parametrize(
+    "names", [{"CONNECTOR_SESSION_DIR": "a/b/c"}, {"CONNECTOR_SESSION_DIR": ""}, {"TMPDIR": "temp/"}]
+)
+def test_hook_and_worker_use_the_same_spool_directory(hook: Hook, tmp_path: Path, names: dict[str, str]) -> None:
+    variables = hook.environ | {name: f"{tmp_path}/{value}" if value else "" for name, value in names.items()}
+    hook.run(event(), env=variables)
+    assert [path.name for path in spool_directory(variables).iterdir()] == [f"{SESSION}.spool"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +308,7 @@ def test_a_spool_directory_that_is_a_link_is_refused_and_noted(hook: Hook, tmp_p
     spool_directory(hook.environ).symlink_to(elsewhere)
     hook.run(event())
     assert list(elsewhere.iterdir()) == []
-    assert "not a directory of this user's own" in (hook.home / "hook.errors").read_text()
+    assert "not a directory that this user owns" in (hook.home / "hook.errors").read_text()
 
 
 def test_codex_notices_nothing_of_a_full_disk(hook: Hook) -> None:
@@ -242,7 +352,7 @@ def test_a_hook_killed_while_it_reads_leaves_its_neighbours_whole(hook: Hook) ->
 def test_the_hook_loads_nothing_the_interpreter_has_not_loaded(hook: Hook) -> None:
     code = (
         "import sys; before = set(sys.modules);"
-        "exec(compile(open(sys.argv[1]).read(), 'hook', 'exec'), {'__name__': 'hook'});"
+        "exec(compile(open(sys.argv[1]).read().rpartition('main(sys.argv')[0], 'hook', 'exec'), {});"
         "print(*sorted(set(sys.modules) - before))"
     )
     command = [sys.executable, "-I", "-S", "-c", code, str(hook.home / "hook.py")]
@@ -273,16 +383,19 @@ def test_a_turn_that_a_killed_hook_has_left_is_taken_over(hook: Hook) -> None:
     assert not busy.exists()
 
 
-@pytest.mark.parametrize("hook", ["hook_windows.py"], indirect=True)
-def test_without_posix_the_command_line_takes_the_other_hook(hook: Hook) -> None:
-    """`infinium-codex hook Event`, as Codex runs it on Windows, where there is no module `posix`."""
-    code = (
-        "import os, sys; sys.modules['infinium_codex.capture.hook'] = None;"
-        "sys.argv = ['infinium-codex', 'hook', 'PreToolUse'];"
-        "from infinium_codex.cli import main; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=event(), capture_output=True, cwd=hook.project, env=hook.environ, check=True
-    )
-    assert (done.stdout, done.stderr) == (b"", b"")
-    assert hook.payloads() == [event()]
+def test_the_command_line_runs_the_installed_hook(hook: Hook) -> None:
+    """`infinium-codex hook Event`, as Codex runs it on Windows."""
+    data = hook.home / ".local" / "share" / "infinium-codex"
+    data.mkdir(parents=True)
+    command = [sys.executable, "-m", "infinium_codex.cli", "hook", "PreToolUse"]
+
+    def run() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command, input=event(), capture_output=True, cwd=hook.project, env=hook.environ, check=True
+        )
+
+    silent = run()
+    assert (silent.stdout, silent.stderr, hook.payloads()) == (b"", b"", [])
+    (data / "hook.py").write_bytes((hook.home / hook.program).read_bytes())
+    done = run()
+    assert (done.stdout, done.stderr, hook.payloads()) == (b"", b"", [event()])

@@ -5,15 +5,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from infinium_codex.capture.records import Damage, Record, checksum, read_records
+from infinium_codex.capture.frame import encode
+from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.files import SessionFiles
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]
 
 
-def frame(payload: bytes, number: int = 1, version: int = 3) -> bytes:
-    return b"\x1eI%d Stop %d 77 %d %d\n%s\n" % (version, number, len(payload), checksum(payload), payload)
+def frame(payload: bytes, number: int = 1) -> bytes:
+    return encode("Stop", number, 77, payload)
 
 
 def payloads(spool: Path) -> list[bytes]:
@@ -62,7 +63,7 @@ def test_a_torn_record_goes_with_the_spool_it_ends(spool: Path) -> None:
 
 
 def test_a_foreign_frame_is_told_from_damage_and_kept_once(spool: Path) -> None:
-    foreign = frame(b"of another age", version=1)
+    foreign = frame(b"of another age").replace(b"I3", b"I1", 1)
     spool.write_bytes(foreign + b"rubbish" + frame(b"one"))
     with spool.open("rb") as file:
         damage, _ = read_records(file)

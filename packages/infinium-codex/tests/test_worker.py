@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from infinium_codex.capture.frame import encode
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.reader import QUIET_SECONDS, read_session
@@ -153,7 +154,7 @@ def test_a_torn_record_costs_itself(machine: Machine) -> None:
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
     [spool] = machine.spools
     with spool.open("ab") as file:
-        file.write(b'\x1eI3 PreToolUse 17 9 5000 99\n{"session_id": "s-1", "tool_na')
+        file.write(encode("PreToolUse", 17, 9, b'{"session_id": "s-1", "tool_name": "Bash"}')[:-12])
     machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
     [trace] = machine.traces()
     assert (trace["input_summary"], trace["output_summary"]) == ("asked", "answered")

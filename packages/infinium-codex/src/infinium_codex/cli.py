@@ -57,14 +57,19 @@ def build_app() -> "App":
 
 
 def _run_hook(arguments: list[str]) -> None:
-    """Run the hook without cyclopts, which takes longer to import than the hook to run. Codex on Windows calls this."""
+    """Run the installed hook, without cyclopts, which takes longer to import than the hook to run.
+
+    Codex on Windows calls this. The hook exits with 0, and so does this if there is none.
+    """
     from infinium_codex.support.paths import find_places
 
+    program = find_places(os.environ).data / "hook.py"
     try:
-        from infinium_codex.capture.hook import main as hook_main
-    except ImportError:  # no `posix`
-        from infinium_codex.capture.hook_windows import main as hook_main
-    hook_main([str(find_places(os.environ).data / "hook.py"), *arguments])
+        code = compile(program.read_bytes(), str(program), "exec")
+    except OSError:
+        sys.exit(0)
+    sys.argv = [str(program), *arguments]
+    exec(code, {"__name__": "__main__"})  # noqa: S102 - the user's own copy of the hook
 
 
 if __name__ == "__main__":

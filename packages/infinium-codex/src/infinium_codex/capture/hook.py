@@ -1,38 +1,45 @@
-"""The hook Codex runs on every lifecycle event: append it to the spool, start the worker when a turn begins or ends.
+"""The hook: appends one event of the agent to the spool, and starts the worker when a turn begins or ends.
 
-Codex waits for this program, so it is alone: it runs as `python -I -S hook.pyc <Event>` from a copy in the user's data
-directory, imports what is built into the interpreter, parses no JSON, prints nothing and always exits 0. It shares
-three rules with the rest of the connector, each held by a test: the spool's directory (`paths.spool_directory`), the
-record's frame (`spool.read_records`) and where a project's file is found (`infinium_config.find_project`).
+The agent waits for this program, so it must be fast and must not fail. It runs as `python -I -S hook.pyc EVENT` from a
+copy in the user's data directory, uses only modules built into the interpreter, parses no JSON, prints nothing and
+always exits 0. `install` appends the call of `main` with the names that the agent uses.
+
+It imports nothing of the connector, so it has its own copy of some rules. Tests compare each copy with the original:
+the spool's directory (`support.paths`), the record's frame (`capture.frame`), how a project is found
+(`infinium_config.find_project`) and how a small file is read (`infinium_config.files`).
 """
 
 import posix
-import sys
 from time import time_ns
 
-TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop")
-"""Events after which there may be a trace to build; and the prompt, so that a timer stands behind every turn."""
 MAX_EVENT_BYTES = 64 << 20
-"""A larger event is cut here; its record then says so by not being JSON, and the transcript tells the story."""
+"""A larger event is truncated here. It is then not valid JSON, and the trace is made from the transcript."""
+MAX_FILE_BYTES = 1 << 20
+PIPE_BYTES = 1 << 16
+"""One read of stdin: a pipe holds no more, and Python would map and unmap memory for a larger buffer."""
 MAX_ERRORS_BYTES = 64 << 10
 PRIME = 1_000_000_007
-"""What a payload leaves when it is divided by this is its checksum: in many Pythons a CRC is a file to be loaded."""
+"""The checksum is the payload modulo this prime. In many Pythons a CRC would need a library to be loaded."""
 
 
-def main(argv: list[str]) -> None:
-    """Record the event named by `argv[1]` from stdin. Never raises, never prints, never returns."""
+def main(argv: list[str], triggers: tuple[str, ...], session_field: bytes) -> None:
+    """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns.
+
+    Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id.
+    """
+    home = argv[0].rpartition("/")[0] or "."
     try:
-        _record(argv[1] if len(argv) > 1 else "", _home(argv[0]))
+        _record(argv[1] if len(argv) > 1 else "", home, triggers, session_field)
     except BaseException as error:
-        _note(_home(argv[0]), error)
-    posix._exit(0)  # noqa: SLF001 - its public name, in os, is 1.7 ms away
+        _log_error(home, error)
+    posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, home: str) -> None:
+def _record(event: str, home: str, triggers: tuple[str, ...], session_field: bytes) -> None:
     payload = _read_stdin()
-    if not payload or not _wanted():
+    if not payload or not _is_recording():
         return
-    path = f"{_spool_directory()}/{_session_id(payload)}.spool"
+    path = f"{_spool_directory()}/{_session_id(payload, session_field)}.spool"
     frame = b"\x1eI3 %s %d %d %d %d\n" % (
         event.encode("ascii", "replace").replace(b" ", b"?"),
         time_ns(),
@@ -41,88 +48,119 @@ def _record(event: str, home: str) -> None:
         int.from_bytes(payload, "little") % PRIME,
     )
     _append(path, frame + payload + b"\n")
-    if event in TRIGGERS:
+    if event in triggers:
         _start_worker(home, path, event)
 
 
 def _read_stdin() -> bytes:
     chunks = []
     size = 0
-    while size < MAX_EVENT_BYTES and (chunk := posix.read(0, 1 << 20)):
+    while size < MAX_EVENT_BYTES and (chunk := posix.read(0, PIPE_BYTES)):
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
 
 
-def _session_id(payload: bytes) -> str:
-    """The session's id as Codex writes it, first in the object; never anything that could be a path."""
-    start = payload.find(b'"session_id"')
-    quoted = payload[start + 12 : start + 120].lstrip(b" \t\r\n:") if start >= 0 else b""
+def _session_id(payload: bytes, field: bytes) -> str:
+    """The text in the first occurrence of the field. It is used as a file name, so only letters, digits and '-'."""
+    start = payload.find(field)
+    end = start + len(field)
+    quoted = payload[end : end + 108].lstrip(b" \t\r\n:") if start >= 0 else b""
     name = quoted[1:].split(b'"', 1)[0] if quoted[:1] == b'"' else b""
     if 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum():
         return name.decode("ascii")
     return "unidentified"
 
 
-def _wanted() -> bool:
-    """Whether the project is set up and not paused. Paused means nothing is recorded at all."""
-    environ = posix.environ
-    configured = bool(environ.get(b"INFINIUM_AGENT_ID") or environ.get(b"INFINIUM_BASE_URL"))
+def _is_recording() -> bool:
+    """Whether tracing is set up here and not paused. While it is paused, nothing at all is recorded."""
     try:
         directory = posix.getcwd()
     except OSError:
         return True
-    home = environ.get(b"HOME", b"").decode("utf-8", "surrogateescape").rstrip("/")
-    followed = False
+    config = _project_config(directory)
+    if config is None:
+        return bool(posix.environ.get(b"INFINIUM_AGENT_ID") or posix.environ.get(b"INFINIUM_BASE_URL"))
+    return not _is_paused(config)
+
+
+def _project_config(directory: str) -> bytes | None:
+    """The nearest project file at or above a directory; from a linked worktree, in its main checkout too."""
+    in_main_checkout = False
     while True:
         base = directory.rstrip("/")
-        if directory != home:
-            text = _small_file(f"{base}/.infinium/config.json")
-            if text is not None:
-                return not _says_paused(text)
-        if not followed and (main := _main_checkout(base)):
-            followed = True
-            directory = main
-            continue
-        if not base:
-            return configured
-        directory = base.rpartition("/")[0] or "/"
+        config = _read_small_file(f"{base}/.infinium/config.json")
+        if config is not None and not _is_home(directory):
+            return config
+        if not in_main_checkout and (main_checkout := _main_checkout(base)):
+            in_main_checkout = True
+            directory = main_checkout
+        elif base:
+            directory = base.rpartition("/")[0] or "/"
+        else:
+            return None
+
+
+def _is_home(directory: str) -> bool:
+    """Whether this is the user's home directory, whose `.infinium` is not a project's. `HOME` may be a link to it."""
+    home = posix.environ.get(b"HOME", b"").decode("utf-8", "surrogateescape")
+    if directory.startswith(f"{home}/"):  # below it, which is the usual case
+        return False
+    try:
+        found, own = posix.stat(directory), posix.stat(home)
+    except OSError:
+        return False
+    return (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev)
 
 
 def _main_checkout(base: str) -> str | None:
-    """For a linked worktree (`.git` is a file) the checkout it belongs to, whose hooks Codex reads."""
-    link = _small_file(f"{base}/.git")
+    """The main checkout of the linked worktree at `base`; None if it is not one. Its `.git` is then a file."""
+    link = _read_small_file(f"{base}/.git")
     if link is None or not link.startswith(b"gitdir:"):
         return None
-    gitdir = link[7:].strip().decode("utf-8", "surrogateescape")
-    gitdir = gitdir if gitdir.startswith("/") else f"{base}/{gitdir}"
-    common = (_small_file(f"{gitdir}/commondir") or b"").strip().decode("utf-8", "surrogateescape")
+    git_dir = _join(base, link[7:])
+    common = (_read_small_file(f"{git_dir}/commondir") or b"").strip()
     if not common:
         return None
+    parts = _collapse(_join(git_dir, common))
+    return "/" + "/".join(parts[:-1]) if parts and parts[-1] == ".git" else None
+
+
+def _join(directory: str, path: bytes) -> str:
+    name = path.strip().decode("utf-8", "surrogateescape")
+    return name if name.startswith("/") else f"{directory}/{name}"
+
+
+def _collapse(path: str) -> list[str]:
+    """The parts of an absolute path without `.` and `..`. Links are not resolved."""
     parts: list[str] = []
-    for part in (common if common.startswith("/") else f"{gitdir}/{common}").split("/"):
+    for part in path.split("/"):
         if part == "..":
             parts = parts[:-1]
         elif part not in ("", "."):
             parts.append(part)
-    return "/" + "/".join(parts[:-1]) if parts and parts[-1] == ".git" else None
+    return parts
 
 
-def _small_file(path: str) -> bytes | None:
+def _read_small_file(path: str) -> bytes | None:
+    """The content of a regular file of at most 1 MiB; None for anything else, such as a link or a FIFO."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC)
-    except OSError:
+    except (OSError, ValueError):
         return None
     try:
-        return posix.read(fd, 1 << 20) if posix.fstat(fd).st_mode & 0o170000 == 0o100000 else None
+        status = posix.fstat(fd)
+        if status.st_mode & 0o170000 != 0o100000 or status.st_size > MAX_FILE_BYTES:
+            return None
+        return posix.read(fd, status.st_size)
     except OSError:
         return None
     finally:
         posix.close(fd)
 
 
-def _says_paused(text: bytes) -> bool:
-    after = text.partition(b'"paused"')[2].lstrip()
+def _is_paused(config: bytes) -> bool:
+    after = config.partition(b'"paused"')[2].lstrip()
     return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
 
 
@@ -134,11 +172,11 @@ def _spool_directory() -> str:
         posix.mkdir(path, 0o700)
     except FileExistsError:
         pass
-    except FileNotFoundError:  # a CONNECTOR_SESSION_DIR nobody has made yet
+    except FileNotFoundError:  # CONNECTOR_SESSION_DIR does not exist yet
         _make_directories(path)
     found = posix.lstat(path)
     if found.st_mode & 0o170000 != 0o040000 or found.st_uid != posix.getuid():
-        raise PermissionError(f"{path} is not a directory of this user's own")
+        raise PermissionError(f"{path} is not a directory that this user owns")
     if found.st_mode & 0o777 != 0o700:
         posix.chmod(path, 0o700)
     return path
@@ -155,7 +193,7 @@ def _make_directories(path: str) -> None:
 
 
 def _append(path: str, record: bytes) -> None:
-    """Add one record in one write. Into a spool that lost its name to the worker meanwhile it does not count."""
+    """Append a record in one write. If the worker renamed the spool meanwhile to remove it, append to a new one."""
     flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
     for _ in range(3):
         fd = posix.open(path, flags, 0o600)
@@ -163,41 +201,33 @@ def _append(path: str, record: bytes) -> None:
             written = posix.write(fd, record)
             if written != len(record):
                 raise OSError(f"only {written} of {len(record)} bytes of an event could be written to {path}")
-            mine, named = posix.fstat(fd), posix.lstat(path)
-            if (mine.st_ino, mine.st_dev) == (named.st_ino, named.st_dev):
+            opened, named = posix.fstat(fd), posix.lstat(path)
+            if (opened.st_ino, opened.st_dev) == (named.st_ino, named.st_dev):
                 return
         except FileNotFoundError:
-            continue  # no file of that name: the worker has just taken it away
+            continue  # the worker has just renamed the file
         finally:
             posix.close(fd)
 
 
 def _start_worker(home: str, spool: str, event: str) -> None:
-    """Start the detached worker in a session of its own, with no descriptor of Codex's."""
+    """Start the worker in a session of its own. It inherits no descriptor: the agent waits until all are closed."""
     python = f"{home}/venv/bin/python"
     arguments = [python, "-I", "-S", f"{home}/worker.py", spool, event]
     for name in posix.listdir("/dev/fd"):
         try:
             posix.set_inheritable(int(name), False)
         except OSError:
-            continue  # the descriptor of the listing itself, closed by now
+            continue  # the descriptor of the listing itself, which is closed by now
     null = [(posix.POSIX_SPAWN_OPEN, fd, "/dev/null", posix.O_RDWR, 0) for fd in (0, 1, 2)]
     posix.posix_spawn(python, arguments, posix.environ, file_actions=null, setsid=True)
 
 
-def _home(program: str) -> str:
-    return program.rpartition("/")[0] or "."
-
-
-def _note(home: str, error: BaseException) -> None:
-    """Leave a line for the next worker or `doctor`, if even that can be written."""
+def _log_error(home: str, error: BaseException) -> None:
+    """Append the error to `hook.errors`, from where the worker and `doctor` read it. Does nothing if that fails."""
     try:
         fd = posix.open(f"{home}/hook.errors", posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o600)
         if posix.fstat(fd).st_size < MAX_ERRORS_BYTES:
             posix.write(fd, f"{time_ns()} {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
     except BaseException:
         return
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -1,42 +1,43 @@
-"""The hook where there is no `posix`: Windows, where Codex runs `infinium-codex hook <Event>`.
+"""The hook for systems without the module `posix`: Windows.
 
-It keeps the rules of `hook` (same spool, same record, same projects, nothing printed, always exit 0), and needs nothing
-but `os`. Appending is not one step on Windows, so a file beside the spool, waited for briefly, lets one hook write at a
-time. Tried on Linux alone: the worker it starts takes POSIX locks so far.
+It follows the rules of `hook` and runs the same tests: same spool, same record, same projects, prints nothing, always
+exits 0. It needs only `os`. On Windows an append is not atomic, so hooks write one at a time: each first creates a lock
+file beside the spool. Tested on Linux only: the worker takes POSIX locks.
 """
 
 import os
 import sys
 from time import sleep, time, time_ns
 
-TRIGGERS = ("UserPromptSubmit", "Stop", "Interrupt", "SessionEnd", "SubagentStop")
 MAX_EVENT_BYTES = 64 << 20
+MAX_FILE_BYTES = 1 << 20
 MAX_ERRORS_BYTES = 64 << 10
 PRIME = 1_000_000_007
-TURN_SECONDS = 2.0
-"""A hook that holds its turn for longer was killed."""
+LOCK_SECONDS = 2.0
+"""A hook that holds the lock file for longer was killed."""
 _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
-def main(argv: list[str]) -> None:
-    """Record the event named by `argv[1]` from stdin. Never raises, never prints, never returns."""
+def main(argv: list[str], triggers: tuple[str, ...], session_field: bytes) -> None:
+    """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns."""
+    home = os.path.dirname(argv[0])  # noqa: PTH120 - pathlib costs more than the whole hook, here and below
     try:
-        _record(argv[1] if len(argv) > 1 else "", os.path.dirname(argv[0]))  # noqa: PTH120 - pathlib costs more than the whole hook, here and below
+        _record(argv[1] if len(argv) > 1 else "", home, triggers, session_field)
     except BaseException as error:
-        _note(os.path.dirname(argv[0]), error)  # noqa: PTH120
+        _log_error(home, error)
     os._exit(0)
 
 
-def _record(event: str, home: str) -> None:
+def _record(event: str, home: str, triggers: tuple[str, ...], session_field: bytes) -> None:
     payload = _read_stdin()
-    if not payload or not _wanted():
+    if not payload or not _is_recording():
         return
-    path = os.path.join(_spool_directory(), f"{_session_id(payload)}.spool")  # noqa: PTH118
+    path = os.path.join(_spool_directory(), f"{_session_id(payload, session_field)}.spool")  # noqa: PTH118
     name = event.encode("ascii", "replace").replace(b" ", b"?")
     checksum = int.from_bytes(payload, "little") % PRIME
     head = b"\x1eI3 %s %d %d %d %d\n" % (name, time_ns(), os.getpid(), len(payload), checksum)
     _append(path, head + payload + b"\n")
-    if event in TRIGGERS:
+    if event in triggers:
         _start_worker(home, path, event)
 
 
@@ -49,61 +50,82 @@ def _read_stdin() -> bytes:
     return b"".join(chunks)
 
 
-def _session_id(payload: bytes) -> str:
-    start = payload.find(b'"session_id"')
-    quoted = payload[start + 12 : start + 120].lstrip(b" \t\r\n:") if start >= 0 else b""
+def _session_id(payload: bytes, field: bytes) -> str:
+    start = payload.find(field)
+    end = start + len(field)
+    quoted = payload[end : end + 108].lstrip(b" \t\r\n:") if start >= 0 else b""
     name = quoted[1:].split(b'"', 1)[0] if quoted[:1] == b'"' else b""
     return name.decode("ascii") if 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum() else "unidentified"
 
 
-def _wanted() -> bool:
-    """Whether the project is set up and not paused."""
-    configured = bool(os.environ.get("INFINIUM_AGENT_ID") or os.environ.get("INFINIUM_BASE_URL"))
+def _is_recording() -> bool:
+    """Whether tracing is set up here and not paused."""
     try:
         directory = os.getcwd()  # noqa: PTH109
     except OSError:
         return True
-    home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
-    followed = False
+    config = _project_config(directory)
+    if config is None:
+        return bool(os.environ.get("INFINIUM_AGENT_ID") or os.environ.get("INFINIUM_BASE_URL"))
+    return not _is_paused(config)
+
+
+def _project_config(directory: str) -> bytes | None:
+    """The nearest project file at or above a directory; from a linked worktree, in its main checkout too."""
+    in_main_checkout = False
     while True:
-        if directory != home.rstrip("/\\"):
-            text = _small_file(os.path.join(directory, ".infinium", "config.json"))  # noqa: PTH118
-            if text is not None:
-                after = text.partition(b'"paused"')[2].lstrip()
-                return not (after[:1] == b":" and after[1:].lstrip().startswith(b"true"))
-        if not followed and (main := _main_checkout(directory)):
-            followed, directory = True, main
-            continue
+        config = _read_small_file(os.path.join(directory, ".infinium", "config.json"))  # noqa: PTH118
+        if config is not None and not _is_home(directory):
+            return config
         parent = os.path.dirname(directory)  # noqa: PTH120
-        if parent == directory:
-            return configured
-        directory = parent
+        if not in_main_checkout and (main_checkout := _main_checkout(directory)):
+            in_main_checkout = True
+            directory = main_checkout
+        elif parent != directory:
+            directory = parent
+        else:
+            return None
+
+
+def _is_home(directory: str) -> bool:
+    try:
+        home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
+        return os.path.samefile(directory, home)  # noqa: PTH121
+    except OSError:
+        return False
 
 
 def _main_checkout(directory: str) -> str | None:
-    """The checkout a linked worktree belongs to."""
-    link = _small_file(os.path.join(directory, ".git"))  # noqa: PTH118
+    """The main checkout of the linked worktree at `directory`; None if it is not one."""
+    link = _read_small_file(os.path.join(directory, ".git"))  # noqa: PTH118
     if link is None or not link.startswith(b"gitdir:"):
         return None
-    own = os.path.join(directory, os.fsdecode(link[7:].strip()))  # noqa: PTH118
-    common = os.fsdecode((_small_file(os.path.join(own, "commondir")) or b"").strip())  # noqa: PTH118
-    git = os.path.normpath(os.path.join(own, common))  # noqa: PTH118
-    return os.path.dirname(git) if common and os.path.basename(git) == ".git" else None  # noqa: PTH119, PTH120
+    git_dir = os.path.join(directory, os.fsdecode(link[7:].strip()))  # noqa: PTH118
+    common = os.fsdecode((_read_small_file(os.path.join(git_dir, "commondir")) or b"").strip())  # noqa: PTH118
+    shared = os.path.normpath(os.path.join(git_dir, common))  # noqa: PTH118
+    return os.path.dirname(shared) if common and os.path.basename(shared) == ".git" else None  # noqa: PTH119, PTH120
 
 
-def _small_file(path: str) -> bytes | None:
+def _read_small_file(path: str) -> bytes | None:
+    """The content of a regular file of at most 1 MiB; None for anything else, such as a link."""
     try:
-        if os.lstat(path).st_mode & 0o170000 != 0o100000:
+        status = os.lstat(path)
+        if status.st_mode & 0o170000 != 0o100000 or status.st_size > MAX_FILE_BYTES:
             return None
         fd = os.open(path, os.O_RDONLY | _BINARY)
-    except OSError:
+    except (OSError, ValueError):
         return None
     try:
-        return os.read(fd, 1 << 20)
+        return os.read(fd, MAX_FILE_BYTES)
     except OSError:
         return None
     finally:
         os.close(fd)
+
+
+def _is_paused(config: bytes) -> bool:
+    after = config.partition(b'"paused"')[2].lstrip()
+    return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
 
 
 def _spool_directory() -> str:
@@ -113,13 +135,14 @@ def _spool_directory() -> str:
     path = os.path.join(base, f"infinium-codex-{user}")  # noqa: PTH118
     os.makedirs(path, 0o700, exist_ok=True)  # noqa: PTH103
     if os.lstat(path).st_mode & 0o170000 != 0o040000:
-        raise PermissionError(f"{path} is not a directory of this user's own")
+        raise PermissionError(f"{path} is not a directory that this user owns")
     return path
 
 
 def _append(path: str, record: bytes) -> None:
-    busy = f"{path}.busy"
-    _take_turn(busy)
+    """Append a record while no other hook writes to the spool."""
+    lock = f"{path}.busy"
+    _create_lock(lock)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o600)
         try:
@@ -131,19 +154,19 @@ def _append(path: str, record: bytes) -> None:
             os.close(fd)
     finally:
         try:
-            os.unlink(busy)  # noqa: PTH108
+            os.unlink(lock)  # noqa: PTH108
         except OSError:
-            pass  # taken over, since this took so long
+            pass  # another hook took it over, as this one was slow
 
 
-def _take_turn(busy: str) -> None:
-    """Make the file `busy`. One that a killed hook has left is taken over."""
-    patience = time() + TURN_SECONDS
+def _create_lock(lock: str) -> None:
+    """Create the lock file, waiting while another hook has it. One that a killed hook left is taken over."""
+    deadline = time() + LOCK_SECONDS
     while True:
         try:
-            os.close(os.open(busy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except (FileExistsError, PermissionError):  # Windows denies access to a file that is just being removed
-            if time() > patience:
+            os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except (FileExistsError, PermissionError):  # Windows denies access to a file that is being removed
+            if time() > deadline:
                 return
             sleep(0.002)
         else:
@@ -151,6 +174,7 @@ def _take_turn(busy: str) -> None:
 
 
 def _start_worker(home: str, spool: str, event: str) -> None:
+    """Start the worker, detached and without a descriptor of this process."""
     import subprocess
 
     flags: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -159,7 +183,8 @@ def _start_worker(home: str, spool: str, event: str) -> None:
     subprocess.Popen(arguments, stdin=null, stdout=null, stderr=null, creationflags=flags, start_new_session=True)
 
 
-def _note(home: str, error: BaseException) -> None:
+def _log_error(home: str, error: BaseException) -> None:
+    """Append the error to `hook.errors`. Does nothing if that fails."""
     try:
         path = os.path.join(home, "hook.errors")  # noqa: PTH118
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
@@ -167,7 +192,3 @@ def _note(home: str, error: BaseException) -> None:
             os.write(fd, f"{time_ns()} {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
     except BaseException:
         return
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -1,10 +1,11 @@
-"""The hook's home: a directory whose paths stay the same through every upgrade, so that Codex's trust in them lasts.
+"""The hook's home: a directory in the user's data whose paths survive upgrades, so that the agent keeps trusting them.
 
-It holds a copy of `hook.py`, the same compiled for this interpreter, `hook.pyc`, and the launcher of the worker,
-`worker.py`; and two links: `python`, the interpreter itself, which runs the hook without any site packages, and `venv`,
-the environment the connector is installed in, which runs the worker.
+It holds the hook's program as source (`hook.py`) and compiled for this interpreter (`hook.pyc`), the launcher of the
+worker (`worker.py`), and two links: `python`, the interpreter that runs the hook without site packages, and `venv`, the
+environment that the connector is installed in, which runs the worker.
 """
 
+import ast
 import marshal
 import os
 import shlex
@@ -14,23 +15,27 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from infinium_config.files import write_atomically
 from msgspec import Struct
 
 import infinium_codex
-from infinium_codex.agent import Agent
+from infinium_codex.agent import Agent, HookNames
+from infinium_codex.support.files import replace_link
 from infinium_codex.support.paths import Places
 
 SOURCE = "hook.py"
 COMPILED = "hook.pyc"
 LAUNCHER = "worker.py"
+_HOOK_MODULE: Final = "hook.py" if os.name == "posix" else "hook_windows.py"
 
 
 class HomeState(Struct, frozen=True, kw_only=True):
-    """Whether the hook's home is as this installation would make it."""
+    """The hook's home compared with what this installation would write."""
 
     missing: tuple[str, ...] = ()
-    """What nothing else stands in for."""
+    """Files that do not exist. A missing `hook.pyc` counts as outdated: the command then runs `hook.py`."""
     outdated: tuple[str, ...] = ()
+    """Files with other content."""
 
     @property
     def intact(self) -> bool:
@@ -38,61 +43,57 @@ class HomeState(Struct, frozen=True, kw_only=True):
 
 
 def hook_command(places: Places, event: str) -> str:
-    """The command Codex runs for `event`: it prints nothing and exits 0, even when nothing of ours is left.
+    """The shell command that the agent runs for `event`. It prints nothing and exits 0, even without a hook's home.
 
-    There is no `exec`: an interpreter that cannot find its program exits with 2, which would block the user's tool. The
-    hook itself always exits 0, so what comes behind `||` runs only where nothing has read the event yet: the source,
-    where what was compiled is damaged or another version's; and when the interpreter has gone (an upgrade of Python),
-    any other one. The worker mends both.
+    It does not `exec` the interpreter, because Python exits with 2 if its program is missing, which would block the
+    user's tool. The hook itself always exits 0. So what follows `||` runs only if no hook has read the event: the
+    source if the compiled program is damaged or of another Python version, and another interpreter if an upgrade
+    removed the first one. The worker then repairs the home.
     """
     python, hook = (shlex.quote(str(places.data / name)) for name in ("python", SOURCE))
     compiled = shlex.quote(str(places.data / COMPILED))
-    tries = (f"{python} -I -S {compiled}", f"{python} -I -S {hook}", f"python3 -I -S {hook}")
-    return f"{{ {' || '.join(f'{each} {event}' for each in tries)}; }} >/dev/null 2>&1; exit 0"
+    attempts = (f"{python} -I -S {compiled}", f"{python} -I -S {hook}", f"python3 -I -S {hook}")
+    return f"{{ {' || '.join(f'{attempt} {event}' for attempt in attempts)}; }} >/dev/null 2>&1; exit 0"
 
 
 def home_of(command: str) -> Path:
-    """The directory that a hook command of ours runs from."""
+    """The hook's home that a hook command of the connector runs from."""
     return Path(shlex.split(command.removeprefix("{ "))[0]).parent
 
 
 def is_our_command(command: str, places: Places | None = None) -> bool:
-    """Whether a hook command is one of ours, of this user's or of another home."""
+    """Whether a hook command is the connector's; with `places`, whether it runs from this user's home."""
     if places is not None:
-        return shlex.quote(str(places.data / "hook.py")) in command
-    return "/infinium-codex/hook.py" in command
+        return shlex.quote(str(places.data / SOURCE)) in command
+    return f"/infinium-codex/{SOURCE}" in command
 
 
 def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
-    """Make the home what it should be, its programs with this mode; False when it was already."""
+    """Write the hook's home, its files with this mode. False if it is intact already. Raises OSError."""
     if check(places, agent).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     programs = _programs(agent)
-    for name, content in {**programs, COMPILED: _compiled(programs[SOURCE])}.items():
-        aside = places.data / f".{name}.{os.getpid()}"
-        aside.write_bytes(content)
-        aside.chmod(mode)
-        aside.replace(places.data / name)
+    for name, content in {**programs, COMPILED: _compile(programs[SOURCE])}.items():
+        write_atomically(places.data / name, content, mode=mode)
     for name, target in _links().items():
-        link = places.data / f".{name}.{os.getpid()}"
-        link.symlink_to(target)
-        link.replace(places.data / name)
+        replace_link(places.data / name, target)
     return True
 
 
 def check(places: Places, agent: Agent) -> HomeState:
-    """Compare the home with what this installation would make it."""
+    """Compare the hook's home with what `install` would write."""
     programs = _programs(agent)
-    wanted = {name: _holds(places.data / name, content) for name, content in programs.items()}
-    wanted[COMPILED] = _is_compiled(places.data / COMPILED, programs[SOURCE])
-    wanted |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
-    missing = tuple(name for name in wanted if name != COMPILED and not (places.data / name).exists())
-    return HomeState(missing=missing, outdated=tuple(n for n, good in wanted.items() if not good and n not in missing))
+    is_current = {name: _has_content(places.data / name, content) for name, content in programs.items()}
+    is_current[COMPILED] = _is_compiled_from(programs[SOURCE], places.data / COMPILED)
+    is_current |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
+    missing = tuple(name for name in is_current if name != COMPILED and not (places.data / name).exists())
+    outdated = tuple(name for name, current in is_current.items() if not current and name not in missing)
+    return HomeState(missing=missing, outdated=outdated)
 
 
 def remove(places: Places) -> bool:
-    """Take the home away; False when there was none. What else a user put there stays."""
+    """Remove the hook's home. False if there is none. Other files in the directory are kept."""
     found = False
     for name in (SOURCE, COMPILED, LAUNCHER, "python", "venv", "hook.errors"):
         path = places.data / name
@@ -104,14 +105,26 @@ def remove(places: Places) -> bool:
     return found
 
 
+def hook_program(names: HookNames, module: str = _HOOK_MODULE) -> bytes:
+    """The hook's program: the source of a hook module, and the call of its `main` with the agent's names."""
+    source = (Path(infinium_codex.__path__[0]) / "capture" / module).read_text("utf-8")
+    session_field = f'"{names.session_id}"'.encode()
+    return f"{source}\n\nimport sys\n\nmain(sys.argv, {names.triggers!r}, {session_field!r})\n".encode()
+
+
+def _programs(agent: Agent) -> dict[str, bytes]:
+    packages = Path(infinium_codex.__path__[0]).parent
+    return {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(packages, agent).encode()}
+
+
 def _links() -> dict[str, str]:
-    # Real paths: the worker itself runs through the link `venv`, and must not point it at itself.
+    # Real paths: the worker itself runs through the link `venv`, which must not point to itself.
     base = getattr(sys, "_base_executable", None) or sys.executable
     return {"python": os.path.realpath(base), "venv": str(_environment())}
 
 
 def _environment() -> Path:
-    """The environment we are installed in: `sys.prefix` is not that in the worker, which runs without `site`."""
+    """The environment the connector is installed in. In the worker, which runs without `site`, it is not sys.prefix."""
     return Path(os.path.realpath(Path(sys.executable).parent.parent))
 
 
@@ -119,44 +132,49 @@ def _links_to(link: Path, target: str) -> bool:
     return link.is_symlink() and str(link.readlink()) == target
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def _programs(agent: Agent) -> dict[str, bytes]:
-    package = Path(infinium_codex.__path__[0])
-    return {SOURCE: (package / "capture" / SOURCE).read_bytes(), LAUNCHER: _launcher(package.parent, agent).encode()}
+def _compile(source: bytes) -> bytes:
+    """The bytes of a .pyc file. Compiling the source at every event would take longer than the hook's own work.
+
+    Annotations are left out, because Python would evaluate them at every start.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef():
+                node.returns = None
+            case ast.arg():
+                node.annotation = None
+    body = marshal.dumps(compile(tree, SOURCE, "exec", dont_inherit=True, optimize=2))
+    return _pyc_header(source, body) + body
 
 
-def _compiled(source: bytes) -> bytes:
-    """What compiling the hook at every event would come to: that takes longer than all the hook does."""
-    body = marshal.dumps(compile(source, SOURCE, "exec", dont_inherit=True, optimize=2))
-    return _head(source, body) + body
-
-
-def _is_compiled(path: Path, source: bytes) -> bool:
-    """Whether the file is whole and of this source: compiled again, some of its bytes would come out differently."""
+def _is_compiled_from(source: bytes, path: Path) -> bool:
+    """Whether the file is a complete .pyc of this source. Compiling again would not give the same bytes."""
     if not path.is_file():
         return False
     found = path.read_bytes()
-    head, body = found[:_HEAD_BYTES], found[_HEAD_BYTES:]
-    return head == _head(source, body)
+    header, body = found[:_PYC_HEADER_BYTES], found[_PYC_HEADER_BYTES:]
+    return header == _pyc_header(source, body)
 
 
-_HEAD_BYTES: Final = 16
+_PYC_HEADER_BYTES: Final = 16
 
 
-def _head(source: bytes, body: bytes) -> bytes:
-    """The head of a .pyc that Python compares with no source; in the place for that, checksums for ourselves."""
+def _pyc_header(source: bytes, body: bytes) -> bytes:
+    """The header of a .pyc that Python does not compare with a source; the hash field holds two checksums."""
     unchecked = 1
-    return MAGIC_NUMBER + b"".join(each.to_bytes(4, "little") for each in (unchecked, crc32(source), crc32(body)))
+    return MAGIC_NUMBER + b"".join(number.to_bytes(4, "little") for number in (unchecked, crc32(source), crc32(body)))
 
 
 def _launcher(packages: Path, agent: Agent) -> str:
     """The program that starts the worker.
 
-    `site` runs what other packages put into an environment's `.pth` files, which takes longer than the work on a short
-    turn. Where everything we need lies in one directory, that directory is enough.
+    It avoids `site`, which runs the `.pth` files of other packages: that takes longer than the work on a short turn.
+    If all packages that the worker needs are in one directory, that directory is enough.
     """
     together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
     return _LAUNCHER.format(
@@ -173,7 +191,7 @@ import sys
 sys.path += {directories}
 try:
     from infinium_codex.background.worker import main
-except ImportError:  # they lie elsewhere, or the environment was made anew for another Python
+except ImportError:  # the packages are elsewhere, or the environment was recreated for another Python
     import site
 
     site.main()
@@ -184,7 +202,7 @@ main(sys.argv, agent={agent!r}, turn_started={turn_started!r}, turn_ended={turn_
 
 
 def _sees_system_packages() -> bool:
-    """Whether the environment goes beyond itself, or is none of its own."""
+    """Whether this is not a virtual environment, or one that includes the system's packages."""
     try:
         settings = (_environment() / "pyvenv.cfg").read_text("utf-8")
     except OSError:

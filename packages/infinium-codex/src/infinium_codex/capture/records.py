@@ -1,7 +1,6 @@
-r"""The spool as the worker sees it: framed records the hook appended, one file a session.
+"""Read the records of a spool file.
 
-A record is `0x1e "I3 " event " " time_ns " " pid " " length " " checksum "\n" payload "\n"`. A torn record costs
-itself: reading goes on at the next frame that is whole. A frame of another number is another version's: set aside.
+A damaged record affects only itself: reading continues at the next valid frame. `capture.frame` describes the format.
 """
 
 import re
@@ -10,41 +9,42 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-_MARK = b"\x1eI3 "
+from infinium_codex.capture.frame import MARK, MAX_HEAD_BYTES, checksum
+
 _ANY_MARK = re.compile(rb"\x1eI\d{1,9} ")
-_LONGEST_MARK = 12
+"""The mark of this or another version of the hook."""
+_MAX_MARK_BYTES = 12
 _CHUNK = 1 << 16
-_PRIME = 1_000_000_007
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """One event as Codex sent it."""
+    """One event as the agent sent it."""
 
     event: str
     """The event's name, as the hook was registered for it."""
     at_ms: int
     """When the hook ran, UTC epoch milliseconds."""
     identity: str
-    """Tells this record from every other, also when a hook had to write it twice."""
+    """Differs for every event. A record that a hook wrote twice has the same one."""
     payload: bytes
-    """The bytes Codex sent on stdin: JSON, unless something went wrong."""
+    """The bytes from the hook's stdin: a JSON object, unless they were truncated."""
     start: int
     """Offset of the record in the spool file."""
     end: int
-    """Offset behind the record."""
+    """Offset of the next record."""
 
 
 class Damage(Struct, frozen=True, kw_only=True):
-    """Bytes between two offsets of a spool file that are no record."""
+    """A part of a spool file that is not a record."""
 
     start: int
     end: int
     foreign: bool = False
-    """A frame that another version of the hook wrote."""
+    """Whether another version of the hook wrote it."""
 
 
 def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
-    """Read the records from `offset` on. A record cut short at the end of the file is left for the next reading."""
+    """Read the records from `offset` on. An incomplete record at the end is left for the next reading."""
     size = file.seek(0, 2)
     while offset < size:
         record = _record_at(file, offset, size)
@@ -62,17 +62,12 @@ def read_records(file: BinaryIO, offset: int = 0) -> Iterator[Record | Damage]:
         offset = following
 
 
-def checksum(payload: bytes) -> int:
-    """The payload as a number, its first byte the lowest, modulo a prime."""
-    return int.from_bytes(payload, "little") % _PRIME
-
-
 def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
     file.seek(offset)
-    head = file.readline(256)
-    if not head.startswith(_MARK) or not head.endswith(b"\n"):
+    head = file.readline(MAX_HEAD_BYTES)
+    if not head.startswith(MARK) or not head.endswith(b"\n"):
         return None
-    fields = head[len(_MARK) : -1].split(b" ")
+    fields = head[len(MARK) : -1].split(b" ")
     try:
         event, (at, pid, length, expected) = fields[0], map(int, fields[1:])
     except ValueError:
@@ -95,8 +90,8 @@ def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
 
 def _is_foreign(file: BinaryIO, offset: int) -> bool:
     file.seek(offset)
-    found = _ANY_MARK.match(file.read(_LONGEST_MARK))
-    return found is not None and found[0] != _MARK
+    found = _ANY_MARK.match(file.read(_MAX_MARK_BYTES))
+    return found is not None and found[0] != MARK
 
 
 def _next_mark(file: BinaryIO, offset: int) -> int | None:
@@ -107,5 +102,5 @@ def _next_mark(file: BinaryIO, offset: int) -> int | None:
         if found is not None:
             return offset - len(keep) + found.start()
         offset += len(chunk)
-        keep = (keep + chunk)[-_LONGEST_MARK + 1 :]
+        keep = (keep + chunk)[-_MAX_MARK_BYTES + 1 :]
     return None

@@ -1,6 +1,7 @@
-"""The worker's log: a JSON line for what went wrong, with what `errors` leaves out, such as where in the code.
+"""The log of the background processes: one JSON line per unexpected error, with its traceback.
 
-Nothing is logged while all is well: structlog takes longer to import than a turn takes to trace.
+`infinium-codex errors` lists the same errors without the traceback. Without errors nothing is logged, as structlog
+takes longer to import than a turn takes to trace.
 """
 
 import os
@@ -10,17 +11,17 @@ from contextlib import suppress
 from infinium_codex.support.paths import Places
 
 MAX_BYTES = 1 << 20
-"""A log that has grown to this becomes the old one, and the old one before it goes."""
+"""A log file of this size is renamed to `worker.old.jsonl`, which replaces the previous one."""
 
 
 def log_error(places: Places, environ: Mapping[str, str], event: str, /, **facts: object) -> None:
-    """Append a line to `logs/worker.jsonl`, in an `except` block with the traceback. CONNECTOR_QUIET silences it."""
+    """Append a line to `logs/worker.jsonl`, in an `except` block with the traceback. CONNECTOR_QUIET turns it off."""
     if environ.get("CONNECTOR_QUIET", "").strip().lower() in ("1", "true", "yes", "on"):
         return
     import structlog
 
     path = places.logs / "worker.jsonl"
-    with suppress(OSError):  # a full disk or a read-only home: there is no place left to say so
+    with suppress(OSError):  # a full disk or a read-only home: the error cannot be logged
         places.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         with suppress(FileNotFoundError):
             if path.stat().st_size > MAX_BYTES:

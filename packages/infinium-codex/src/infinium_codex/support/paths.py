@@ -1,4 +1,4 @@
-"""Where the connector keeps its things, decided in one place."""
+"""The directories that the connector uses."""
 
 import os
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ APP = "infinium-codex"
 
 
 class Places(NamedTuple):
-    """The directories of one user. A named tuple, because dataclasses cost every prompt 10 ms to import."""
+    """The directories of one user. A named tuple, because a dataclass takes 10 ms longer to import."""
 
     data: Path
-    """The hook's home: hook.py, and links to the interpreter and the environment that run it. Survives upgrades."""
+    """The hook's home: its program, and links to the interpreter and environment that run it. Survives upgrades."""
     state: Path
-    """Outbox, ledger, local traces, logs: survives a reboot."""
+    """Outbox, ledger, local traces, schedule and logs. Survives a reboot."""
     spool: Path
-    """Hook events not yet made into traces, one file a session. In the temp directory unless told otherwise."""
+    """Events that are not traced yet, one file per session. In the temp directory by default."""
 
     @property
     def outbox(self) -> Path:
@@ -41,7 +41,7 @@ class Places(NamedTuple):
 
     @property
     def prices(self) -> Path:
-        """The user's own table of prices, where there is one."""
+        """The user's own table of prices, which may not exist."""
         return self.data / "prices.toml"
 
     @property
@@ -51,7 +51,7 @@ class Places(NamedTuple):
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
-    """The places of the user whose environment this is."""
+    """The directories of the user with this environment."""
     import platformdirs
 
     return Places(
@@ -62,7 +62,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def spool_directory(environ: Mapping[str, str]) -> Path:
-    """Where the hook appends: it decides by the same rule, without importing this (a test holds the two together)."""
+    """The directory of the spool files. The hook has its own copy of this rule; a test compares them."""
     base = environ.get("CONNECTOR_SESSION_DIR") or environ.get("TMPDIR")
     if not base:
         import tempfile

@@ -1,29 +1,29 @@
-"""What other processes of the user's are at, as far as /proc tells."""
+"""What `/proc` says about other processes of the user."""
 
 import os
 from pathlib import Path
 
 
 def is_held_open(path: Path) -> bool:
-    """Whether a process has this file open; False too where that cannot be known."""
+    """Whether a process has this file open. False if that cannot be known, as on systems without `/proc`."""
     try:
-        wanted = path.stat()
+        file = path.stat()
         processes = os.listdir("/proc")  # noqa: PTH208
     except OSError:
         return False
-    return any(name.isdigit() and _holds(f"/proc/{name}/fd", wanted) for name in processes)
+    return any(name.isdigit() and _has_open(f"/proc/{name}/fd", file) for name in processes)
 
 
-def _holds(descriptors: str, wanted: os.stat_result) -> bool:
+def _has_open(descriptors: str, file: os.stat_result) -> bool:
     try:
         names = os.listdir(descriptors)  # noqa: PTH208
     except OSError:
-        return False  # ended meanwhile, or somebody else's
+        return False  # the process has ended, or belongs to another user
     for name in names:
         try:
-            found = os.stat(f"{descriptors}/{name}")  # noqa: PTH116
+            opened = os.stat(f"{descriptors}/{name}")  # noqa: PTH116
         except OSError:
             continue
-        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+        if (opened.st_dev, opened.st_ino) == (file.st_dev, file.st_ino):
             return True
     return False
