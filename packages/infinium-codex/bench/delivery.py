@@ -1,6 +1,6 @@
-"""A thousand queued traces to a receiver on loopback, over niquests posting the same bodies.
+"""Delivery of a thousand queued traces on loopback, over niquests posting the same bodies.
 
-The receiver has a process of its own, as a server has: in ours it would take turns with what is measured.
+The receiver has a process of its own, as a server has: in this one it would compete with the client.
 """
 
 import subprocess
@@ -33,7 +33,7 @@ with receive() as receiver:
 
 
 def thousand_traces() -> Iterator[Row]:
-    """Seconds for all of them, in turn by the outbox and by niquests alone."""
+    """Seconds for all traces, by the outbox and by niquests alone, in turn."""
     sent, posted = [], []
     for _ in range(ROUNDS):
         with _receiver() as base_url, tempfile.TemporaryDirectory() as directory:
@@ -46,7 +46,7 @@ def thousand_traces() -> Iterator[Row]:
 
 @contextmanager
 def _receiver() -> Iterator[str]:
-    """A receiver while the block runs; gives its base URL."""
+    """Run a receiver; yields its base URL."""
     with subprocess.Popen(
         [sys.executable, "-c", _RECEIVER],
         cwd=WORKSPACE / "packages" / "infinium-transport" / "tests",

@@ -1,4 +1,4 @@
-"""How fast a transcript is read, over reading its lines and parsing each with the JSON library that was chosen."""
+"""The speed of the transcript reader, over reading the lines and parsing each with the same JSON library."""
 
 import tempfile
 import time
@@ -16,7 +16,7 @@ MIB = 64
 
 
 def transcript_speed() -> Iterator[Row]:
-    """MiB a second of all three, in turn: a whole transcript, one turn of it, and its lines."""
+    """MiB per second of a whole transcript, of one turn of it, and of its lines alone, in turn."""
     decode = msgspec.json.Decoder().decode
     ours, one_turn, lines = [], [], []
     with tempfile.TemporaryDirectory() as directory:

@@ -33,7 +33,7 @@ def draw(ours: Mapping[int, float], theirs: Mapping[int, float]) -> None:
 
 
 def public_costs(public: Machine, lengths: list[int]) -> dict[int, float]:
-    """CPU seconds of its worker on a session file as its hook writes it; empty where it does not run."""
+    """CPU seconds of the public connector's worker on its own session file; empty where it does not run."""
     directory = Path(public.environ["TMPDIR"]) / "infinium-codex-sessions"
     directory.mkdir(exist_ok=True)
     command = [str(public.program[0]), "-m", "infinium_codex_connector.flush_worker", "--session-id", SESSION]
@@ -59,7 +59,7 @@ def public_costs(public: Machine, lengths: list[int]) -> dict[int, float]:
 
 
 def _turn_lines(number: int) -> str:
-    """One turn of four tool calls, 12 KiB of output each, as its hook stores it."""
+    """One turn of four tool calls, 12 KiB of output each, as the public connector's hook stores it."""
     common = {"session_id": SESSION, "turn_id": f"t{number}", "timestamp": "2026-01-01T00:00:00Z", "cwd": "/"}
     events: list[dict[str, object]] = [{"hook_event_name": "UserPromptSubmit", "prompt": f"question {number}"}]
     for call in range(4):

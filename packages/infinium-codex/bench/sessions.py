@@ -1,4 +1,4 @@
-"""Sessions of any length, made of one recorded turn: spool and transcript as hook and Codex would have written them."""
+"""Sessions of any length made of one recorded turn, with spool and transcript as the hook and Codex write them."""
 
 import json
 import time
@@ -16,7 +16,7 @@ SESSION = "01a2088e-0000-7000-8000-000000000000"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """Where a session's files are, and how far a worker has read them."""
+    """The files of a session."""
 
     spool: Path
     transcript: Path
@@ -32,14 +32,14 @@ class Session:
                 transcript.write(json.dumps(record) + "\n")
 
     def end(self) -> None:
-        """Have Codex tell that the session is over."""
+        """Append the session's end to the spool."""
         ended = {"session_id": SESSION, "transcript_path": str(self.transcript), "cwd": str(self.project)}
         with self.spool.open("ab") as spool:
             spool.write(frame({**ended, "hook_event_name": "SessionEnd", "reason": "other"}))
 
 
 def frame(payload: dict[str, Any]) -> bytes:
-    """One spool record, as the hook writes it."""
+    """A spool record as the hook writes it."""
     body = json.dumps(payload).encode()
     return encode(payload["hook_event_name"], time.time_ns(), len(body), body)
 
@@ -72,7 +72,7 @@ def _recorded() -> tuple[str, ...]:
 
 
 def _records(number: int, tools: int, filler: int) -> Iterator[dict[str, Any]]:
-    """The recorded turn's own records, in its own mix: those of its shell call are repeated for every call."""
+    """The records of the recorded turn; those of its shell call are repeated for every call."""
     calls: list[dict[str, Any]] = []
     for record in map(json.loads, _recorded()):
         if record["type"] == "session_meta" and number:
@@ -91,11 +91,11 @@ def _records(number: int, tools: int, filler: int) -> Iterator[dict[str, Any]]:
 
 
 SHELL, PATCH = "call_0_0", "call_1_0"
-"""Ids of the recorded turn's two calls."""
+"""The ids of the two calls in the recorded turn."""
 
 
 def _counts(record: dict[str, Any]) -> bool:
-    """The records of the first response's tokens."""
+    """Whether a record has the tokens of the first response."""
     if record["type"] == "token_usage_record":
         return bool(record["payload"]["response_id"] == "resp_0")
     info = record["payload"].get("info")

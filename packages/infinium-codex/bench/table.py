@@ -9,14 +9,14 @@ from processes import Sample
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One figure and its goal."""
+    """A measured figure and its goal."""
 
     what: str
     measured: str
     goal: str
     met: bool
     public: str = ""
-    """The public connector 1.1.0, measured the same way."""
+    """The figure of the public connector 1.1.0."""
 
     @classmethod
     def ratio(

@@ -1,4 +1,4 @@
-"""The real Codex, from npm, each pinned version once a machine."""
+"""Install pinned versions of the real Codex from npm, once per machine."""
 
 import os
 import shutil
@@ -14,17 +14,17 @@ ALL: Final[tuple[str, ...]] = (OLDEST, *_PINS["between"], NEWEST)
 
 
 class CodexUnavailableError(Exception):
-    """A Codex that cannot be had here; the text says why."""
+    """Raised when a version of Codex cannot be installed; the text gives the reason."""
 
 
 def chosen_versions() -> tuple[str, ...]:
-    """The versions `INFINIUM_E2E_CODEX` names (comma-separated); all of them without it."""
+    """The versions named in `INFINIUM_E2E_CODEX` (comma-separated), by default all."""
     wanted = os.environ.get("INFINIUM_E2E_CODEX", "")
     return tuple(filter(None, wanted.replace(" ", "").split(","))) or ALL
 
 
 def install_codex(version: str) -> Path:
-    """The directory that holds this version's `codex`, installed when it is not there yet."""
+    """Install this version unless it is installed; returns the directory of its `codex`."""
     base = os.environ.get("INFINIUM_E2E_CACHE") or Path.home() / ".cache" / "infinium-codex-e2e"
     prefix = Path(base) / version
     program = prefix / "node_modules" / ".bin" / "codex"

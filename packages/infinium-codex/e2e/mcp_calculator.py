@@ -30,7 +30,7 @@ def answer(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer requests, one JSON object a line, until stdin ends."""
+    """Answer requests, one JSON object per line, until stdin ends."""
     for line in sys.stdin:
         request = json.loads(line)
         if "id" in request:

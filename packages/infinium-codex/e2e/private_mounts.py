@@ -1,4 +1,4 @@
-"""Programs that see other mounts than the rest of the machine: an /etc of their own, a project that is read-only."""
+"""Run programs with mounts of their own, for example another /etc or a read-only project."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from sandbox import Sandbox
 
 
 def with_requirements(sandbox: Sandbox, requirements: str) -> tuple[str, ...]:
-    """A command's prefix that shows it an /etc with this administrator's requirements; the real one is not touched."""
+    """A command prefix that gives the command a copy of /etc with these requirements for Codex."""
     fake = sandbox.root / "etc"
     subprocess.run(["cp", "-aT", "/etc", str(fake)], stderr=subprocess.DEVNULL, check=False)  # what can be read of it
     (fake / "codex").mkdir(exist_ok=True)
@@ -17,7 +17,7 @@ def with_requirements(sandbox: Sandbox, requirements: str) -> tuple[str, ...]:
 
 
 def in_namespace(prepare: str) -> tuple[str, ...]:
-    """A command's prefix that runs it where `prepare` has changed the mounts, for it alone."""
+    """A command prefix that runs the command in a mount namespace changed by the script `prepare`."""
     prefix = ("unshare", "--map-root-user", "--mount", "sh", "-c", f'{prepare} && exec "$@"', "sh")
     if shutil.which("unshare") is None or subprocess.call([*prefix, "true"], stderr=subprocess.DEVNULL):
         pytest.skip("no private mounts here (unshare --map-root-user --mount)")

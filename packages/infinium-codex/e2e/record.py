@@ -1,8 +1,8 @@
 """Record real sessions of Codex as fixtures: `nox -s record` writes them for the versions it is given.
 
-Each recording is a directory with `events.jsonl` (what the hooks were sent, and when), `transcript.jsonl`, a
+Each recording is a directory with `events.jsonl` (the payload and time of each hook call), `transcript.jsonl`, a
 `thread-<id>.jsonl` for every other thread (a subagent, a fork), and `recording.json` (Codex's version, the usage the
-model reported). Paths and Codex's own instruction texts are taken out. `python record.py VERSION SCENARIO…` records
+model reported). Paths and Codex's own instruction texts are removed. `python record.py VERSION SCENARIO…` records
 those scenarios alone.
 """
 
@@ -31,7 +31,7 @@ PACKAGE = E2E.parent
 RECORDINGS = PACKAGE / "tests" / "recordings"
 DEMO = PACKAGE / "src" / "infinium_codex" / "demo" / "recording"
 LONGEST_TEXT = 600
-"""A longer string is none of a scenario's: it is Codex's own, and goes."""
+"""No scenario has longer strings. A longer one is Codex's own text and is removed."""
 
 _DUMP = """\
 import sys, time
@@ -48,7 +48,7 @@ if not json.load(sys.stdin)["stop_hook_active"]:
 
 
 def main(arguments: list[str]) -> None:
-    """Record on the versions named, all pinned ones without arguments; the scenarios named, or all of a version's."""
+    """Record the named versions, by default all; of each the named scenarios, by default all that apply."""
     versions = [argument for argument in arguments if argument[0].isdigit()] or list(ALL)
     wanted = [argument for argument in arguments if not argument[0].isdigit()]
     for version in versions:
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
 
 
 def record(version: str, scenario: Scenario, into: Path) -> None:
-    """Play one scenario with the real Codex and write what it did."""
+    """Play one scenario with the real Codex and write the recording."""
     with tempfile.TemporaryDirectory() as root, ScriptedModel(scenario.replies()) as model:
         sandbox = Sandbox(Path(root), install_codex(version), version)
         sandbox.configure_codex(
@@ -88,7 +88,7 @@ def record(version: str, scenario: Scenario, into: Path) -> None:
 
 
 def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
-    """Put a hook on every event that notes what it was sent, and have Codex trust it."""
+    """Register a trusted hook for every event that appends its payload to a file."""
     dump = sandbox.root / "dump.py"
     dump.write_text(_DUMP, "utf-8")
     command = f"{sys.executable} -I -S {dump} {events} >/dev/null 2>&1"
@@ -97,7 +97,7 @@ def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
         stop = sandbox.root / "stop.py"
         stop.write_text(_STOP_ONCE, "utf-8")
         hooks["Stop"] += [{"hooks": [{"type": "command", "command": f"{sys.executable} -I -S {stop}", "timeout": 3}]}]
-    path = sandbox.project / ".codex" / "hooks.json"
+    path = sandbox.hooks
     path.parent.mkdir()
     path.write_text(json.dumps({"hooks": hooks}), "utf-8")
     major, minor, patch = map(int, sandbox.version.split("."))
@@ -135,7 +135,7 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
 
 
 _DROPPED = ("internal_chat_message_metadata_passthrough", "rate_limits")
-"""What says nothing and fills the fixtures."""
+"""Large fields without information."""
 
 
 def _short(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the scripted model does, turn by turn, and how a user plays each story with the real Codex."""
+"""The scenarios: replies of the scripted model, and the user's part with the real Codex."""
 
 import base64
 import sys
@@ -31,22 +31,22 @@ PROMPT = "Try the build, then leave a note."
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A script of the model's, and how it is played."""
+    """A script for the model, and how a user plays it."""
 
     replies: Callable[[], list[Reply]]
     play: Callable[[Sandbox], object]
     config: Callable[[Sandbox], str] | None = None
-    """Lines for the end of Codex's config.toml."""
+    """Lines to append to Codex's config.toml."""
     root_config: str = ""
-    """Lines for its beginning."""
+    """Lines for the beginning of Codex's config.toml."""
     goes_on_once: bool = False
-    """A stop hook of the user's sends the turn on once."""
+    """The user has a Stop hook that continues the turn once."""
     everywhere: bool = False
-    """Recorded on every version; the others on the newest alone, and on the versions they are named for."""
+    """Record it on every version. Others are recorded on the newest, or on versions named on the command line."""
 
 
 def usage(number: int) -> Usage:
-    """Tokens nobody can mistake for another response's."""
+    """A token usage that differs from that of every other response."""
     return Usage(
         input_tokens=1_000 * number + 7, cached_tokens=100 * number, output_tokens=10 * number, reasoning_tokens=number
     )
@@ -57,7 +57,7 @@ TITLES = [Reply([Say('{"title": "A title"}')], usage(99), to="task title", aside
 
 
 def failing_command_patch_message() -> list[Reply]:
-    """A command that ends with exit code 3, a patch that adds a file, and a last word."""
+    """A command that ends with exit code 3, a patch that adds a file, and a message."""
     return [
         Reply([Shell("echo building; exit 3")], Usage(input_tokens=1_000, output_tokens=50, reasoning_tokens=10)),
         Reply([Patch(PATCH)], Usage(input_tokens=1_200, cached_tokens=900, output_tokens=80, reasoning_tokens=20)),
@@ -83,12 +83,12 @@ def stream_breaks() -> list[Reply]:
 
 
 def slow_model() -> list[Reply]:
-    """Responses, and a command between them, that take long enough to be told apart."""
+    """Responses and a command that take long enough to tell their durations apart."""
     return [Reply([Shell("sleep 0.3")], usage(1), wait=0.8), Reply([Say("At last.")], usage(2), wait=0.5)]
 
 
 def goes_on() -> list[Reply]:
-    """A word, and after the stop hook another one."""
+    """A message, and after the Stop hook another one."""
     return [Reply([Say("Done.")], usage(1)), Reply([Say("Goodbye.")], usage(2))]
 
 
@@ -109,7 +109,7 @@ def subagent(namespace: str | None, wait: str, **how: object) -> list[Reply]:
 
 
 def polled_command() -> list[Reply]:
-    """A command that goes on in the background, is asked after twice, and ends with exit code 4."""
+    """A background command that is polled twice and ends with exit code 4."""
     command = {"cmd": "echo started; sleep 1; echo ended; exit 4", "yield_time_ms": 250}
     poll = {"session_id": SESSION, "chars": ""}
     return [
@@ -181,7 +181,7 @@ def other_tools() -> list[Reply]:
 
 
 def asks_twice() -> list[Reply]:
-    """Two commands that need the user's leave."""
+    """Two commands that need the user's permission."""
     first = {"cmd": "echo allowed", "sandbox_permissions": "require_escalated", "justification": "May I say allowed?"}
     second = {"cmd": "echo refused", "sandbox_permissions": "require_escalated", "justification": "May I say refused?"}
     return [
@@ -196,7 +196,7 @@ SUMMARY = "CONTEXT CHECKPOINT"
 
 
 def compacts() -> list[Reply]:
-    """A command whose response fills the context, a summary, a last word."""
+    """A command whose response fills the context, a summary, a message."""
     return [
         Reply([Shell("echo one")], usage(30)),
         Reply([Say("A summary of it all.")], usage(3), to=SUMMARY),
@@ -244,7 +244,7 @@ SECOND_TASK = "Count them again."
 
 
 def subagent_again(namespace: str | None) -> list[Reply]:
-    """A subagent that the next turn gives more to do."""
+    """A subagent that gets more work in the next turn."""
     wait = Call("wait_agent", {"targets": [AGENT], "timeout_ms": 20_000}, namespace)
     return [
         Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, namespace)], usage(1)),
@@ -260,7 +260,7 @@ def subagent_again(namespace: str | None) -> list[Reply]:
 
 
 def subagent_again_outliving() -> list[Reply]:
-    """A subagent that the next turn gives more to do, and that is still at it when that turn and another one end."""
+    """A subagent that gets more work in the next turn and is still working when that turn and another one end."""
     waits = "touch at-work; while test ! -e go-on; do sleep 0.1; done; echo 6"
     return [
         Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
@@ -277,7 +277,7 @@ def subagent_again_outliving() -> list[Reply]:
 
 
 def outliving_subagent() -> list[Reply]:
-    """A subagent still at work when its turn ends, and while the next turn comes and goes."""
+    """A subagent that is still working when its turn ends, and during the next turn."""
     return [
         Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
         Reply([Say("The agent is on it.")], usage(2)),
@@ -289,7 +289,7 @@ def outliving_subagent() -> list[Reply]:
 
 
 def queued() -> list[Reply]:
-    """A command that takes a while, so that the user can type on."""
+    """A command that takes long enough for the user to type another prompt."""
     return [
         Reply([Shell("touch started; while test ! -e go-on; do sleep 0.1; done")], usage(1)),
         Reply([Say("First done.")], usage(2)),
@@ -332,7 +332,7 @@ def _forked(sandbox: Sandbox) -> None:
 
 
 def slow_command() -> list[Reply]:
-    """A command that would take a minute; then, to the next prompt, a word."""
+    """A command that takes a minute; then a message, to the next prompt."""
     return [
         Reply([Shell("echo working; touch started; sleep 60")], usage(1)),
         Reply([Say("As you like.")], usage(2)),
@@ -457,7 +457,7 @@ def _cleared(sandbox: Sandbox) -> None:
 
 
 def forks() -> list[Reply]:
-    """A word in the parent, a word in the fork."""
+    """A message in the parent, a message in the fork."""
     return [*goes_on(), *TITLES]
 
 

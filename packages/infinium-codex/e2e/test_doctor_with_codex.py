@@ -1,4 +1,4 @@
-"""`doctor` and the real Codex: what it says of hooks and trust is Codex's own word, and it comes true."""
+"""`doctor` with the real Codex: its report on hooks and trust agrees with what Codex then does."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def is_since(sandbox: Sandbox, version: Version) -> bool:
 
 @pytest.fixture
 def asking(newest: Sandbox) -> Sandbox:
-    """The newest version, if it is one that asks for trust and can be asked about it."""
+    """The newest version; skips the test if it requires no trust."""
     if not is_since(newest, TRUST_SINCE):
         pytest.skip(f"Codex {newest.version} asks for no trust")
     return newest
@@ -37,7 +37,7 @@ def asking(newest: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def ready(sandbox: Sandbox) -> Iterator[Sandbox]:
-    """A chosen version, with a model that says one word; nothing of ours yet."""
+    """A chosen version with a model that answers one message, before `init`."""
     with ScriptedModel(one_message()) as model:
         sandbox.configure_codex(model)
         yield sandbox
@@ -45,7 +45,7 @@ def ready(sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def trusting(asking: Sandbox) -> Iterator[Sandbox]:
-    """The newest version with our hooks, trusted."""
+    """The newest version after `init`, with our hooks trusted."""
     with ScriptedModel(one_message()) as model:
         asking.configure_codex(model)
         asking.must_run("init", "--no-interactive", "--local", "--trust")
@@ -60,7 +60,7 @@ def examine(sandbox: Sandbox, *options: str) -> tuple[int, list[str], dict[str, 
 
 
 def test_traces_flow_after_init_and_the_doctor_knows(ready: Sandbox) -> None:
-    """It says so before the first turn, and after it that the turn was traced."""
+    """It reports no problem before the first turn, and the traced session after it."""
     ready.must_run("init", "--no-interactive", "--local", "--trust")
     code, problems, checks = examine(ready)
     assert (code, problems) == (0, [])
@@ -75,7 +75,7 @@ def test_traces_flow_after_init_and_the_doctor_knows(ready: Sandbox) -> None:
 
 
 def test_a_turn_without_hooks_is_found(asking: Sandbox) -> None:
-    """Codex passes over untrusted hooks in silence: the doctor says so before, and finds the session afterwards."""
+    """Codex skips untrusted hooks silently: doctor reports them before the turn, and the untraced session after it."""
     with ScriptedModel(one_message()) as model:
         asking.configure_codex(model)
         asking.must_run("init", "--no-interactive", "--local", "--no-trust")
@@ -116,8 +116,8 @@ def test_a_configuration_codex_cannot_read_is_named(trusting: Sandbox) -> None:
 
 
 def test_what_the_old_connector_wrote_is_named_and_mended(trusting: Sandbox) -> None:
-    """Its events at the top level make Codex drop ours as well. `--fix` gives no trust, and none was lost."""
-    path = trusting.project / ".codex" / "hooks.json"
+    """Its events at the top level make Codex drop our hooks too. `--fix` trusts no hook, and none lost its trust."""
+    path = trusting.hooks
     path.write_text(json.dumps(OLD_HOOKS | json.loads(path.read_text("utf-8"))), "utf-8")
     code, problems, checks = examine(trusting)
     assert (code, problems) == (1, ["hooks file"])
@@ -139,7 +139,7 @@ def test_a_disabled_hook_is_named(trusting: Sandbox) -> None:
 
 def test_ours_for_the_user_as_well_are_named(trusting: Sandbox) -> None:
     users = trusting.codex_home / "hooks.json"
-    users.write_text((trusting.project / ".codex" / "hooks.json").read_text("utf-8"), "utf-8")
+    users.write_text(trusting.hooks.read_text("utf-8"), "utf-8")
     code, problems, checks = examine(trusting)
     assert (code, problems) == (0, [])
     assert checks["duplicates"]["verdict"] == "warning"
@@ -147,7 +147,7 @@ def test_ours_for_the_user_as_well_are_named(trusting: Sandbox) -> None:
 
 
 def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
-    """A variable set in this shell after the daemon was started does not reach the hooks that run in it."""
+    """A variable that is set after the daemon started does not reach the daemon's hooks."""
     if not is_since(trusting, DAEMON_SINCE):
         pytest.skip(f"Codex {trusting.version} has no daemon")
     codex = find_codex(trusting.environ)

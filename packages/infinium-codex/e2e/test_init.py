@@ -1,4 +1,4 @@
-"""`init` with the real Codex: what it refuses before it writes anything, and what it mends."""
+"""`init` with the real Codex: what it refuses before it writes anything, and what it repairs."""
 
 import json
 import tomllib
@@ -17,13 +17,13 @@ INIT = ("init", "--local", "--no-interactive", "--trust")
 
 
 def configure(sandbox: Sandbox, extra: str = "", *, trusted: bool = True) -> None:
-    """Codex's config.toml, without a model: no turn is run."""
+    """Write Codex's config.toml without a model, for tests that run no turn."""
     trust = f'\n[projects."{sandbox.project}"]\ntrust_level = "trusted"\n' if trusted else ""
     sandbox.config_toml.write_text(f"# mine, keep it\n{extra}{trust}", "utf-8")
 
 
 def contents(sandbox: Sandbox) -> dict[Path, bytes]:
-    """Every file of the user's and ours; Codex's own state aside."""
+    """The contents of the user's files and ours, without Codex's own state."""
     own = (sandbox.project, sandbox.home / ".local", sandbox.config_toml)
     return {path: data for path, data in sandbox.contents().items() if any(path.is_relative_to(place) for place in own)}
 
@@ -33,7 +33,7 @@ def asks_for_trust(sandbox: Sandbox) -> bool:
 
 
 def hooks_of(sandbox: Sandbox, worktree: Path, main: Path) -> Path:
-    """Whose hooks Codex reads in a linked worktree."""
+    """The directory whose hooks Codex reads in a linked worktree."""
     return main if number(sandbox) >= (0, 131) else worktree
 
 
@@ -42,7 +42,7 @@ def number(sandbox: Sandbox) -> tuple[int, ...]:
 
 
 def refused(sandbox: Sandbox, *, reason: str, way_out: str, prefix: tuple[str, ...] = ()) -> None:
-    """`init` fails with these words, and not a byte is another."""
+    """`init` must fail with these words and change no file."""
     before = contents(sandbox)
     done = sandbox.execute([*prefix, "infinium-codex", *INIT], check=False)
     assert done.returncode == 1, done.stdout
@@ -61,7 +61,7 @@ def test_an_untrusted_project_is_refused_with_the_one_command(sandbox: Sandbox) 
     (sandbox.project / ".codex").mkdir()
     refused(sandbox, reason=f"Codex does not trust {sandbox.project}", way_out="run init again")
     sandbox.must_run("init", "--local", "--no-interactive", "--no-trust")  # "I see to the trust myself"
-    assert (sandbox.project / ".codex" / "hooks.json").exists()
+    assert sandbox.hooks.exists()
     assert "trust_level" not in sandbox.config_toml.read_text()
 
 
@@ -119,7 +119,7 @@ def test_a_flag_of_which_codex_warns_gets_its_new_name(newest: Sandbox, flags: s
 def test_what_connector_1_1_0_left_is_mended_and_its_neighbours_run(newest: Sandbox) -> None:
     """Its events at the top level made Codex drop the whole file."""
     configure(newest)
-    file = newest.project / ".codex" / "hooks.json"
+    file = newest.hooks
     file.parent.mkdir()
     mine = {"hooks": [{"type": "command", "command": "true"}]}
     old = {"hooks": [{"type": "command", "command": "infinium-codex-connector hook Stop"}]}
@@ -134,7 +134,7 @@ def test_what_connector_1_1_0_left_is_mended_and_its_neighbours_run(newest: Sand
 
 
 def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
-    """Hooks go to the main checkout, where Codex reads them; a turn in either is traced, with one set-up."""
+    """Hooks go to the main checkout, where Codex reads them; turns in both are traced after one `init`."""
     with ScriptedModel(one_message() + one_message()) as model:
         sandbox.configure_codex(model)
         sandbox.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
@@ -162,7 +162,7 @@ def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
 
 
 def test_a_worktree_codex_passes_over_is_named(newest: Sandbox) -> None:
-    """Codex looks for no hooks in a worktree without a `.codex` directory, whatever its main checkout has."""
+    """Codex runs no hooks in a worktree without a `.codex` directory, even if its main checkout has hooks."""
     configure(newest)
     newest.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
     worktree = newest.home / "tree"

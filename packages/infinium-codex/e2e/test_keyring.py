@@ -1,4 +1,4 @@
-"""A turn of the real Codex with the secret where it belongs: in a real Secret Service, and nowhere else."""
+"""A turn of the real Codex with the secret in a real Secret Service and in no file."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ cat
 
 @pytest.fixture
 def keyring(newest: Sandbox) -> Iterator[Sandbox]:
-    """The newest Codex on a machine whose keyring is open."""
+    """The newest Codex on a machine with an unlocked keyring."""
     for program in ("dbus-run-session", "gnome-keyring-daemon"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not on PATH")

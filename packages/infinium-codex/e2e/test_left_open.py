@@ -1,4 +1,4 @@
-"""What becomes of a turn when the real Codex is gone: killed in the middle, never to run again."""
+"""The real Codex is killed in the middle of a turn and never runs again."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from sandbox import Sandbox
 pytestmark = pytest.mark.codex
 
 STALE = {"CONNECTOR_SESSION_TTL": "3"}
-"""Shorter than the command would run."""
+"""Shorter than the command runs."""
 
 
 def test_a_killed_codex_leaves_an_interrupted_turn(sandbox: Sandbox) -> None:
-    """No hook says that it ended, and nobody starts Codex again: the trace arrives all the same."""
+    """No hook reports the end of the turn, and the trace arrives nevertheless."""
     long_command = Reply([Shell("sleep 60")], Usage(input_tokens=500, output_tokens=5))
     with ScriptedModel([long_command]) as model:
         sandbox.configure_codex(model)

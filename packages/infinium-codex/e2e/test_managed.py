@@ -1,4 +1,4 @@
-"""The hooks as managed ones, as the administrator of a fleet rolls them out: the real Codex reads what we print.
+"""Managed hooks: the real Codex reads the requirements that `managed-config` prints.
 
 Codex reads /etc/codex/requirements.toml; here it sees an /etc of its own. Not tried: requirements from the cloud or
 from a macOS profile, and Windows.
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.codex
 
 
 ASKED = ("0.140.0", "0.169.0")
-"""Versions that answer questions about hooks."""
+"""Versions whose app-server lists hooks."""
 
 
 @pytest.fixture(params=["0.124.0", *ASKED])
@@ -29,7 +29,7 @@ def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
 
 
 def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
-    """What the administrator does; gives the prefix of commands on a machine of the fleet."""
+    """Do the administrator's part; returns the command prefix of a machine with these requirements."""
     directory = sandbox.root / "opt" / "infinium-codex"
     printed = sandbox.must_run("managed-config", "--prepare", "--directory", str(directory), *options)
     assert tomllib.loads(printed)["hooks"]["managed_dir"] == str(directory)
@@ -44,7 +44,7 @@ def codex_exec(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
 
 
 def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> None:
-    """`init` writes no hooks where an administrator's run; the user's own trust and flag do not matter."""
+    """`init` writes no hooks where managed hooks run, whatever the user's own trust and feature flag are."""
     with ScriptedModel(one_message()) as model:
         sandbox.configure_codex(model)
         config = sandbox.config_toml.read_text().replace('trust_level = "trusted"', 'trust_level = "untrusted"')
@@ -52,7 +52,7 @@ def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> No
         prefix = roll_out(sandbox)
         if sandbox.version not in ASKED:  # cannot be asked about hooks, so init does not know
             (sandbox.project / ".infinium").mkdir()
-            (sandbox.project / ".infinium" / "config.json").write_text('{"base_url": "local"}')
+            sandbox.config.write_text('{"base_url": "local"}')
         else:
             said = sandbox.execute([*prefix, "infinium-codex", "init", "--local", "--no-interactive"]).stdout
             assert "managed by your administrator" in said
@@ -65,21 +65,21 @@ def test_a_turn_is_traced_though_nobody_trusted_anything(sandbox: Sandbox) -> No
 
 @pytest.mark.parametrize("sandbox", ASKED, indirect=True)
 def test_no_other_hooks(sandbox: Sandbox) -> None:
-    """With `--only` a project's own set of ours is taken out too, else every event would come twice."""
+    """With `--only`, `init` removes the project's own hooks: each event would be recorded twice."""
     with ScriptedModel(one_message()) as model:
         sandbox.configure_codex(model)
         sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         prefix = roll_out(sandbox, "--only")
         said = sandbox.execute([*prefix, "infinium-codex", "init", "--no-interactive"]).stdout
         assert "the project's own are removed" in said
-        assert not (sandbox.project / ".codex" / "hooks.json").exists()
+        assert not sandbox.hooks.exists()
         codex_exec(sandbox, prefix)
         assert len(sandbox.json("history")["traces"]) == 1
 
 
 @pytest.mark.parametrize("sandbox", ASKED, indirect=True)
 def test_what_codex_read_is_what_we_wrote(sandbox: Sandbox) -> None:
-    """Timeouts, the Windows command and async arrive in Codex under the names we gave them."""
+    """Codex reads the timeouts, the Windows command and `async` under the names that we print."""
     prefix = roll_out(sandbox)
     ask = (
         "import json, os; from pathlib import Path; from infinium_codex.codex.app_server import AppServer;"

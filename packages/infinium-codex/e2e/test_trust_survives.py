@@ -1,7 +1,7 @@
-"""A user's own trusted hooks keep their trust, and run, through init, use and uninstall.
+"""A user's own trusted hooks keep their trust and run after init, use and uninstall.
 
-Codex holds trust by position, so our groups come between the user's and go again. Tried where the rules differ: the
-first version with trust, one that skips async hooks, and the newest.
+Codex stores trust by position, and our groups are inserted between the user's and removed again. The versions are those
+in which the rules differ: the first version with trust, one that skips async hooks, and the newest.
 """
 
 import json
@@ -40,11 +40,11 @@ def upgrade() -> Path:
 
 
 class Users:
-    """A user with hooks on Stop, each of which leaves a line when it runs."""
+    """A user with Stop hooks, each of which appends a line to a file when it runs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.file = sandbox.project / ".codex" / "hooks.json"
+        self.file = sandbox.hooks
         self.file.parent.mkdir()
         self.ran_file = sandbox.root / "ran"
 
@@ -56,12 +56,12 @@ class Users:
         self.file.write_text(json.dumps({"hooks": {"Stop": [self.group(name) for name in names]}}, indent=4))
 
     def run_async(self) -> list[str]:
-        """The events with a hook that Codex does not wait for."""
+        """The events with an asynchronous hook."""
         events = json.loads(self.file.read_text())["hooks"].items()
         return [event for event, groups in events for group in groups if group["hooks"][0].get("async")]
 
     def append(self, name: str) -> None:
-        """Add a hook behind all others, as an editor would."""
+        """Append a hook after all others, as a user would."""
         document = json.loads(self.file.read_text())
         document["hooks"]["Stop"].append(self.group(name))
         self.file.write_text(json.dumps(document, indent=4))
@@ -80,7 +80,7 @@ class Users:
             trust_ours(hooks, lambda command: any(f"echo {name} " in command for name in names)).write(server)
 
     def turn_off(self, name: str) -> None:
-        """As the user does in Codex's /hooks."""
+        """Disable a hook, as a user does in Codex's /hooks."""
         [key] = [hook.key for hook in self.listed() if f"echo {name} " in hook.command]
         codex = find_codex(self.sandbox.environ)
         assert codex is not None
@@ -88,24 +88,24 @@ class Users:
             server.write_config({"hooks.state": {key: {"enabled": False}}})
 
     def states(self) -> dict[str, str]:
-        """What Codex thinks of the user's hooks, in their order."""
+        """The trust status of the user's hooks, in their order."""
         return {hook.command.split()[1]: hook.trust for hook in self.listed() if not is_our_command(hook.command)}
 
     def ran(self) -> list[str]:
-        """What ran in one turn; Codex starts hooks of one event at the same time."""
+        """Run a turn; returns the hooks that ran, sorted, because Codex starts them at the same time."""
         self.ran_file.unlink(missing_ok=True)
         self.sandbox.codex_exec("Say something.")
         self.sandbox.wait_until_idle()
         return sorted(self.ran_file.read_text().split())
 
     def positions(self) -> set[str]:
-        """The places config.toml holds trust for."""
+        """The keys for which config.toml stores trust."""
         config = tomllib.loads(self.sandbox.config_toml.read_text())
         return set(config["hooks"]["state"])
 
 
 def test_hooks_before_and_behind_ours(sandbox: Sandbox) -> None:
-    """One is trusted before init, one added behind ours and trusted later; one in between never was."""
+    """One hook is trusted before init, one never, and one is added and trusted after ours."""
     with ScriptedModel([reply for _ in range(3) for reply in one_message()]) as model:
         sandbox.configure_codex(model)
         user = Users(sandbox)
@@ -136,7 +136,7 @@ def test_hooks_before_and_behind_ours(sandbox: Sandbox) -> None:
 
 
 def test_a_repair_between_the_users_hooks(sandbox: Sandbox) -> None:
-    """An old hook of ours in the middle is made anew at the end: what stood behind it moves up, with its trust."""
+    """An old hook of ours between the user's is replaced at the end; the hooks after it keep their trust."""
     with ScriptedModel(one_message()) as model:
         sandbox.configure_codex(model)
         user = Users(sandbox)
@@ -152,7 +152,7 @@ def test_a_repair_between_the_users_hooks(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("sandbox", ["0.145.0"], indirect=True)
 def test_init_after_codex_was_upgraded(sandbox: Sandbox, upgrade: Path) -> None:
-    """Codex waited for the hooks of its tools; the new one need not, once its user has init trust them anew."""
+    """After the upgrade, tool hooks can be asynchronous; `init --trust` changes and trusts them."""
     with ScriptedModel(failing_command_patch_message()) as model:
         sandbox.configure_codex(model)
         user = Users(sandbox)
@@ -178,7 +178,7 @@ def test_init_after_codex_was_upgraded(sandbox: Sandbox, upgrade: Path) -> None:
 
 
 def test_what_its_user_turned_off_stays_off_and_turns_nothing_else_off(sandbox: Sandbox) -> None:
-    """That is noted by position as well: without care the hook behind it would inherit it."""
+    """Codex stores this by position too: without care the next hook would be disabled."""
     with ScriptedModel([reply for _ in range(2) for reply in one_message()]) as model:
         sandbox.configure_codex(model)
         user = Users(sandbox)

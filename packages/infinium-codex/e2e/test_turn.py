@@ -1,4 +1,4 @@
-"""One turn of the real Codex arrives at the API, with the truth in it."""
+"""A turn of the real Codex arrives at the API as a correct trace."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ IN_ENVIRONMENT = {"INFINIUM_AGENT_SECRET": SECRET}
 
 
 def set_up(sandbox: Sandbox, model: ScriptedModel, receiver: Api) -> str:
-    """`infinium-codex init` as a user without a keyring calls it; gives what it printed."""
+    """Run `init` as a user without a keyring; returns its output."""
     sandbox.configure_codex(model)
     return sandbox.must_run(
         *("init", "--no-interactive", "--agent-id", AGENT, "--base-url", receiver.base_url, "--trust"),
@@ -33,7 +33,7 @@ def tags(trace: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
-    """The issue's own example: exit code 3, a patch, a message; everything a reader of the trace relies on."""
+    """A command with exit code 3, a patch and a message: the trace has everything its readers rely on."""
     with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
@@ -72,7 +72,7 @@ def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
 
 
 def test_the_duration_is_codex_own_to_the_millisecond(sandbox: Sandbox) -> None:
-    """The turn's length is what Codex's transcript says: its own figure, or from its first record to its last."""
+    """The turn's duration is the one in Codex's transcript, or the time from its first record to its last."""
     with ScriptedModel(one_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec("Say something.", environ=IN_ENVIRONMENT)
@@ -84,7 +84,7 @@ def test_the_duration_is_codex_own_to_the_millisecond(sandbox: Sandbox) -> None:
 
 
 def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
-    """Comments in config.toml stay, the secret is in no file, and Codex's terminal shows nothing of ours."""
+    """Comments in config.toml stay, the secret is in no file, and Codex prints nothing about our hooks."""
     with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         done = sandbox.codex_exec(PROMPT, environ=IN_ENVIRONMENT)
@@ -96,7 +96,7 @@ def test_nothing_of_the_users_is_lost_or_shown(sandbox: Sandbox) -> None:
 
 
 def test_init_prints_what_codex_answers(sandbox: Sandbox) -> None:
-    """Where this Codex can be asked, init says which hooks it will run; and a second init changes nothing."""
+    """`init` lists the hooks that Codex will run, where Codex tells it; a second `init` changes nothing."""
     with ScriptedModel(one_message()) as model, receive() as receiver:
         said = set_up(sandbox, model, receiver)
         before = {path: path.read_bytes() for path in sandbox.user_files()}
@@ -123,7 +123,7 @@ def test_without_trust_init_says_that_codex_will_not_run_the_hooks(newest: Sandb
 
 
 def test_the_same_turn_without_a_transcript(sandbox: Sandbox) -> None:
-    """`--ephemeral` writes no transcript: the hooks alone make the trace, and the trace says so."""
+    """`--ephemeral` writes no transcript: the trace is built from hooks alone, and says so."""
     with ScriptedModel(failing_command_patch_message()) as model, receive() as receiver:
         set_up(sandbox, model, receiver)
         sandbox.codex_exec("--ephemeral", PROMPT, environ=IN_ENVIRONMENT)
@@ -153,7 +153,7 @@ def test_a_resumed_session_is_a_second_trace_with_its_own_tokens(sandbox: Sandbo
 
 
 def test_a_trace_the_api_could_not_take_is_sent_later(newest: Sandbox) -> None:
-    """The server asks for a minute's rest; `retry` does not wait for it, and brings the very same bytes."""
+    """The server asks for a pause of a minute; `retry` does not wait and sends the same bytes."""
     with ScriptedModel(one_message()) as model, receive(429) as receiver:
         set_up(newest, model, receiver)
         environ = {**IN_ENVIRONMENT, "INFINIUM_MAX_RETRIES": "0"}
@@ -181,7 +181,7 @@ def test_local_traces_need_no_account(newest: Sandbox) -> None:
 
 
 def test_paused_means_nothing_is_recorded(newest: Sandbox) -> None:
-    """A turn that ran while paused is nowhere, also after tracing goes on in the same session."""
+    """A turn that ran while paused is recorded nowhere, even after `resume` in the same session."""
     with ScriptedModel(one_message()) as model:
         newest.configure_codex(model)
         newest.must_run("init", "--no-interactive", "--local", "--trust")
@@ -197,7 +197,7 @@ def test_paused_means_nothing_is_recorded(newest: Sandbox) -> None:
 
 
 def test_a_connector_that_was_removed_is_not_noticed(newest: Sandbox) -> None:
-    """The hooks stay in hooks.json after the program and its data are gone: Codex works on, in silence."""
+    """Codex works, and prints nothing, with our hooks in hooks.json after the program and its data were removed."""
     with ScriptedModel(failing_command_patch_message()) as model:
         newest.configure_codex(model)
         newest.must_run("init", "--no-interactive", "--local", "--trust")
@@ -209,8 +209,8 @@ def test_a_connector_that_was_removed_is_not_noticed(newest: Sandbox) -> None:
 
 
 def test_uninstall_leaves_the_project_as_it_was(newest: Sandbox) -> None:
-    """The user's own trusted hooks, before and after ours, still run; nothing of ours is left in project or config."""
-    hooks = newest.project / ".codex" / "hooks.json"
+    """The user's own trusted hooks still run; project and config.toml contain nothing of the connector."""
+    hooks = newest.hooks
     hooks.parent.mkdir()
     ran = newest.root / "ran"
     own = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"echo own >> {ran}"}]}]}})

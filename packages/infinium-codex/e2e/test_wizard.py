@@ -1,4 +1,4 @@
-"""The wizard, run in a real terminal by somebody who mistypes."""
+"""The wizard in a real terminal, with typing errors."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SECRET = "sesame-4711-canary"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Sandbox:
-    """A machine without Codex, whose keyring is a file outside of it."""
+    """A machine without Codex; its keyring is a file outside of the machine."""
     machine = Sandbox(tmp_path / "machine", None, "none")
     assert keeper.__file__
     machine.environ |= {
@@ -35,7 +35,7 @@ def terminal(machine: Sandbox) -> Iterator[Terminal]:
 
 
 def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot: SnapshotAssertion) -> None:
-    """Everything is asked, what cannot be used is asked for again, no secret is shown; then one thing changes."""
+    """The wizard repeats a question after an invalid answer and shows no secret; a second run changes one setting."""
     terminal.type("infinium-codex init")
     terminal.see("[https://platform.i42m.ai/api/v1]:")
     terminal.type("ftp://example.org")
@@ -52,7 +52,7 @@ def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot
     terminal.see("[Y/n]:")
     terminal.type("y")
     terminal.see("\n$ ")
-    config = machine.project / ".infinium" / "config.json"
+    config = machine.config
     first = json.loads(config.read_text())
     terminal.type("infinium-codex init")
     terminal.see("Choose [2]:")
@@ -71,7 +71,7 @@ def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot
 
 @pytest.mark.parametrize("key", ["C-c", "C-d"])
 def test_leaving_in_the_middle_leaves_nothing(machine: Sandbox, terminal: Terminal, key: str) -> None:
-    """All is decided before anything is written."""
+    """The wizard writes nothing before the last question."""
     before = machine.contents()
     terminal.type("infinium-codex init")
     terminal.see("[https://platform.i42m.ai/api/v1]:")
@@ -97,7 +97,7 @@ def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
     machine: Sandbox, terminal: Terminal
 ) -> None:
     machine.must_run("init", "--no-interactive", "--agent-id", AGENT, "--granularity", "both")
-    config = machine.project / ".infinium" / "config.json"
+    config = machine.config
     config.write_text(json.dumps(json.loads(config.read_text()) | {"paused": True, "claude": {"x": 1}}))
     terminal.type("infinium-codex init")
     terminal.see("Choose [2]:")
@@ -119,8 +119,8 @@ def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
 
 
 def test_an_address_of_the_repositorys_has_to_be_agreed_to(machine: Sandbox, terminal: Terminal) -> None:
-    """Enter is no."""
-    config = machine.project / ".infinium" / "config.json"
+    """Enter means no."""
+    config = machine.config
     config.parent.mkdir()
     config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example/v1"}))
     terminal.type("infinium-codex init")
