@@ -1,4 +1,4 @@
-"""The order in which a secret is looked for, and which keyrings are trusted with it."""
+"""Finding, storing and deleting a secret, and which keyrings are safe."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ Use = Callable[[KeyringBackend], None]
 
 
 class MemoryKeyring(KeyringBackend):
-    """Keeps passwords in a dict and counts how often it was asked anything."""
+    """Stores passwords in a dict and counts its calls."""
 
     priority = 1
 
@@ -62,26 +62,26 @@ class MemoryKeyring(KeyringBackend):
 
 
 class PlaintextKeyring(MemoryKeyring):
-    """Stands for the plaintext back end of keyrings.alt, which is known by its module."""
+    """Stands for the plaintext back end of keyrings.alt, which is recognized by its module."""
 
     __module__ = "keyrings.alt.file"
 
 
-class LyingKeyring(MemoryKeyring):
-    """Says yes and keeps something else."""
+class CorruptingKeyring(MemoryKeyring):
+    """Reports success and stores another value."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
         super().set_password(service, username, password[:8])
 
 
 class ForgetfulKeyring(MemoryKeyring):
-    """Says yes and keeps nothing."""
+    """Reports success and stores nothing."""
 
     def set_password(self, service: str, username: str, password: str) -> None: ...
 
 
-class TalkativeKeyring(MemoryKeyring):
-    """Fails and names what it was given."""
+class RevealingKeyring(MemoryKeyring):
+    """Fails and repeats its arguments in the message."""
 
     def get_password(self, service: str, username: str) -> str | None:
         raise RuntimeError(f"no session for {username}\nand a second line")
@@ -91,7 +91,7 @@ class TalkativeKeyring(MemoryKeyring):
 
 
 class HangingKeyring(MemoryKeyring):
-    """Answers when it is let go, as a daemon that waits for a prompt nobody sees."""
+    """Answers after `let_go` is set, as a daemon that waits for an invisible prompt."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class HangingKeyring(MemoryKeyring):
 
 
 class ChainedKeyring(MemoryKeyring):
-    """Asks several back ends, as keyring's own chainer; only the first one would store."""
+    """Reads from several back ends, as keyring's chainer does; stores in the first."""
 
     def __init__(self, *backends: KeyringBackend) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ChainedKeyring(MemoryKeyring):
 
 @pytest.fixture
 def use() -> Iterator[Use]:
-    """Make a back end the one keyring uses, until the test is over."""
+    """Make keyring use a back end until the end of the test."""
     before = keyring.get_keyring()
     yield keyring.set_keyring
     keyring.set_keyring(before)
@@ -156,7 +156,7 @@ def holding(text: str) -> MemoryKeyring:
     ],
     ids=["file", "file, environment's secret", "environment", "environment, blank secret"],
 )
-def test_an_origin_nobody_approved_gets_nothing_and_no_keyring_is_asked(
+def test_an_unapproved_origin_gets_no_secret_and_the_keyring_is_not_read(
     use: Use, origins: ApprovedOrigins, environ: dict[str, str], source: Source
 ) -> None:
     backend = holding(TEXT)
@@ -169,7 +169,7 @@ def test_an_origin_nobody_approved_gets_nothing_and_no_keyring_is_asked(
     assert TEXT not in repr(refused)
 
 
-def test_who_names_address_and_secret_in_the_environment_vouches_for_both(use: Use, origins: ApprovedOrigins) -> None:
+def test_an_address_and_a_secret_in_the_environment_need_no_approval(use: Use, origins: ApprovedOrigins) -> None:
     backend = MemoryKeyring()
     use(backend)
     found = ask(origins, IN_ENVIRONMENT, ELSEWHERE, Source.ENVIRONMENT)
@@ -191,7 +191,7 @@ def test_the_environments_secret_is_used_for_no_other_agent(use: Use, origins: A
     )
 
 
-def test_the_environments_address_counts_only_for_itself(origins: ApprovedOrigins) -> None:
+def test_an_address_in_the_environment_approves_no_other_address(origins: ApprovedOrigins) -> None:
     environ = {**IN_ENVIRONMENT, "INFINIUM_AGENT_ID": AGENT, "INFINIUM_BASE_URL": ELSEWHERE}
     settings = resolve(environ, None, None)
     assert may_send_secret(settings, origins=origins)
@@ -213,7 +213,7 @@ def test_an_approved_origin_gets_the_secret_of_its_agent(use: Use, origins: Appr
     assert isinstance(ask(origins, base_url="http://elsewhere.example/api"), SecretRefused)
 
 
-def test_the_environment_comes_before_the_keyring(use: Use, origins: ApprovedOrigins) -> None:
+def test_the_environment_takes_precedence_over_the_keyring(use: Use, origins: ApprovedOrigins) -> None:
     backend = holding("another")
     use(backend)
     assert ask(origins, IN_ENVIRONMENT) == SecretFound(secret=Secret(TEXT), source=Source.ENVIRONMENT)
@@ -222,7 +222,7 @@ def test_the_environment_comes_before_the_keyring(use: Use, origins: ApprovedOri
 
 
 @pytest.mark.parametrize("backend", [MemoryKeyring(), holding("")], ids=["absent", "empty"])
-def test_a_secret_that_is_nowhere_is_missing(use: Use, origins: ApprovedOrigins, backend: KeyringBackend) -> None:
+def test_a_secret_in_neither_place_is_missing(use: Use, origins: ApprovedOrigins, backend: KeyringBackend) -> None:
     use(backend)
     missing = ask(origins)
     assert isinstance(missing, SecretMissing)
@@ -251,9 +251,7 @@ UNSAFE: list[KeyringBackend] = [
 
 
 @pytest.mark.parametrize("backend", UNSAFE, ids=["plaintext", "null", "fail", "empty chain", "chain, plaintext first"])
-def test_a_back_end_that_keeps_no_secret_safe_gets_none(
-    use: Use, origins: ApprovedOrigins, backend: KeyringBackend
-) -> None:
+def test_an_unsafe_back_end_is_not_used(use: Use, origins: ApprovedOrigins, backend: KeyringBackend) -> None:
     use(backend)
     for outcome in (ask(origins), store_secret(AGENT, Secret(TEXT)), delete_secret(AGENT)):
         assert isinstance(outcome, KeyringUnavailable)
@@ -264,7 +262,7 @@ def test_a_back_end_that_keeps_no_secret_safe_gets_none(
     assert isinstance(ask(origins, IN_ENVIRONMENT), SecretFound)
 
 
-def test_a_chain_whose_first_back_end_is_safe_is_used_through_it(use: Use, origins: ApprovedOrigins) -> None:
+def test_of_a_chain_the_first_back_end_is_used_if_it_is_safe(use: Use, origins: ApprovedOrigins) -> None:
     first, second = MemoryKeyring(), PlaintextKeyring()
     use(ChainedKeyring(first, second))
     assert store_secret(AGENT, Secret(TEXT)) == Stored(backend=__name__)
@@ -272,8 +270,10 @@ def test_a_chain_whose_first_back_end_is_safe_is_used_through_it(use: Use, origi
     assert (first.kept, second.kept) == ({(KEYRING_SERVICE, AGENT): TEXT}, {})
 
 
-@pytest.mark.parametrize("kind", [LyingKeyring, ForgetfulKeyring])
-def test_a_store_that_does_not_give_back_what_was_written_is_not_done(use: Use, kind: type[MemoryKeyring]) -> None:
+@pytest.mark.parametrize("kind", [CorruptingKeyring, ForgetfulKeyring])
+def test_a_keyring_that_returns_another_value_than_was_stored_is_unavailable(
+    use: Use, kind: type[MemoryKeyring]
+) -> None:
     use(kind())
     outcome = store_secret(AGENT, Secret(TEXT))
     assert isinstance(outcome, KeyringUnavailable)
@@ -281,7 +281,7 @@ def test_a_store_that_does_not_give_back_what_was_written_is_not_done(use: Use, 
 
 
 class HangingEverywhere(HangingKeyring):
-    """Hangs on a write too."""
+    """Hangs on writes as well."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.let_go.wait(60)
@@ -299,7 +299,7 @@ def hanging(use: Use) -> Iterator[HangingEverywhere]:
         thread.join(60)
 
 
-def test_a_keyring_that_hangs_is_given_up(hanging: HangingEverywhere, origins: ApprovedOrigins) -> None:
+def test_a_keyring_that_hangs_times_out(hanging: HangingEverywhere, origins: ApprovedOrigins) -> None:
     hanging.kept[KEYRING_SERVICE, AGENT] = TEXT
     for outcome in (
         ask(origins, deadline=0.2),
@@ -311,8 +311,8 @@ def test_a_keyring_that_hangs_is_given_up(hanging: HangingEverywhere, origins: A
     assert not hanging.let_go.is_set()
 
 
-def test_what_a_failing_back_end_says_is_passed_on_without_the_secret(use: Use, origins: ApprovedOrigins) -> None:
-    use(TalkativeKeyring())
+def test_the_message_of_a_failing_back_end_is_reported_without_the_secret(use: Use, origins: ApprovedOrigins) -> None:
+    use(RevealingKeyring())
     looked, stored = ask(origins), store_secret(AGENT, Secret(TEXT))
     assert isinstance(looked, KeyringUnavailable)
     assert looked.reason.endswith(f"RuntimeError: no session for {AGENT}")
@@ -321,15 +321,15 @@ def test_what_a_failing_back_end_says_is_passed_on_without_the_secret(use: Use, 
     assert stored.reason.endswith(f"RuntimeError: cannot write 'Secret(***)' for {AGENT}")
 
 
-def test_outcomes_as_a_person_reads_them(use: Use, origins: ApprovedOrigins, snapshot: SnapshotAssertion) -> None:
+def test_outcome_messages(use: Use, origins: ApprovedOrigins, snapshot: SnapshotAssertion) -> None:
     texts = []
-    backends = [MemoryKeyring(), TalkativeKeyring(), PlaintextKeyring(), ChainedKeyring()]
+    backends = [MemoryKeyring(), RevealingKeyring(), PlaintextKeyring(), ChainedKeyring()]
     for base_url, backend in [(ELSEWHERE, MemoryKeyring()), *((DEFAULT_BASE_URL, each) for each in backends)]:
         use(backend)
         outcome = ask(origins, base_url=base_url)
         assert not isinstance(outcome, SecretFound)
         texts.append(f"{outcome.reason}\n  {outcome.hint}")
-    use(LyingKeyring())
+    use(CorruptingKeyring())
     stored = store_secret(AGENT, Secret(TEXT))
     assert isinstance(stored, KeyringUnavailable)
     texts.append(f"{stored.reason}\n  {stored.hint}")

@@ -1,4 +1,4 @@
-"""The keyring for real: GNOME's Secret Service on a message bus of its own, in an empty home directory."""
+"""A real keyring: GNOME's Secret Service on its own message bus, in an empty home directory."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def get(deadline=30.0):
 
 
 class SecretService:
-    """Runs Python with a Secret Service beside it; what the service keeps stays from one run to the next."""
+    """Runs Python beside a Secret Service, whose secrets persist between runs."""
 
     def __init__(self, root: Path) -> None:
         self.home, self.runtime = root / "home", root / "run"
@@ -57,7 +57,7 @@ class SecretService:
         self.root = root
 
     def run(self, *lines: str, daemon: str = UNLOCKED, then: str = "") -> list[str]:
-        """What the lines print, each run of them in a session and a process of its own."""
+        """Run the lines in a new session and process; return the printed lines."""
         session = SESSION.format(daemon=daemon, then=then)
         program = CHILD + "\n".join(lines)
         command = ["dbus-run-session", "--", "sh", "-c", session, "sh", sys.executable, "-c", program]
@@ -86,7 +86,7 @@ def service(tmp_path: Path) -> SecretService:
     return SecretService(tmp_path)
 
 
-def test_a_secret_is_kept_read_by_another_process_and_deleted(service: SecretService) -> None:
+def test_a_secret_is_stored_read_by_another_process_and_deleted(service: SecretService) -> None:
     (absent,) = service.run("get()")
     assert absent.startswith("SecretMissing(")
     assert service.run("print(delete_secret(AGENT))") == ["False"]
@@ -103,12 +103,12 @@ def test_a_secret_is_kept_read_by_another_process_and_deleted(service: SecretSer
     assert deleted.startswith("SecretMissing(")
 
 
-def test_the_secret_is_found_under_the_name_siblings_use(service: SecretService) -> None:
+def test_the_secret_has_the_name_that_other_connectors_use(service: SecretService) -> None:
     service.run("import keyring", "keyring.set_password('infinium-connector', AGENT, 'sk-of-1x')")
     assert service.run("get()") == ["secret sk-of-1x keyring"]
 
 
-def test_the_secret_is_in_no_file_as_it_is(service: SecretService) -> None:
+def test_the_secret_is_in_no_file_as_plain_text(service: SecretService) -> None:
     service.run("store_secret(AGENT, Secret('sk-do-not-show'))")
     files = [path for path in service.root.rglob("*") if path.is_file()]
     assert any(path.suffix == ".keyring" for path in files)
@@ -118,7 +118,7 @@ def test_the_secret_is_in_no_file_as_it_is(service: SecretService) -> None:
 EVERYTHING = ("get()", "show(store_secret(AGENT, Secret('sk-two')))", "show(delete_secret(AGENT))")
 
 
-def test_a_locked_keyring_nobody_can_unlock_is_said_to_be_locked(service: SecretService) -> None:
+def test_a_locked_keyring_is_reported_as_locked(service: SecretService) -> None:
     service.run("store_secret(AGENT, Secret('sk-one'))")
     shown = service.run(*EVERYTHING, daemon=LOCKED)
     assert [line.split("(")[0] for line in shown] == ["KeyringUnavailable"] * 3
@@ -126,12 +126,12 @@ def test_a_locked_keyring_nobody_can_unlock_is_said_to_be_locked(service: Secret
     assert service.run("get()") == ["secret sk-one keyring"]
 
 
-def test_a_keyring_never_set_up_is_unavailable(service: SecretService) -> None:
+def test_a_keyring_that_was_never_set_up_is_unavailable(service: SecretService) -> None:
     shown = service.run(*EVERYTHING, daemon=LOCKED)
     assert [line.split("(")[0] for line in shown] == ["KeyringUnavailable"] * 3
 
 
-def test_a_service_that_hangs_is_given_up_and_the_process_ends(service: SecretService) -> None:
+def test_a_service_that_hangs_times_out_and_the_process_ends(service: SecretService) -> None:
     service.run("store_secret(AGENT, Secret('sk-one'))")
     lines = (
         "get(0.5)",

@@ -1,4 +1,4 @@
-"""Where an agent's secret may go: the default origin, and what its user approved."""
+"""The origins that the user approved for an agent."""
 
 import json
 import os
@@ -105,7 +105,7 @@ GOOD = {"schema": 1, "agents": {AGENT: ["https://one.example:443"]}}
     ],
     ids=lambda text: text[:24],
 )
-def test_a_damaged_file_approves_nothing_and_can_be_written_anew(origins: ApprovedOrigins, damaged: str) -> None:
+def test_a_damaged_file_approves_nothing_and_can_be_replaced(origins: ApprovedOrigins, damaged: str) -> None:
     origins.path.parent.mkdir()
     origins.path.write_text(json.dumps(GOOD))
     assert origins.is_approved(AGENT, "https://one.example")
@@ -130,14 +130,14 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("umask")
-def test_what_it_creates_is_the_users_alone(tmp_path: Path) -> None:
+def test_created_files_and_directories_are_private(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     deep = ApprovedOrigins(tmp_path / "not" / "there" / "origins.json")
     deep.approve(AGENT, "https://one.example")
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
     files = {"origins.json": 0o600, "origins.json.lock": 0o600}
     assert modes == {"not": 0o700, "there": 0o700, **files}
-    assert tmp_path.stat().st_mode & 0o777 == 0o755  # what was there is not ours to change
+    assert tmp_path.stat().st_mode & 0o777 == 0o755  # an existing directory keeps its mode
 
 
 APPROVE_MANY = """
@@ -152,7 +152,7 @@ for number in range(25):
 """
 
 
-def test_two_who_set_up_projects_at_once_lose_no_approval(origins: ApprovedOrigins) -> None:
+def test_no_approval_of_two_processes_at_once_is_lost(origins: ApprovedOrigins) -> None:
     command = [sys.executable, "-c", APPROVE_MANY, str(origins.path)]
     agents = [f"agent-{number}" for number in range(3)]
     setups = [
@@ -162,7 +162,7 @@ def test_two_who_set_up_projects_at_once_lose_no_approval(origins: ApprovedOrigi
     for setup in setups:
         assert setup.stdout is not None
         setup.stdout.readline()
-    for setup in setups:  # all are ready: off they go
+    for setup in setups:  # all processes are ready
         assert setup.stdin is not None
         setup.stdin.close()
     for setup in setups:
@@ -185,7 +185,7 @@ with wait_for_lock(sys.argv[1], 1.0):
 """
 
 
-def test_a_process_that_never_finishes_holds_nobody_up_for_ever(origins: ApprovedOrigins) -> None:
+def test_waiting_for_a_process_that_never_finishes_times_out(origins: ApprovedOrigins) -> None:
     origins.approve(AGENT, "https://one.example")
     lock = origins.path.with_name("origins.json.lock")
     hurried = ApprovedOrigins(origins.path, wait=0.0)
@@ -195,6 +195,6 @@ def test_a_process_that_never_finishes_holds_nobody_up_for_ever(origins: Approve
         holder.stdout.readline()
         with pytest.raises(InfiniumConfigError, match=r"Another process has held.*try again"):
             hurried.approve(OTHER, "https://one.example")
-        assert hurried.is_approved(AGENT, "https://one.example")  # reading waits for nobody
+        assert hurried.is_approved(AGENT, "https://one.example")  # reading does not wait
         holder.kill()
-    assert hurried.approve(OTHER, "https://one.example") is True  # its death gave the lock back
+    assert hurried.approve(OTHER, "https://one.example") is True  # the lock was released when its holder ended

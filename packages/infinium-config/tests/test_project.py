@@ -1,4 +1,4 @@
-"""Which project a directory belongs to, and its file: read with care, written whole, kept as others left it."""
+"""Finding the project of a directory; reading and writing its file."""
 
 import json
 import os
@@ -22,7 +22,7 @@ AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
 
 
 def project(root: Path, text: str = "{}") -> Path:
-    """Make `root` a project; its file is given back."""
+    """Make `root` a project and return its file."""
     config = root / ".infinium" / "config.json"
     config.parent.mkdir(parents=True)
     config.write_text(text)
@@ -46,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
     return main
 
 
-def test_the_nearest_project_above_counts(tmp_path: Path) -> None:
+def test_the_nearest_project_above_is_found(tmp_path: Path) -> None:
     outer, inner = project(tmp_path / "outer"), project(tmp_path / "outer/a/inner")
     deep = tmp_path / "outer/a/inner/src/deep"
     deep.mkdir(parents=True)
@@ -56,9 +56,7 @@ def test_the_nearest_project_above_counts(tmp_path: Path) -> None:
         assert (found.config_path, found.root, found.via_worktree) == (config, config.parent.parent, None)
 
 
-def test_a_relative_start_is_looked_up_from_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_start_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = project(tmp_path)
     (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path / "src")
@@ -67,13 +65,13 @@ def test_a_relative_start_is_looked_up_from_the_working_directory(
     assert found.config_path == config
 
 
-def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+def test_a_directory_without_a_project_file_is_not_a_project(tmp_path: Path) -> None:
     (tmp_path / ".infinium").mkdir()
     assert find_project(tmp_path, home=None) is None
     assert load(tmp_path, {}, home=None).project is None
 
 
-def test_the_home_directorys_own_infinium_is_no_project(tmp_path: Path) -> None:
+def test_the_infinium_directory_of_the_home_directory_is_not_a_project(tmp_path: Path) -> None:
     home = tmp_path / "home"
     project(home, json.dumps({"agent_id": AGENT}))
     (home / "code").mkdir()
@@ -137,7 +135,7 @@ def test_a_plain_checkout_and_a_bare_repository_have_no_main_checkout(checkout: 
 
 
 @pytest.mark.parametrize("text", ["", "gitdir:", "gitdir: ../gone", "something else", "gitdir: \udcff\0"])
-def test_a_git_file_that_leads_nowhere_leads_nowhere(tmp_path: Path, text: str) -> None:
+def test_an_invalid_git_file_has_no_main_checkout(tmp_path: Path, text: str) -> None:
     (tmp_path / ".git").write_bytes(text.encode("utf-8", "surrogateescape"))
     assert main_checkout(tmp_path) is None
 
@@ -152,7 +150,7 @@ def too_large(config: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [link, os.mkfifo, Path.mkdir, too_large], ids=["link", "FIFO", "directory", "1 MiB"])
-def test_what_is_no_plain_small_file_is_not_read(tmp_path: Path, make: "type[Path]") -> None:
+def test_only_a_small_regular_file_is_a_project_file(tmp_path: Path, make: "type[Path]") -> None:
     config = tmp_path / ".infinium" / "config.json"
     config.parent.mkdir()
     make(config)
@@ -173,7 +171,7 @@ OF_1X = {
 }
 
 
-def test_a_file_of_1x_loads_unchanged_and_keeps_what_others_wrote(tmp_path: Path) -> None:
+def test_a_file_of_1x_loads_unchanged_and_keeps_the_keys_of_others(tmp_path: Path) -> None:
     config = project(tmp_path, json.dumps(OF_1X))
     file = read_project_file(config)
     assert file == ProjectFile(
@@ -192,20 +190,20 @@ def test_a_file_of_1x_loads_unchanged_and_keeps_what_others_wrote(tmp_path: Path
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
-def test_a_file_that_says_nothing_sets_nothing(tmp_path: Path, prefix: bytes) -> None:
+def test_null_and_empty_values_set_nothing(tmp_path: Path, prefix: bytes) -> None:
     config = project(tmp_path)
     config.write_bytes(prefix + b'{"agent_id": null, "base_url": "", "paused": null}')
     assert read_project_file(config) == ProjectFile()
 
 
-def test_a_foreign_key_with_half_a_character_does_not_stop_a_write(tmp_path: Path) -> None:
+def test_a_lone_surrogate_in_an_unknown_key_does_not_prevent_a_write(tmp_path: Path) -> None:
     config = project(tmp_path, '{"foreign": "\\ud83d", "paused": true}')
     file = read_project_file(config)
     assert write_project_file(config, file) is True
     assert read_project_file(config) == file
 
 
-def test_a_write_is_private_whole_and_done_once(tmp_path: Path) -> None:
+def test_a_write_is_private_atomic_and_not_repeated(tmp_path: Path) -> None:
     config = tmp_path / "new" / ".infinium" / "config.json"
     file = ProjectFile(agent_id=AGENT, paused=False, extra={"other": [1]})
     before = os.umask(0)
@@ -220,7 +218,7 @@ def test_a_write_is_private_whole_and_done_once(tmp_path: Path) -> None:
     assert [path.name for path in config.parent.iterdir()] == ["config.json"]
 
 
-def test_a_write_replaces_a_link_and_leaves_its_target_alone(tmp_path: Path) -> None:
+def test_a_write_replaces_a_link_and_does_not_change_its_target(tmp_path: Path) -> None:
     target = tmp_path / "precious"
     target.write_text("mine")
     config = tmp_path / ".infinium" / "config.json"
@@ -231,7 +229,7 @@ def test_a_write_replaces_a_link_and_leaves_its_target_alone(tmp_path: Path) -> 
     assert not config.is_symlink()
 
 
-def test_a_project_file_as_it_is_written(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_the_content_of_a_project_file(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     config = tmp_path / ".infinium" / "config.json"
     file = ProjectFile(agent_id=AGENT, base_url="local", paused=False, redaction="on", extra={"other": {"a": "ü"}})
     write_project_file(config, file)
@@ -260,7 +258,7 @@ REFUSED = [
 ]
 
 
-def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_errors_of_invalid_files(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     config = project(tmp_path)
     messages = []
     for text in REFUSED:
@@ -270,11 +268,11 @@ def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path, snapshot: Sn
         message = str(caught.value).replace(str(tmp_path), "PROJECT")
         messages.append(
             re.sub(r"is not valid JSON \(.+\)", "is not valid JSON (WHY)", message)
-        )  # each Python has its own words
+        )  # the wording depends on the Python version
     assert "\n".join(messages) == snapshot
 
 
-def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_error_of_a_file_that_cannot_be_written(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     (tmp_path / ".infinium").write_text("in the way")
     with pytest.raises(ProjectFileError) as caught:
         write_project_file(tmp_path / ".infinium" / "config.json", ProjectFile())

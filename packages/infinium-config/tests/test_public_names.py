@@ -1,4 +1,4 @@
-"""What siblings may import, and what importing it costs them."""
+"""The public names, and what importing them loads."""
 
 import ast
 import subprocess
@@ -16,7 +16,7 @@ def test_public_names(snapshot: SnapshotAssertion) -> None:
     assert len(set(infinium_config.__all__)) == len(infinium_config.__all__)
 
 
-def test_every_public_name_is_listed_exported_and_typed_alike() -> None:
+def test_every_public_name_is_listed_exported_and_typed() -> None:
     tree = ast.parse(Path(infinium_config.__file__).read_text("utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != "importlib"]
     typed = {alias.name: node.module for node in imports for alias in node.names}

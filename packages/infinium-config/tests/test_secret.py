@@ -1,4 +1,4 @@
-"""A secret that nobody reads by accident."""
+"""A secret is never shown by accident."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ SECRET = Secret(TEXT)
 FOUND = SecretFound(secret=SECRET, source=Source.KEYRING)
 
 
-def test_only_reveal_gives_it() -> None:
+def test_reveal_returns_the_secret() -> None:
     assert SECRET.reveal() == TEXT
 
 
@@ -42,7 +42,7 @@ def logged(secret: Secret) -> str:
         lambda s: repr(ValueError(s)) + str(ValueError(s)),
     ],
 )
-def test_no_text_of_it_shows_it(look: Callable[[Secret], str]) -> None:
+def test_its_text_does_not_contain_the_secret(look: Callable[[Secret], str]) -> None:
     shown = look(SECRET)
     assert TEXT not in shown
     assert "Secret(***)" in shown
@@ -63,13 +63,13 @@ def test_no_text_of_it_shows_it(look: Callable[[Secret], str]) -> None:
         lambda: iter(SECRET),  # type: ignore[call-overload]
     ],
 )
-def test_what_would_copy_it_out_is_refused_without_showing_it(take: Callable[[], object]) -> None:
+def test_copying_and_encoding_fail_without_showing_the_secret(take: Callable[[], object]) -> None:
     with pytest.raises(TypeError) as caught:
         take()
     assert TEXT not in str(caught.value)
 
 
-def test_a_traceback_with_its_locals_does_not_show_it() -> None:
+def test_a_traceback_with_local_variables_does_not_show_it() -> None:
     def fail(secret: Secret) -> None:
         raise RuntimeError(f"could not use {secret}")
 
@@ -81,7 +81,7 @@ def test_a_traceback_with_its_locals_does_not_show_it() -> None:
     assert TEXT not in lines
 
 
-def test_secrets_are_compared_by_what_they_hold() -> None:
+def test_secrets_are_compared_by_value() -> None:
     assert Secret("ä") == Secret("ä")
     assert Secret("a") != Secret("b")
     assert Secret("a") != "a"

@@ -1,4 +1,4 @@
-"""Every setting against every source, and what becomes of a value that cannot be used."""
+"""Every setting with every source, and invalid values."""
 
 import json
 from dataclasses import dataclass
@@ -28,24 +28,24 @@ OTHER_AGENT = "b7d1c9aa-0f5e-4a7b-8b1e-2a9d8e7c6b5a"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """What a variable may say, what it then means, what a file may say, and what nobody can use."""
+    """A variable's text, its value, a value in the project file, and invalid texts of the variable."""
 
     text: str = ""
     value: object = None
     in_file: object = None
-    unusable: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
 
 
 FLAG = ("maybe", "2", "tru e")
 COUNT = ("many", "-1", "2.5", "1e3", "12345678901")
 SECONDS = ("abc", "0", "-3", "nan", "inf", "10s")
 TABLE = {
-    "agent_id": Row(text=AGENT.upper(), value=AGENT.upper(), in_file=OTHER_AGENT, unusable=("my-agent", AGENT[:-1])),
+    "agent_id": Row(text=AGENT.upper(), value=AGENT.upper(), in_file=OTHER_AGENT, invalid=("my-agent", AGENT[:-1])),
     "base_url": Row(
         text=" https://one.example:8443/api/ ",
         value="https://one.example:8443/api",
         in_file="https://two.example",
-        unusable=(
+        invalid=(
             "one.example",
             "ftp://one.example",
             "https://",
@@ -58,23 +58,23 @@ TABLE = {
         ),
     ),
     "paused": Row(in_file=True),
-    "quiet": Row(text="TRUE", value=True, unusable=FLAG),
-    "flush_on_stop": Row(text="0", value=False, in_file=False, unusable=FLAG),
-    "flush_on_session_end": Row(text="off", value=False, in_file=False, unusable=FLAG),
-    "session_ttl": Row(text="90.5", value=90.5, unusable=SECONDS),
-    "session_dir": Row(text="/some where/x", value=Path("/some where/x"), unusable=("relative/x", "~nobody-here-7/x")),
-    "max_input_preview": Row(text="0", value=0, unusable=COUNT),
-    "max_output_preview": Row(text="12", value=12, unusable=COUNT),
-    "max_input_summary": Row(text="13", value=13, unusable=COUNT),
-    "max_output_summary": Row(text="14", value=14, unusable=COUNT),
-    "timeout": Row(text="2.5", value=2.5, unusable=SECONDS),
-    "max_retries": Row(text="7", value=7, unusable=COUNT),
-    "verify_ssl": Row(text="no", value=False, unusable=FLAG),
-    "redaction": Row(text="off", value="off", in_file="metadata-only", unusable=("none", "metadata only")),
+    "quiet": Row(text="TRUE", value=True, invalid=FLAG),
+    "flush_on_stop": Row(text="0", value=False, in_file=False, invalid=FLAG),
+    "flush_on_session_end": Row(text="off", value=False, in_file=False, invalid=FLAG),
+    "session_ttl": Row(text="90.5", value=90.5, invalid=SECONDS),
+    "session_dir": Row(text="/some where/x", value=Path("/some where/x"), invalid=("relative/x", "~nobody-here-7/x")),
+    "max_input_preview": Row(text="0", value=0, invalid=COUNT),
+    "max_output_preview": Row(text="12", value=12, invalid=COUNT),
+    "max_input_summary": Row(text="13", value=13, invalid=COUNT),
+    "max_output_summary": Row(text="14", value=14, invalid=COUNT),
+    "timeout": Row(text="2.5", value=2.5, invalid=SECONDS),
+    "max_retries": Row(text="7", value=7, invalid=COUNT),
+    "verify_ssl": Row(text="no", value=False, invalid=FLAG),
+    "redaction": Row(text="off", value="off", in_file="metadata-only", invalid=("none", "metadata only")),
     "redact_patterns": Row(
-        text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), unusable=("(", "fine\n[", "(a{999}){999}")
+        text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), invalid=("(", "fine\n[", "(a{999}){999}")
     ),
-    "redact_allow": Row(text="example.*", value=("example.*",), unusable=("*",)),
+    "redact_allow": Row(text="example.*", value=("example.*",), invalid=("*",)),
 }
 WITH_VARIABLE = [d for d in DECLARED if d.variable]
 NOT_VARIABLE = [("unset", None), ("empty", ""), ("blank", "  ")]
@@ -94,14 +94,14 @@ class Place:
         self.config.write_text(json.dumps(keys))
 
     def user_file(self, **keys: object) -> Path:
-        """Write the user's own file; gives its path."""
+        """Write the user's own file and return its path."""
         path = self.home / ".infinium" / "config.json"
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(json.dumps(keys))
         return path
 
     def load(self, **environ: str) -> Settings:
-        """The settings here."""
+        """Load the settings of this project."""
         return load(self.root, environ, home=self.home)
 
 
@@ -116,12 +116,12 @@ def found(settings: Settings, declared: Declared) -> tuple[object, Source, str]:
     return setting.value, setting.source, setting.origin
 
 
-def usable(declared: Declared) -> str:
-    """What the setting's variable is in these tests."""
+def text_of(declared: Declared) -> str:
+    """The text of the setting's variable in these tests."""
     return TABLE[declared.name].text
 
 
-def test_the_table_and_the_settings_leave_nothing_out() -> None:
+def test_the_table_covers_every_setting() -> None:
     assert list(TABLE) == [d.name for d in DECLARED]
     assert [*TABLE, "problems", "project", "environment_secret"] == list(Settings.__struct_fields__)
     assert Settings() == resolve({}, None, None)
@@ -131,8 +131,8 @@ def test_the_table_and_the_settings_leave_nothing_out() -> None:
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda d: d.name)
 @pytest.mark.parametrize("filed", [False, True], ids=["no file", "file"])
-@pytest.mark.parametrize(("case", "text"), [*NOT_VARIABLE, ("set", "usable"), ("bad", "unusable")])
-def test_variable_over_file_over_default(
+@pytest.mark.parametrize(("case", "text"), [*NOT_VARIABLE, ("set", "usable"), ("bad", "invalid")])
+def test_precedence_of_variable_file_and_default(
     place: Place, declared: Declared, filed: bool, case: str, text: str | None
 ) -> None:
     row = TABLE[declared.name]
@@ -148,7 +148,7 @@ def test_variable_over_file_over_default(
     if declared.variable is None:
         assert found(place.load(), declared) == below
         return
-    for value in row.unusable if case == "bad" else [row.text if case == "set" else text]:
+    for value in row.invalid if case == "bad" else [row.text if case == "set" else text]:
         settings = place.load(**({} if value is None else {declared.variable: value}))
         if case == "set":
             assert found(settings, declared) == above
@@ -161,7 +161,7 @@ def test_variable_over_file_over_default(
 
 
 @pytest.mark.parametrize("declared", [d for d in DECLARED if not d.in_file], ids=lambda d: d.name)
-def test_a_project_file_cannot_set_what_is_the_users_own(place: Place, declared: Declared) -> None:
+def test_a_project_file_cannot_set_the_users_own_settings(place: Place, declared: Declared) -> None:
     place.file(**{declared.name: TABLE[declared.name].text})
     assert found(place.load(), declared) == (declared.default, Source.DEFAULT, "")
 
@@ -197,7 +197,7 @@ def test_a_project_file_cannot_turn_redaction_off(
         ("off", "on", "metadata-only", "off", Source.ENVIRONMENT),
     ],
 )
-def test_the_tighter_of_project_and_user_holds(
+def test_the_tighter_redaction_of_project_and_user_applies(
     place: Place, variable: str | None, filed: str | None, users: str, value: str, source: Source
 ) -> None:
     place.user_file(redaction=users)
@@ -206,7 +206,7 @@ def test_the_tighter_of_project_and_user_holds(
     assert (settings.redaction.value, settings.redaction.source) == (value, source)
 
 
-def test_patterns_of_every_source_hold_and_only_the_user_allows(place: Place) -> None:
+def test_patterns_of_all_sources_apply_and_only_the_user_can_allow_values(place: Place) -> None:
     place.file(redact_patterns=["project", "both"], redact_allow=[".*"])
     users = place.user_file(redact_patterns=["user", "both"], redact_allow=["example"])
     settings = place.load(CONNECTOR_REDACT_PATTERNS="variable")
@@ -216,8 +216,8 @@ def test_patterns_of_every_source_hold_and_only_the_user_allows(place: Place) ->
     assert place.load(CONNECTOR_REDACT_ALLOW="other").redact_allow.value == ("other",)
 
 
-def test_the_users_file_may_be_a_link_and_a_broken_one_stops_everything(place: Place, tmp_path: Path) -> None:
-    """Going on without its patterns would send what they are to take out."""
+def test_the_users_file_may_be_a_link_and_an_invalid_one_is_an_error(place: Place, tmp_path: Path) -> None:
+    """Without its patterns, traces would contain what the patterns remove."""
     path = place.user_file(redact_patterns=["user"])
     target = path.rename(tmp_path / "dotfile.json")
     path.symlink_to(target)
@@ -246,7 +246,7 @@ def test_a_variable_read_alone_has_the_value_it_has_among_the_settings(text: str
     assert (session_ttl({}), is_quiet({})) == (600.0, False)
 
 
-def test_granularity_is_what_the_two_flags_amount_to(place: Place) -> None:
+def test_granularity_of_the_two_flags(place: Place) -> None:
     for granularity in Granularity:
         turn, session = granularity_flags(granularity)
         place.file(flush_on_stop=turn, flush_on_session_end=session)
@@ -256,21 +256,23 @@ def test_granularity_is_what_the_two_flags_amount_to(place: Place) -> None:
 
 
 def lines(settings: Settings, place: Place) -> str:
-    """All settings as `status` shows them, with the project's place taken out."""
+    """All settings as text, without the project's path."""
     shown = [f"{d.name}: {getattr(settings, d.name)}" for d in DECLARED]
     return "\n".join(shown).replace(str(place.root), "PROJECT")
 
 
-def test_settings_as_a_person_reads_them(place: Place, snapshot: SnapshotAssertion) -> None:
+def test_settings_as_text(place: Place, snapshot: SnapshotAssertion) -> None:
     assert lines(place.load(), place) == snapshot(name="defaults")
-    assert lines(place.load(**{str(d.variable): usable(d) for d in WITH_VARIABLE}), place) == snapshot(name="variables")
+    assert lines(place.load(**{str(d.variable): text_of(d) for d in WITH_VARIABLE}), place) == snapshot(
+        name="variables"
+    )
     place.file(**{name: row.in_file for name, row in TABLE.items() if row.in_file is not None})
     assert lines(place.load(), place) == snapshot(name="project file")
 
 
-def test_problems_as_a_person_reads_them(place: Place, snapshot: SnapshotAssertion) -> None:
+def test_problem_messages(place: Place, snapshot: SnapshotAssertion) -> None:
     place.file(redaction="off", agent_secret=NOT_SHOWN)
-    environ = {str(d.variable): text for d in WITH_VARIABLE for text in TABLE[d.name].unusable[:1]}
+    environ = {str(d.variable): text for d in WITH_VARIABLE for text in TABLE[d.name].invalid[:1]}
     environ["INFINIUM_MAX_RETRIES"] = "9" * 100
     messages = "\n".join(p.message for p in place.load(**environ).problems).replace(str(place.root), "PROJECT")
     assert NOT_SHOWN not in messages
@@ -324,7 +326,7 @@ def test_trace_options_hold_the_environments_secret_and_settings_do_not_show_it(
         ("INFINIUM_AGENT_ID", "hunter2hunter2hunter2hunter2hunter2"),
     ],
 )
-def test_a_secret_in_the_wrong_place_is_not_repeated(name: str, value: str) -> None:
+def test_a_misplaced_secret_is_not_repeated_in_messages(name: str, value: str) -> None:
     [problem] = resolve({name: value}, None, None).problems
     assert problem.message.startswith(name)
     assert "hunter2" not in problem.message
