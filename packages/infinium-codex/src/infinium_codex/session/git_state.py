@@ -1,14 +1,14 @@
-"""A checkout's branch and commits, read from its files: no git process runs, and a broken checkout reads as none.
+"""Reads a checkout's branch and commits from its files: no git process runs, and a broken checkout reads as none.
 
-The checkout may be anybody's. What is read are small regular files, and only what looks like a commit is told on: a
-`HEAD` that names some other file of the user's does not bring its content into a trace.
+The checkout may be anyone's. Only small regular files are read, and only text that looks like a commit is used: a
+`HEAD` that names another file of the user's does not bring its content into a trace.
 """
 
-import os
 import re
-import stat
 from pathlib import Path
 
+from infinium_config import find_checkout
+from infinium_config.files import read_tail
 from infinium_trace import HeadMove
 from msgspec import Struct
 
@@ -20,76 +20,57 @@ _MOVE = re.compile(rf"({_COMMIT.pattern}) ({_COMMIT.pattern}) .*> (\d{{1,11}}) [
 
 
 class GitState(Struct, frozen=True, kw_only=True):
-    """Where HEAD stands. `branch` is None on a detached HEAD, `commit` None before the first commit."""
+    """The state of HEAD. `branch` is None on a detached HEAD, `commit` None before the first commit."""
 
     branch: str | None = None
     commit: str | None = None
     moves: tuple[HeadMove, ...] = ()
-    """How HEAD came there, as far back as the tail of its log goes; empty where there is no log."""
+    """The moves of HEAD, as far back as the tail of its log goes; empty if there is no log."""
 
 
 def read_git_state(directory: Path) -> GitState:
-    """The state of the checkout `directory` is in."""
-    for parent in (directory, *directory.parents):
-        git = parent / ".git"
-        if git.is_dir():
-            return _read(git, git)
-        if git.is_file():
-            linked = _text(git).removeprefix("gitdir:").strip()
-            own = (parent / linked).resolve()
-            return _read(own, (own / (_text(own / "commondir").strip() or ".")).resolve())
-    return GitState()
-
-
-def _read(own: Path, common: Path) -> GitState:
-    head = _text(own / "HEAD").strip()
-    moves = _moves(own / "logs" / "HEAD")
-    named = _REF.fullmatch(head)
-    if named is None:
-        return GitState(commit=_commit(head), moves=moves)
-    ref = named[1]
-    if ".." in ref:
+    """The state of the checkout that `directory` is in."""
+    checkout = find_checkout(directory)
+    if checkout is None:
         return GitState()
-    commit = _commit(_text(common / ref).strip()) or _packed(common, ref)
-    return GitState(branch=ref.removeprefix("refs/heads/"), commit=commit, moves=moves)
+    head = _read(checkout.git_dir / "HEAD").strip()
+    moves = _read_moves(checkout.git_dir / "logs" / "HEAD")
+    ref = _REF.fullmatch(head)
+    if ref is None:
+        return GitState(commit=_as_commit(head), moves=moves)
+    name = ref[1]
+    if ".." in name:
+        return GitState()
+    commit = _as_commit(_read(checkout.common_dir / name).strip()) or _packed_commit(checkout.common_dir, name)
+    return GitState(branch=name.removeprefix("refs/heads/"), commit=commit, moves=moves)
 
 
-def _commit(text: str) -> str | None:
+def _as_commit(text: str) -> str | None:
     return text if _COMMIT.fullmatch(text) else None
 
 
-def _packed(common: Path, ref: str) -> str | None:
-    for line in _text(common / "packed-refs").splitlines():
+def _packed_commit(common_dir: Path, ref: str) -> str | None:
+    for line in _read(common_dir / "packed-refs").splitlines():
         commit, _, name = line.partition(" ")
         if name == ref:
-            return _commit(commit)
+            return _as_commit(commit)
     return None
 
 
-def _moves(log: Path) -> tuple[HeadMove, ...]:
-    text = _text(log, _LOG_BYTES)
+def _read_moves(log: Path) -> tuple[HeadMove, ...]:
+    text = _read(log, _LOG_BYTES)
     found = [move for line in text.split("\n") if (move := _MOVE.match(line))]
-    # Of a longer log this is the tail: HEAD may have stood anywhere when the time was before it.
-    known = len(text) < _LOG_BYTES
+    is_whole = len(text) < _LOG_BYTES
     return tuple(
         HeadMove(
             at_ms=int(move[3]) * 1000,
-            before=move[1] if move[1].strip("0") and (known or number) else None,
+            # The first move in the tail of a longer log does not tell where HEAD stood before.
+            before=move[1] if move[1].strip("0") and (is_whole or number) else None,
             after=move[2],
         )
         for number, move in enumerate(found)
     )
 
 
-def _text(path: Path, most: int = _MAX_BYTES) -> str:
-    """The end of a regular file; nothing of anything else, a FIFO nobody writes to included."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError):
-        return ""
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return ""
-        file.seek(max(status.st_size - most, 0))
-        return file.read(most).decode("utf-8", "replace")
+def _read(path: Path, max_bytes: int = _MAX_BYTES) -> str:
+    return read_tail(path, max_bytes, follow_links=True).decode("utf-8", "replace")
