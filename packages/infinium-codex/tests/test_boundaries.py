@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from infinium_codex.codex.hook_events import EVENT_NAMES
 from infinium_codex.support.paths import find_places
 from infinium_codex.version import VERSION
 from infinium_config import approvals_path
@@ -33,6 +34,73 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+APPLICATION = SOURCES["infinium_codex"] / "src" / "infinium_codex"
+ROOMS = (
+    *("cli", "commands", "setup", "background", "doctor", "view", "session", "demo", "codex"),
+    *("capture", "delivery", "agent", "console", "support", "version"),
+)
+"""The rooms and the loose modules of the application, the highest first."""
+NEUTRAL = ("background", "session", "capture", "delivery", "support", "agent")
+"""They work for any agent, and know one only through the protocol in `agent`."""
+
+
+def sources(room: str) -> list[Path]:
+    """The Python files of a room, or of a loose module."""
+    return sorted((APPLICATION / room).rglob("*.py")) or [APPLICATION / f"{room}.py"]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of which a file imports something."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "infinium_codex":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("infinium_codex."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("infinium_codex.")}
+    return found
+
+
+def test_every_room_has_its_place() -> None:
+    found = {path.stem for path in APPLICATION.glob("*.py")} | {path.parent.name for path in APPLICATION.glob("*/*.py")}
+    assert found - {"__init__"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_rooms_below_it(room: str) -> None:
+    allowed = {room, *ROOMS[ROOMS.index(room) + 1 :]}
+    wrong = {str(path.relative_to(APPLICATION)): rooms_imported(path) - allowed for path in sources(room)}
+    assert {path: rooms for path, rooms in wrong.items() if rooms} == {}
+
+
+@pytest.mark.parametrize("room", NEUTRAL)
+def test_a_neutral_room_imports_no_agent(room: str) -> None:
+    wrong = [str(path.relative_to(APPLICATION)) for path in sources(room) if "codex" in rooms_imported(path)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", NEUTRAL)
+def test_a_neutral_room_names_no_agent_and_none_of_its_events(room: str) -> None:
+    """The word may occur only in the names of the package, the distribution and the command."""
+    events = "|".join(EVENT_NAMES)
+    agents_words = re.compile(rf"(?<!infinium[-_])(?i:codex)|['\"`](?:{events})['\"`]")
+    found = [
+        f"{path.relative_to(APPLICATION)}:{number}: {line.strip()}"
+        for path in sources(room)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if agents_words.search(line)
+    ]
+    assert found == []
+
+
+def test_an_event_name_is_declared_once() -> None:
+    quoted = re.compile(rf"['\"](?:{'|'.join(EVENT_NAMES)})['\"]")
+    paths = [path for path in APPLICATION.rglob("*.py") if quoted.search(path.read_text("utf-8"))]
+    found = {str(path.relative_to(APPLICATION)) for path in paths} - {"doctor/hooks.py", "doctor/hooks_file.py"}
+    assert found == {"codex/hook_events.py"}
 
 
 @pytest.mark.parametrize("package", SOURCES)

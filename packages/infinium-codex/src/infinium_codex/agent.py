@@ -1,10 +1,10 @@
 """The protocol between an agent and the rooms that work for any agent.
 
-`capture`, `session`, `background`, `delivery` and `support` know an agent only by what is declared here.
-`codex/agent.py` implements it for Codex CLI. A detached process gets a reference to the agent as text, and imports the
-agent when there is something to trace:
+`capture`, `session`, `background`, `delivery` and `support` know an agent only by what is declared here. The agent's
+own room implements it in a module of the same name. A detached process gets a reference to the agent as text, and
+imports the agent when there is something to trace:
 
-- `capture/install.py` writes the reference, and the event names the worker needs at a prompt, into the launcher;
+- `capture/install.py` writes the event names into the hook, and the reference and the names into the worker's launcher;
 - the launcher passes them to `background/worker.py`;
 - the worker writes the reference into the session's schedule entry, where `background/maintenance.py` reads it.
 """

@@ -56,11 +56,11 @@ def make_plan(
     policy: ClosePolicy,
     is_running: Callable[[], bool],
     trace_turns: bool,
-    trace_session: bool,
+    summarize: bool,
 ) -> Plan:
     """Plan what follows from a reading that began at `checkpoint.next_turn`.
 
-    `is_running` tells whether a process of the agent has the session open. `trace_turns` and `trace_session` are the
+    `is_running` tells whether a process of the agent has the session open. `trace_turns` and `summarize` are the
     project's granularity.
     """
     selection = select_turns(reading, end_reason=None)
@@ -72,7 +72,7 @@ def make_plan(
     return Plan(
         session=selection.session,
         turns=selection.closed if trace_turns and is_users else (),
-        checkpoint=_advance(checkpoint, reading, selection, keep_for_summary=trace_session),
+        checkpoint=_advance(checkpoint, reading, selection, keep_for_summary=summarize),
         end_reason=end_reason,
         has_open_turns=bool(selection.open),
     )

@@ -74,7 +74,7 @@ def trace_session(
         policy=policy,
         is_running=lambda: reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path)),
         trace_turns=settings.flush_on_stop.value,
-        trace_session=settings.flush_on_session_end.value,
+        summarize=settings.flush_on_session_end.value,
     )
     for turn in plan.turns:
         tracer.queue_turn(plan.session, turn)
