@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
+from infinium_config.variables import is_quiet
+
 from infinium_codex.support.paths import Places
 
 MAX_BYTES = 1 << 20
@@ -16,7 +18,7 @@ MAX_BYTES = 1 << 20
 
 def log_error(places: Places, environ: Mapping[str, str], event: str, /, **facts: object) -> None:
     """Append a line to `logs/worker.jsonl`, in an `except` block with the traceback. CONNECTOR_QUIET turns it off."""
-    if environ.get("CONNECTOR_QUIET", "").strip().lower() in ("1", "true", "yes", "on"):
+    if is_quiet(environ):
         return
     import structlog
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from infinium_config import InfiniumConfigError, Settings, load
+from infinium_config import InfiniumConfigError, Settings, home_directory, load
 
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
+
+__all__ = ["home_directory", "load_settings"]
 
 
 def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Settings | None:
@@ -23,9 +25,3 @@ def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Sett
     for problem in settings.problems:
         record_error(places, "config", problem.message, labels)
     return settings
-
-
-def home_directory(environ: Mapping[str, str]) -> Path | None:
-    """The user's home directory. The `.infinium` directory in it does not belong to a project."""
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    return Path(home) if home else None
