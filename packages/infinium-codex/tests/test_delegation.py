@@ -1,4 +1,4 @@
-"""Subagents, from the hooks' calls to the stored traces: never a turn of the user's, never counted twice."""
+"""Subagents, from the hook calls to the stored traces: never a turn of the user's, never counted twice."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def play(machine: Machine, one: Recording) -> None:
-    """Play all hooks of a recording, with every thread's transcript where Codex had it."""
+    """Play all hooks of a recording, with every thread's transcript where Codex wrote it."""
     day = machine.home / ".codex" / "sessions" / "2026" / "11" / "23"
     day.mkdir(parents=True)
     for _, payload in one.hook_events():
@@ -45,17 +45,17 @@ def test_a_turn_with_a_subagent_is_one_trace_with_all_its_tokens(machine: Machin
     assert machine.errors() == []
 
 
-def test_a_subagent_that_outlives_its_turn_is_told_with_it(machine: Machine) -> None:
+def test_a_subagent_that_outlives_its_turn_is_traced_with_it(machine: Machine) -> None:
     play(machine, recording("0.169.0", "subagent-outlives"))
     found = {trace["input_summary"]: trace["llm_usage"]["prompt_tokens"] for trace in machine.traces()}
     assert found == {"Send an agent.": 12_028, "Hello.": 3_007}
 
 
-# A subagent that a later turn gives more to do
+# A subagent to which a later turn sends more work
 
 
 def play_turn_by_turn(machine: Machine, one: Recording) -> None:
-    """Play a recording as it was: transcripts grow, and each turn's trace is made before the next prompt."""
+    """Play a recording in its order: transcripts grow, and each turn's trace is built before the next prompt."""
     hooks = one.hook_events()
     day = machine.home / ".codex" / "sessions" / "2026" / "11" / "23"
     day.mkdir(parents=True)
@@ -90,7 +90,7 @@ def agents(trace: dict[str, Any]) -> list[tuple[str, str, int]]:
     ]
 
 
-def told(machine: Machine, kind: str) -> list[tuple[Any, ...]]:
+def traced(machine: Machine, kind: str) -> list[tuple[Any, ...]]:
     return [
         (trace["input_summary"], trace["llm_usage"].get("prompt_tokens"), agents(trace))
         for trace in machine.traces()
@@ -110,20 +110,20 @@ OUTLIVES = [
 
 
 @pytest.mark.parametrize("one", recordings("subagent-again*"), ids=str)
-def test_a_subagents_later_work_belongs_to_the_turn_that_gave_it(machine: Machine, one: Recording) -> None:
+def test_a_subagents_later_work_belongs_to_the_turn_that_sent_it(machine: Machine, one: Recording) -> None:
     play_turn_by_turn(machine, one)
-    assert told(machine, "turn") == (OUTLIVES if one.path.name.endswith("-outlives") else AGAIN)
+    assert traced(machine, "turn") == (OUTLIVES if one.path.name.endswith("-outlives") else AGAIN)
     assert machine.errors() == []
 
 
 @pytest.mark.parametrize("one", recordings("subagent-again*"), ids=str)
-def test_the_summary_tells_each_of_a_subagents_tasks_once(machine: Machine, one: Recording) -> None:
-    told_at_the_end = {"flush_on_stop": False, "flush_on_session_end": True}
-    machine.config.write_text(json.dumps(json.loads(machine.config.read_text("utf-8")) | told_at_the_end), "utf-8")
+def test_the_summary_reports_each_of_a_subagents_tasks_once(machine: Machine, one: Recording) -> None:
+    at_the_end = {"flush_on_stop": False, "flush_on_session_end": True}
+    machine.config.write_text(json.dumps(json.loads(machine.config.read_text("utf-8")) | at_the_end), "utf-8")
     play_turn_by_turn(machine, one)
     if one.hook_events()[-1][1]["hook_event_name"] != "SessionEnd":  # Codex did not have it yet
         machine.hook(machine.placed({**one.hook_events()[-1][1], "hook_event_name": "SessionEnd"}, None))
-    [(_, tokens, agents)] = told(machine, "session")
+    [(_, tokens, agents)] = traced(machine, "session")
     assert (tokens, agents) == (
         sum(each["input_tokens"] for each in one.about["reported"]),
         [each for _, _, found in (OUTLIVES if one.path.name.endswith("-outlives") else AGAIN) for each in found],

@@ -1,4 +1,4 @@
-"""Whatever Codex may write one day, or a disk make of it: nothing is raised, and the good rest is told."""
+"""Unknown and damaged hook payloads and transcripts: nothing is raised, and the valid rest is read."""
 
 import json
 import random
@@ -64,7 +64,7 @@ def hook_payloads() -> tuple[dict[str, Any], ...]:
 
 
 def can_be_sent(events: list[Event]) -> None:
-    """The whole way to the bytes on the wire."""
+    """Build every trace up to the bytes that are sent."""
     session = fold(events)
     for turn in session.turns:
         json.loads(build_turn_trace(session, turn, CONTEXT, OPTIONS).body)
@@ -74,7 +74,7 @@ def can_be_sent(events: list[Event]) -> None:
 
 
 def replaced(value: Any, path: random.Random, new: Any) -> Any:
-    """The value with something in it, anywhere, replaced."""
+    """Return the value with `new` at a random place."""
     if isinstance(value, dict) and value and path.random() < 0.9:
         key = path.choice(sorted(value))
         return {**value, key: replaced(value[key], path, new)}
@@ -124,7 +124,7 @@ HOSTILE: list[Any] = [
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where in a record there is a value."""
+    """Yield the path of every value in a record."""
     if isinstance(value, dict | list) and value:
         for key in value if isinstance(value, dict) else range(len(value)):
             yield from paths(value[key], (*path, key))
@@ -133,7 +133,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """The value with something else at this place."""
+    """Return the value with `new` at this path."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -142,8 +142,8 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @pytest.mark.parametrize(("version", "name"), [("0.118.0", "turn"), ("0.140.0", "patches"), ("0.169.0", "mcp")])
-def test_every_value_of_a_transcript_replaced_by_what_it_cannot_be(tmp_path: Path, version: str, name: str) -> None:
-    """One after the other: each by numbers nobody can convert, texts nobody can parse and wrong types."""
+def test_every_value_of_a_transcript_replaced_by_an_invalid_one(tmp_path: Path, version: str, name: str) -> None:
+    """One at a time: by numbers that cannot be converted, texts that cannot be parsed, and wrong types."""
     for line in lines_of(recording(version, name)):
         record = json.loads(line)
         changed = [put(record, path, new) for path in paths(record) for new in HOSTILE]
@@ -152,7 +152,7 @@ def test_every_value_of_a_transcript_replaced_by_what_it_cannot_be(tmp_path: Pat
 
 @FUZZ
 @given(st.data())
-def test_lines_that_are_no_records_cost_only_themselves(tmp_path: Path, data: st.DataObject) -> None:
+def test_invalid_lines_affect_only_themselves(tmp_path: Path, data: st.DataObject) -> None:
     one = data.draw(st.sampled_from(NEWEST))
     lines = list(lines_of(one))
     junk = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"") + b"\n") | values.map(
@@ -166,7 +166,7 @@ def test_lines_that_are_no_records_cost_only_themselves(tmp_path: Path, data: st
 
 @FUZZ
 @given(st.data())
-def test_a_transcript_cut_anywhere_tells_what_is_there(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_truncated_transcript_is_read_up_to_its_end(tmp_path: Path, data: st.DataObject) -> None:
     one = data.draw(st.sampled_from(NEWEST))
     raw = b"".join(lines_of(one))
     whole = list(Transcript(one.transcript).read())
@@ -203,7 +203,7 @@ def read(directory: Path, raw: bytes) -> list[Event]:
 @settings(max_examples=15, deadline=None)
 @given(shuffle=st.randoms(use_true_random=False))
 def test_the_order_in_which_real_events_arrive_does_not_matter(name: str, shuffle: random.Random) -> None:
-    """As long as no tool ends before it begins."""
+    """As long as no tool call ends before it starts."""
     one = recording("0.169.0", name)
     events = one.events()
     arrived = list(events)

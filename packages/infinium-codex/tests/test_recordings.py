@@ -1,4 +1,4 @@
-"""Traces of recorded real sessions, version by version: what the trace says is what happened."""
+"""Traces of recorded real sessions, version by version: each trace reports what happened."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 Trace = dict[str, Any]
-TOLD_WITHOUT_TRANSCRIPT = "ephemeral"
+WITHOUT_TRANSCRIPT = "ephemeral"
 
 
 def traces(one: Recording) -> list[Trace]:
@@ -40,7 +40,7 @@ def test_ten_versions_are_recorded() -> None:
 @pytest.mark.parametrize("one", recordings(), ids=str)
 def test_every_record_is_known(one: Recording) -> None:
     warnings = [warning for trace in traces(one) for warning in trace["sections"]["general"].get("warnings", [])]
-    if one.path.name == TOLD_WITHOUT_TRANSCRIPT:
+    if one.path.name == WITHOUT_TRANSCRIPT:
         assert warnings == ["No transcript: tokens, exit codes and exact durations are not known."]
     else:
         assert warnings == []
@@ -49,9 +49,9 @@ def test_every_record_is_known(one: Recording) -> None:
 # Tokens
 
 
-@pytest.mark.parametrize("one", [one for one in recordings() if one.path.name != TOLD_WITHOUT_TRANSCRIPT], ids=str)
+@pytest.mark.parametrize("one", [one for one in recordings() if one.path.name != WITHOUT_TRANSCRIPT], ids=str)
 def test_tokens_are_what_the_model_reported(one: Recording) -> None:
-    """Whatever a session went through: resumed, forked, compacted, with subagents, failed, with repeated records."""
+    """Also if a session was resumed, forked, compacted, failed, had subagents or has repeated records."""
     reported = one.about["reported"]
     found = traces(one)
     usage = [trace["llm_usage"] for trace in found if "prompt_tokens" in trace.get("llm_usage", {})]
@@ -65,8 +65,8 @@ def test_tokens_are_what_the_model_reported(one: Recording) -> None:
 
 
 @pytest.mark.parametrize("one", recordings("slow-model"), ids=str)
-def test_a_responses_latency_is_the_models_not_the_tools(one: Recording) -> None:
-    """The server took 800 and 500 ms; the command between them 300."""
+def test_the_latency_of_a_response_excludes_tools(one: Recording) -> None:
+    """The server took 800 and 500 ms, the command between them 300 ms."""
     [trace] = traces(one)
     first, second = (call["latency_ms"] for call in trace["llm_usage"]["calls"])
     assert 800 <= first < 1_000
@@ -96,7 +96,7 @@ def test_a_summary_for_the_model_is_no_message_to_the_user(scenario: str) -> Non
 
 
 @pytest.mark.parametrize("one", recordings("turn"), ids=str)
-def test_what_happened_is_told_once(one: Recording) -> None:
+def test_each_call_error_and_file_is_reported_once(one: Recording) -> None:
     [trace] = traces(one)
     assert [step["tool_call"]["tool_name"] for step in trace["steps"]] == ["shell", "apply_patch"]
     assert [error["error_code"] for error in trace["errors"]] == ["3"]
@@ -109,7 +109,7 @@ def test_what_happened_is_told_once(one: Recording) -> None:
 
 @pytest.mark.parametrize("one", recordings("turn"), ids=str)
 def test_durations_are_those_of_the_real_run(one: Recording) -> None:
-    """No longer than between the hooks before and after; the transcript's figure for the turn is taken as it is."""
+    """A call is no longer than the time between its hooks. A turn's duration is the transcript's."""
     [trace] = traces(one)
     times = {event["hook_event_name"]: at for at, event in one.hook_events() if event.get("tool_name") != "apply_patch"}
     shell = trace["steps"][0]
@@ -138,7 +138,7 @@ def test_a_turn_whose_model_failed_has_failed(one: Recording) -> None:
 
 
 @pytest.mark.parametrize("one", recordings("interrupted"), ids=str)
-def test_an_interrupted_turn_is_told_as_one_and_the_next_one_is_its_own(one: Recording) -> None:
+def test_an_interrupted_turn_and_the_next_one_are_two_traces(one: Recording) -> None:
     first, second = traces(one)
     assert [tags(trace)["status"] for trace in (first, second)] == ["interrupted", "completed"]
     assert [error["error_type"] for error in first["errors"]] == ["ToolAborted", "TurnInterrupted"]
@@ -146,7 +146,7 @@ def test_an_interrupted_turn_is_told_as_one_and_the_next_one_is_its_own(one: Rec
     assert (second["input_summary"], second["output_summary"]) == ("Never mind.", "As you like.")
 
 
-def test_a_turn_a_stop_hook_sent_on_is_one_turn() -> None:
+def test_a_turn_continued_by_a_stop_hook_is_one_turn() -> None:
     [trace] = traces(recording("0.169.0", "goes-on"))
     assert tags(trace)["stop_hook_continuations"] == "1"
     assert "continued 1 time by a stop hook" in trace["description"]
@@ -166,14 +166,14 @@ def test_clearing_begins_another_session() -> None:
     assert [trace["output_summary"] for trace in traces(one)] == ["First answer.", "Second answer."]
 
 
-def test_compacting_by_hand_is_told_with_what_it_cost() -> None:
+def test_a_manual_compaction_is_reported_with_its_tokens() -> None:
     _, compaction, _ = traces(recording("0.169.0", "compact"))
     assert compaction["name"] == "Conversation compacted"
     assert compaction["llm_usage"]["prompt_tokens"] == 3_007
 
 
-def test_a_turn_that_was_over_before_it_began_is_none() -> None:
-    """A goal makes Codex begin another turn, which `codex exec` ends as it leaves: an Interrupt, and nothing else."""
+def test_a_turn_that_ended_before_it_began_has_no_trace() -> None:
+    """A goal makes Codex begin another turn, which `codex exec` interrupts on exit. Its only hook is Interrupt."""
     one = recording("0.169.0", "other-tools")
     assert [event["hook_event_name"] for _, event in one.hook_events()].count("Interrupt") == 1
     [trace] = traces(one)
@@ -206,14 +206,14 @@ def test_a_subagents_work_is_a_step_of_the_turn_that_spawned_it(one: Recording) 
 
 
 @pytest.mark.parametrize("one", recordings("subagent-plain"), ids=str)
-def test_a_subagent_whose_hooks_look_like_a_sessions_is_known_by_its_transcript(one: Recording) -> None:
-    """Up to 0.129 its hooks have a session id of their own and no agent id."""
+def test_a_subagent_with_hooks_like_a_session_is_recognized_by_its_transcript(one: Recording) -> None:
+    """Up to 0.129 a subagent's hooks have a session id of their own and no agent id."""
     parent, child = one.sessions
     assert one.spawned_by(child) == parent
     assert one.spawned_by(parent) is None
 
 
-def test_a_subagent_that_outlives_its_turn_counts_there_all_the_same() -> None:
+def test_a_subagent_that_outlives_its_turn_is_counted_in_that_turn() -> None:
     spawning, other = traces(recording("0.169.0", "subagent-outlives"))
     [agent] = [step for step in spawning["steps"] if step["action"] == "subagent"]
     assert agent["output_preview"] == "Seven."
@@ -224,7 +224,7 @@ def test_a_subagent_that_outlives_its_turn_counts_there_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("one", [*recordings("subagent-again"), *recordings("subagent-again-plain")], ids=str)
-def test_a_subagent_that_is_given_more_works_for_the_turn_that_gave_it(one: Recording) -> None:
+def test_more_work_for_a_subagent_is_counted_in_the_turn_that_sent_it(one: Recording) -> None:
     first, second = traces(one)
     for trace, task, answer, tokens in (
         (first, "Count the files for me.", "Five.", 7_007),
@@ -253,7 +253,7 @@ def test_a_command_in_the_background_ends_once(one: Recording) -> None:
     assert [error.get("error_code") for error in trace["errors"]] == ["4", None]
 
 
-def test_a_command_that_was_to_run_on_has_not_failed_when_codex_ended_it() -> None:
+def test_a_background_command_that_codex_ended_has_not_failed() -> None:
     [trace] = traces(recording("0.169.0", "left-running"))
     [command] = calls(trace)
     assert command["metadata"]["background"] is True
@@ -262,7 +262,7 @@ def test_a_command_that_was_to_run_on_has_not_failed_when_codex_ended_it() -> No
 
 
 @pytest.mark.parametrize("one", recordings("patches"), ids=str)
-def test_every_kind_of_change_is_told_with_its_lines(one: Recording) -> None:
+def test_every_kind_of_change_is_reported_with_its_lines(one: Recording) -> None:
     [trace] = traces(one)
     failed, applied = calls(trace)
     assert failed["error"]["message"].startswith("apply_patch verification failed")
@@ -278,14 +278,14 @@ def test_every_kind_of_change_is_told_with_its_lines(one: Recording) -> None:
     assert (found["here.txt"]["lines_added"], found["here.txt"]["lines_removed"]) == (1, 1)
     assert found["here.txt"]["moved_to"] == "there/moved.txt"
     assert found["new.txt"]["lines_added"] == 1
-    if one.version > "0.128":  # before, only the patch itself tells of it
+    if one.version > "0.128":  # before, only the patch itself names the file
         assert found["gone.txt"]["lines_removed"] == 3
     changed = ["gone.txt", "new.txt", "old.txt", "there/moved.txt"]
     assert trace["sections"]["development"]["files_modified"] == changed
 
 
 @pytest.mark.parametrize("one", recordings("mcp"), ids=str)
-def test_an_mcp_tool_is_told_with_its_server_and_its_error(one: Recording) -> None:
+def test_an_mcp_tool_is_reported_with_its_server_and_its_error(one: Recording) -> None:
     [trace] = traces(one)
     added, divided = calls(trace)
     assert [call["tool_call"]["tool_name"] for call in (added, divided)] == [
@@ -310,7 +310,7 @@ def test_images_plans_goals_searches_and_tools_that_do_not_exist() -> None:
     assert unknown["error"]["message"] == "unsupported call: no_such_tool"
 
 
-def test_the_calls_of_a_program_are_told_as_its_calls_and_counted_once() -> None:
+def test_calls_of_a_code_mode_program_are_its_calls_and_counted_once() -> None:
     [trace] = traces(recording("0.169.0", "code-mode"))
     program, command, patch = calls(trace)
     assert program["tool_call"]["tool_name"] == "exec"
@@ -320,7 +320,7 @@ def test_the_calls_of_a_program_are_told_as_its_calls_and_counted_once() -> None
     assert trace["description"].startswith("completed turn, 2 tool calls (1 failed), 1 file changed")
 
 
-def test_a_permission_request_is_told_with_its_answer_and_its_wait() -> None:
+def test_a_permission_request_is_reported_with_its_answer_and_its_wait() -> None:
     [trace] = traces(recording("0.169.0", "permission"))
     granted, not_run = [step for step in trace["steps"] if step["action"] == "permission_request"]
     assert granted["metadata"]["answer"] == "granted"
@@ -334,7 +334,7 @@ def test_a_permission_request_is_told_with_its_answer_and_its_wait() -> None:
 # Development
 
 
-def test_tests_are_told() -> None:
+def test_test_results_are_reported() -> None:
     [trace] = recording("0.169.0", "tests-commit").payloads()
     assert trace["sections"]["development"]["tests_run"] == 2
     assert trace["sections"]["development"]["tests_passed"] == 1

@@ -1,4 +1,4 @@
-"""Reading a transcript: forward only, from any place, whatever stands in it."""
+"""Reading a transcript: forward, from any position, with any content."""
 
 import os
 from pathlib import Path
@@ -38,8 +38,8 @@ IN_PIECES = [
 
 @pytest.mark.parametrize("recording", IN_PIECES, ids=str)
 @pytest.mark.parametrize("size", [997, 4_096])
-def test_reading_in_pieces_tells_the_same(recording: Recording, tmp_path: Path, size: int) -> None:
-    """However the file grows between readings, also in the middle of a line."""
+def test_reading_in_pieces_yields_the_same_events(recording: Recording, tmp_path: Path, size: int) -> None:
+    """The file may grow between readings by any number of bytes, also by a part of a line."""
     whole = list(Transcript(recording.transcript).read())
     count = recording.transcript.stat().st_size // size
     pieces = read_in_pieces(recording.transcript, tmp_path / "t.jsonl", [size] * count)
@@ -48,10 +48,10 @@ def test_reading_in_pieces_tells_the_same(recording: Recording, tmp_path: Path, 
 
 @pytest.mark.parametrize("block", [5_000, 1 << 20])
 @pytest.mark.parametrize("recording", [one for one in recordings() if one.transcript.exists()], ids=str)
-def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(
+def test_skipping_other_turns_does_not_change_the_events_of_the_wanted_turn(
     recording: Recording, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it cost, how long it took and what ran in it, whatever came before and after."""
+    """Its tokens, times and calls do not depend on the turns before and after it."""
     monkeypatch.setattr(skip_turns, "_BLOCK_BYTES", block)
     whole = list(Transcript(recording.transcript).read())
     for turn in {event.turn_id for event in whole if isinstance(event, TurnStarted)}:
@@ -59,15 +59,15 @@ def test_passing_over_other_turns_tells_the_same_of_the_wanted_one(
         assert [event for event in wanted if event.turn_id == turn] == [e for e in whole if e.turn_id == turn]
 
 
-def test_of_turns_nobody_wants_nothing_is_told() -> None:
+def test_turns_that_are_not_wanted_have_no_events() -> None:
     one = recordings("resume")[-1]
     last = [event.turn_id for event in Transcript(one.transcript).read() if isinstance(event, TurnStarted)][-1]
     found = list(Transcript(one.transcript, wanted=frozenset({str(last)})).read())
-    told = {event.turn_id for event in found if isinstance(event, ToolStarted | ModelResponded | TurnEnded)}
-    assert told == {last}
+    turns = {event.turn_id for event in found if isinstance(event, ToolStarted | ModelResponded | TurnEnded)}
+    assert turns == {last}
 
 
-def test_a_half_written_last_line_waits(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_left_for_the_next_reading(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     lines = NEWEST.transcript.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1][:-1])
@@ -76,7 +76,7 @@ def test_a_half_written_last_line_waits(tmp_path: Path) -> None:
     assert transcript.position.offset == len(lines[0])
 
 
-def test_lines_nobody_understands_cost_themselves(tmp_path: Path) -> None:
+def test_unknown_and_invalid_lines_affect_only_themselves(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     good = NEWEST.transcript.read_bytes().splitlines(keepends=True)
     bad = [
@@ -107,7 +107,7 @@ def test_a_transcript_that_was_replaced_by_a_shorter_one_is_read_from_its_start(
     assert 0 < len(list(transcript.read())) < len(whole)
 
 
-def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infinium_codex.codex.transcript.reader.MAX_LINE_BYTES", 5_000)
     path = tmp_path / "t.jsonl"
     lines = NEWEST.transcript.read_bytes().splitlines(keepends=True)
@@ -118,8 +118,8 @@ def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "missing", "device"])
-def test_what_is_no_file_is_no_transcript(tmp_path: Path, kind: str) -> None:
-    """The path comes from outside: nothing it names may make the worker hang."""
+def test_only_a_regular_file_is_a_transcript(tmp_path: Path, kind: str) -> None:
+    """The path comes from a hook payload: whatever it names must not block the worker."""
     path = tmp_path / "t.jsonl"
     if kind == "fifo":
         os.mkfifo(path)

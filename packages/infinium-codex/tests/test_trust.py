@@ -1,4 +1,4 @@
-"""Trust follows the user's hooks when positions shift, and never goes to what was not trusted."""
+"""Trust follows the user's hooks when their positions shift, and no hook gains trust."""
 
 from infinium_codex.codex.app_server import HookState
 from infinium_codex.codex.trust import keep_trust, trust_ours
@@ -36,7 +36,7 @@ def test_an_untrusted_hook_does_not_inherit_our_place() -> None:
     assert change.forget == ("hooks.json:stop:0:0",)
 
 
-def test_of_two_hooks_alike_each_keeps_its_own() -> None:
+def test_each_of_two_identical_hooks_keeps_its_own_trust() -> None:
     before = [state(0, "ours", "trusted"), state(1, "twin", "trusted"), state(2, "twin", "untrusted")]
     after = [state(0, "twin", "modified"), state(1, "twin", "trusted")]
     change = keep_trust(before, after, is_ours)
@@ -52,8 +52,8 @@ def test_managed_hooks_need_no_trust() -> None:
     assert trust_ours([state(0, "ours", "managed")], is_ours).trust == {}
 
 
-def test_what_the_user_turned_off_stays_off_and_its_successor_on() -> None:
-    """`before` has ours at 0; what Codex lists afterwards has the positions' old notes."""
+def test_a_disabled_hook_stays_disabled_and_the_one_after_it_enabled() -> None:
+    """Ours was at position 0. Codex lists the remaining hooks with the old entries of their new positions."""
     before = [state(0, "ours", "trusted"), state(1, "off", "trusted", enabled=False), state(2, "on", "trusted")]
     after = [state(0, "off", "modified"), state(1, "on", "modified", enabled=False)]
     change = keep_trust(before, after, is_ours)

@@ -1,1 +1,1 @@
-"""The Codex on this machine: what it is, what it has been told, and what only it can answer or change."""
+"""Everything specific to Codex CLI: its program, configuration, hooks, trust and transcripts."""

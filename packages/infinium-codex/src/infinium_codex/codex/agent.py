@@ -1,4 +1,4 @@
-"""Codex CLI as the neutral rooms know it: implements the protocol in `infinium_codex.agent`."""
+"""Implements the protocol in `infinium_codex.agent` for Codex CLI."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from infinium_codex.support.processes import is_held_open
 
 
 class CodexTranscript:
-    """Codex's transcript with positions that a checkpoint can hold."""
+    """A Codex transcript whose positions can be stored in a checkpoint."""
 
     def __init__(self, transcript: Transcript, head: int) -> None:
         self._transcript, self._head = transcript, head
@@ -27,16 +27,16 @@ class CodexTranscript:
 
     @property
     def position(self) -> TranscriptPosition:
-        """The place behind the last event that was read."""
+        """The position after the last event that was read."""
         return _encode(self._transcript.position, self._head)
 
     @property
     def turn_starts(self) -> Mapping[str, TranscriptPosition]:
-        """The place before the first record of every turn that began in what was read."""
+        """The position before the first record of every turn that began in what was read."""
         return {turn: _encode(position, self._head) for turn, position in self._transcript.turn_starts.items()}
 
     def read(self) -> Iterator[Event]:
-        """Events of the records since the last call."""
+        """Yield the events of the records since the last call."""
         return self._transcript.read()
 
 
@@ -53,7 +53,7 @@ class Codex:
     )
 
     def translate(self, payload: Mapping[str, object], at_ms: int) -> HookCall:
-        """Translate a hook payload. A subagent's own transcript is named only when it ends, from 0.140 on."""
+        """Translate a hook payload. Only SubagentStop names the subagent's own transcript, from 0.140 on."""
         subagent_id, of_subagent = text(payload, "agent_id"), text(payload, "agent_transcript_path")
         return HookCall(
             events=tuple(translate_hook(payload, at_ms)),
@@ -72,7 +72,7 @@ class Codex:
         subagent_id: str | None = None,
         wanted: frozenset[str] | None = None,
     ) -> Iterator[CodexTranscript | None]:
-        """Open a rollout file, also one that Codex has compressed or archived since."""
+        """Open a transcript, also one that Codex has compressed or archived meanwhile."""
         with readable(path, start.offset, scratch) as plain:
             if plain is None:
                 yield None
@@ -82,18 +82,18 @@ class Codex:
             yield CodexTranscript(Transcript(plain, position, subagent_id=subagent_id, wanted=wanted), head)
 
     def session_start(self, position: TranscriptPosition) -> SessionStarted | None:
-        """The session's start as `session_meta`, the transcript's first record, told it."""
+        """Return the session's start from `session_meta`, the transcript's first record. None if it was not read."""
         session = _decode(position).session
         return session_started(session) if session else None
 
     def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> Path | None:
-        """Codex keeps a subagent's rollout file beside its session's, named after the subagent's thread."""
-        if not subagent_id.replace("-", "").isalnum():  # it comes from a file: no pattern, no path
+        """Find a subagent's transcript, in the directory of its session's transcript, by the subagent's id."""
+        if not subagent_id.replace("-", "").isalnum():  # the id comes from a file: it must not be a pattern or a path
             return None
         return min(transcript.parent.glob(f"rollout-*-{subagent_id}.jsonl"), default=None)
 
     def is_running(self, transcript: Path) -> bool:
-        """Codex keeps a session's transcript open for as long as it has the session."""
+        """Return whether a process has the session open: Codex keeps its transcript open meanwhile."""
         return is_held_open(transcript)
 
 
@@ -105,7 +105,7 @@ def _encode(position: Position, head: int) -> TranscriptPosition:
 
 
 def _decode(position: TranscriptPosition) -> Position:
-    """The reader's own position; the beginning where its text does not fit."""
+    """Return the reader's own position; the start of the file if the stored state is not valid."""
     try:
         found = msgspec.json.decode(position.state, type=Position)
     except (ValueError, RecursionError):

@@ -65,60 +65,41 @@ def plan_install(
     `can_async` says whether this Codex runs async hooks; if it does not, an async hook is replaced. With `renew`, a
     hook that Codex waits for is replaced by an async one where possible: the user is about to trust the hooks again.
     """
-    document = parse(text) if text is not None and text.strip() else {}
-    repaired = _repair(document)
-    events = _object(document, "hooks")
-    edit = _TextEdit(None if repaired else text)
+    edit = _FileEdit(text)
     added: list[str] = []
     removed: list[str] = []
     for hook in hooks:
-        groups = _groups(events, hook.event)
-        ours = [group for group in groups if _is_our_group(group, is_ours)]
-        if any(_is_current(group, hook, can_async=can_async, renew=renew) for group in ours):
-            continue
-        for group in ours:
-            edit.remove_group(hook.event, groups.index(group))
-            groups.remove(group)
-            removed.append(hook.event)
-        groups.append(hook.to_group())
-        edit.append_group(hook.event, hook.to_group())
-        added.append(hook.event)
-    if not (added or removed or repaired) and text is not None:
+        ours = edit.our_groups(hook.event, is_ours)
+        if not any(_is_current(group, hook, can_async=can_async, renew=renew) for group in ours):
+            removed += edit.remove_groups(hook.event, ours)
+            edit.append_group(hook.event, hook.to_group())
+            added.append(hook.event)
+    if text is not None and not added and not edit.repaired:
         return Plan(text=text, changed=False)
     return Plan(
-        text=_render(document, text, edit),
+        text=edit.render(),
         changed=True,
         added=tuple(added),
         removed=tuple(removed),
-        repaired=tuple(repaired),
+        repaired=tuple(edit.repaired),
     )
 
 
 def plan_removal(text: str, is_ours: IsOurs) -> Plan:
     """Plan to remove our hooks, and with them events and a file that are then empty."""
-    document = parse(text)
-    repaired = _repair(document)
-    events = _object(document, "hooks")
-    edit = _TextEdit(None if repaired else text)
+    edit = _FileEdit(text)
     removed: list[str] = []
-    for event in list(events):
-        groups = _groups(events, event)
-        ours = [group for group in groups if _is_our_group(group, is_ours)]
-        for group in ours:
-            edit.remove_group(event, groups.index(group))
-            groups.remove(group)
-            removed.append(event)
-        if ours and not groups:
+    for event in list(edit.events):
+        removed += edit.remove_groups(event, edit.our_groups(event, is_ours))
+        if event in removed and not edit.events[event]:
             edit.remove_event(event)
-            del events[event]
-    if not removed and not repaired:
+    if not removed and not edit.repaired:
         return Plan(text=text, changed=False)
-    is_empty = not events and set(document) <= {"hooks"}
     return Plan(
-        text=None if is_empty else _render(document, text, edit),
+        text=None if edit.is_empty else edit.render(),
         changed=True,
         removed=tuple(removed),
-        repaired=tuple(repaired),
+        repaired=tuple(edit.repaired),
     )
 
 
@@ -160,37 +141,58 @@ def parse(text: str) -> dict[str, object]:
     return document
 
 
-class _TextEdit:
-    """The file's text while the plan's changes are made to it. `text` is None once a change has no place in it."""
+class _FileEdit:
+    """hooks.json while a plan's changes are made to it: as a document, and as text that keeps the user's bytes."""
 
     def __init__(self, text: str | None) -> None:
-        self.text = text if text is not None and text.strip() else None
+        self._old = text if text is not None and text.strip() else None
+        self._document = parse(self._old) if self._old is not None else {}
+        self.repaired = _repair(self._document)
+        """Events that a connector 1.x wrote at the top level."""
+        self.events = _object(self._document, "hooks")
+        self._text = None if self.repaired else self._old
+        """The edited text; None if a change has no place in it."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.events and set(self._document) <= {"hooks"}
+
+    def our_groups(self, event: str, is_ours: IsOurs) -> list[object]:
+        return [group for group in _groups(self.events, event) if _is_our_group(group, is_ours)]
 
     def append_group(self, event: str, group: Mapping[str, object]) -> None:
-        if self.text is None:
-            return
-        self.text = (
-            append_item(self.text, ("hooks", event), group)
-            or append_item(self.text, ("hooks",), [group], key=event)
-            or append_item(self.text, (), {event: [group]}, key="hooks")
-        )
+        _groups(self.events, event).append(group)
+        if self._text is not None:
+            self._text = (
+                append_item(self._text, ("hooks", event), group)
+                or append_item(self._text, ("hooks",), [group], key=event)
+                or append_item(self._text, (), {event: [group]}, key="hooks")
+            )
 
-    def remove_group(self, event: str, index: int) -> None:
-        self.text = remove_item(self.text, ("hooks", event, index)) if self.text is not None else None
+    def remove_groups(self, event: str, removed: Sequence[object]) -> list[str]:
+        """Remove groups of an event. Returns the event's name once for each."""
+        groups = _groups(self.events, event)
+        for group in removed:
+            self._remove(("hooks", event, groups.index(group)))
+            groups.remove(group)
+        return [event] * len(removed)
 
     def remove_event(self, event: str) -> None:
-        self.text = remove_item(self.text, ("hooks", event)) if self.text is not None else None
+        self._remove(("hooks", event))
+        del self.events[event]
 
+    def render(self) -> str:
+        """Return the edited text if it means the document; else the document in the style of the old text."""
+        if self._text is not None and json.loads(self._text) == self._document:
+            return self._text
+        old = self._old
+        text = json.dumps(self._document, indent=2 if old is None else indent_of(old), ensure_ascii=False)
+        ending = "" if old is not None and not old.endswith(("\n", "\r")) else "\n"
+        return (text + ending).replace("\n", newline_of(old or ""))
 
-def _render(document: Mapping[str, object], old: str | None, edit: _TextEdit) -> str:
-    """Return the edited text if it means `document`; else `document` as text, in the old text's style."""
-    if edit.text is not None and json.loads(edit.text) == document:
-        return edit.text
-    has_style = old is not None and bool(old.strip())
-    text = json.dumps(document, indent=indent_of(old) if old and has_style else 2, ensure_ascii=False)
-    newline = newline_of(old or "")
-    ends_without_newline = old is not None and has_style and not old.endswith(("\n", "\r"))
-    return text.replace("\n", newline) + ("" if ends_without_newline else newline)
+    def _remove(self, path: tuple[str | int, ...]) -> None:
+        if self._text is not None:
+            self._text = remove_item(self._text, path)
 
 
 def _object(document: dict[str, object], key: str) -> dict[str, object]:

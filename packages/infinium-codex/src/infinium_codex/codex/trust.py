@@ -3,12 +3,15 @@
 Codex stores trust by a hook's position in the file. Where an edit of hooks.json moves a hook, its trust is moved here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from msgspec import Struct, field
 
 from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.support.json_fields import mapping
+
+_Move = tuple[HookState, HookState]
+"""An unchanged hook, as Codex listed it before the edit and after it."""
 
 
 class TrustChange(Struct, frozen=True, kw_only=True):
@@ -47,17 +50,16 @@ def keep_trust(before: Sequence[HookState], after: Sequence[HookState], is_ours:
     Only an unchanged hook gets its trust back. Entries are removed that no hook has any more, or that a hook without
     trust would take over from one of ours.
     """
-    moves = [(old, new) for old, new in _unchanged_hooks(before, after) if not is_ours(new.command)]
+    moves = [move for move in _unchanged_hooks(before, after) if not is_ours(move[1].command)]
     left_by_ours = {hook.key for hook in before if is_ours(hook.command)}
-    taken_over = (new.key for old, new in moves if _takes_over(old, new) and new.key in left_by_ours)
     return TrustChange(
-        trust={new.key: new.current_hash for old, new in moves if old.trust == "trusted" != new.trust},
+        trust=_lost_trust(moves),
         enable={new.key: old.enabled for old, new in moves if old.enabled is not new.enabled},
-        forget=(*_unused_keys(before, after), *taken_over),
+        forget=(*_unused_keys(before, after), *_taken_over(moves, left_by_ours)),
     )
 
 
-def _unchanged_hooks(before: Iterable[HookState], after: Iterable[HookState]) -> Iterator[tuple[HookState, HookState]]:
+def _unchanged_hooks(before: Iterable[HookState], after: Iterable[HookState]) -> Iterator[_Move]:
     """Yield each hook that is in both lists, before and after. Hooks with the same definition keep their order."""
     known: dict[tuple[str, str], list[HookState]] = {}
     for hook in before:
@@ -68,9 +70,16 @@ def _unchanged_hooks(before: Iterable[HookState], after: Iterable[HookState]) ->
             yield same.pop(0), hook
 
 
-def _takes_over(old: HookState, new: HookState) -> bool:
-    """Return whether a hook without trust has moved to a position with an entry for another hook."""
-    return old.trust != "trusted" and new.trust == "modified"
+def _lost_trust(moves: Iterable[_Move]) -> dict[str, str]:
+    """Return the hashes of hooks that were trusted before, by their new keys."""
+    return {new.key: new.current_hash for old, new in moves if old.trust == "trusted" != new.trust}
+
+
+def _taken_over(moves: Iterable[_Move], left_by_ours: Set[str]) -> list[str]:
+    """Return the keys at which a hook without trust has found the entry of one of ours."""
+    return [
+        new.key for old, new in moves if old.trust != "trusted" and new.trust == "modified" and new.key in left_by_ours
+    ]
 
 
 def _unused_keys(before: Iterable[HookState], after: Iterable[HookState]) -> list[str]:

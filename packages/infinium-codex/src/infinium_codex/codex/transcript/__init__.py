@@ -1,1 +1,1 @@
-"""Codex's transcript (rollout JSONL), told as neutral events."""
+"""Reads Codex's transcripts (rollout JSONL) as neutral events."""

@@ -112,9 +112,7 @@ class Transcript:
         if record is None:
             return (RecordSkipped(at_ms=0, source=EventSource.TRANSCRIPT, what="transcript:unreadable"),)
         at_ms = epoch_ms(record.get("timestamp")) or 0
-        kind, payload = text(record, "type") or "unnamed", mapping(record, "payload")
-        if kind in _NESTED_KINDS:
-            kind = text(payload, "type") or kind
+        kind, payload = _kind_and_payload(record)
         if kind == "session_meta":
             return tuple(self._read_session_meta(payload, at_ms))
         turn_id = text(payload, "turn_id")
@@ -153,6 +151,11 @@ class Transcript:
                 subagent_id=self._subagent_id,
                 agent_type=text(payload, "agent_role"),
             )
+
+
+def _kind_and_payload(record: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
+    kind, payload = text(record, "type") or "unnamed", mapping(record, "payload")
+    return (text(payload, "type") or kind if kind in _NESTED_KINDS else kind), payload
 
 
 def _skip_line(file: BinaryIO) -> int:
