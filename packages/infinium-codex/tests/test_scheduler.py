@@ -1,4 +1,4 @@
-"""What happens though Codex never runs again: the real hook, worker and timer, with a stale time of moments."""
+"""The scheduler works even if Codex never runs again: the real hook, worker and scheduler, with a short session TTL."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def summing(tmp_path: Path) -> Machine:
-    """A machine on which sessions are summed up, and turns not traced."""
+    """A machine that traces sessions and not turns."""
     found = Machine(tmp_path)
     found.set_up("--granularity", "session")
     return found
@@ -85,16 +85,16 @@ def places_of(machine: Machine) -> Places:
 
 
 def test_a_codex_killed_in_its_first_turn(machine: Machine) -> None:
-    """No hook ever says that it ended; its turn is sent as interrupted, and nothing of it stays in the spool."""
+    """No hook reports the end of the session: its open turn is sent as interrupted, and its spool is removed."""
     prompt(machine, "turn-1", "killed")
     [trace] = machine.wait_for_traces(1)
     assert (trace["input_summary"], tags(trace)["status"]) == ("killed", "interrupted")
-    machine.wait_for(lambda: gone(machine), "the timer to end")
+    machine.wait_for(lambda: gone(machine), "the scheduler to end")
     assert machine.spools == []
 
 
 def test_a_session_left_open_is_summed_up_and_later_turns_are_its_next_part(summing: Machine) -> None:
-    """The terminal stays open and fires no SessionEnd; the user comes back, and then does end it."""
+    """The terminal stays open and fires no SessionEnd; the user continues later and then ends the session."""
     for turn in ("turn-1", "turn-2"):
         prompt(summing, turn, turn)
         stop(summing, turn)
@@ -103,23 +103,23 @@ def test_a_session_left_open_is_summed_up_and_later_turns_are_its_next_part(summ
     stop(summing, "turn-3")
     summing.wait_for_traces(2)
     end(summing)
-    summing.wait_for(lambda: gone(summing), "the timer to end")
+    summing.wait_for(lambda: gone(summing), "the scheduler to end")
     _, second = summing.traces()
     assert [(tags(trace)["part"], tags(trace)["turns"]) for trace in (first, second)] == [("1", "2"), ("2", "1")]
     assert second["input_summary"] == "turn-3"
     assert summing.spools == []
 
 
-def test_a_session_that_ended_is_not_summed_up_again_by_the_timer(summing: Machine) -> None:
+def test_a_session_that_ended_is_not_summed_up_again_by_the_scheduler(summing: Machine) -> None:
     prompt(summing, "turn-1", "one")
     stop(summing, "turn-1")
     end(summing)
-    summing.wait_for(lambda: gone(summing), "the timer to end")
+    summing.wait_for(lambda: gone(summing), "the scheduler to end")
     assert [tags(trace)["part"] for trace in summing.traces()] == ["1"]
 
 
 def test_a_trace_that_could_not_be_sent_goes_when_it_is_due(tmp_path: Path) -> None:
-    """The secret is in the environment of the worker alone: the timer has it from there."""
+    """Only the worker's environment has the secret; the scheduler inherits it from there."""
     machine = Machine(tmp_path)
     secret = {"INFINIUM_AGENT_SECRET": "sesame-4711", "INFINIUM_MAX_RETRIES": "0"}
     with receive(500, 503) as receiver:
@@ -137,7 +137,7 @@ def test_a_trace_that_could_not_be_sent_goes_when_it_is_due(tmp_path: Path) -> N
     assert [path for path in entries.iterdir() if path.is_file() and b"sesame" in path.read_bytes()] == []
 
 
-def test_one_timer_serves_all_sessions(machine: Machine) -> None:
+def test_one_scheduler_serves_all_sessions(machine: Machine) -> None:
     waiting = {"CONNECTOR_SESSION_TTL": "600"}
     for number in range(6):
         prompt(machine, "turn-1", "x", waiting, f"s-{number}")
@@ -146,33 +146,33 @@ def test_one_timer_serves_all_sessions(machine: Machine) -> None:
     assert len(schedule_of(machine).entries()) == 6
 
 
-def test_a_killed_timer_is_replaced_by_the_next_worker(machine: Machine) -> None:
+def test_a_killed_scheduler_is_replaced_by_the_next_worker(machine: Machine) -> None:
     waiting = {"CONNECTOR_SESSION_TTL": "600"}
     prompt(machine, "turn-1", "x", waiting)
-    [first] = machine.wait_for(lambda: machine.schedulers, "the timer")
+    [first] = machine.wait_for(lambda: machine.schedulers, "the scheduler")
     os.kill(first, signal.SIGKILL)
     machine.wait_for(lambda: gone(machine), "its end")
     prompt(machine, "turn-1", "y", waiting, "s-2")
-    [second] = machine.wait_for(lambda: machine.schedulers, "another timer")
+    [second] = machine.wait_for(lambda: machine.schedulers, "another scheduler")
     assert first != second
 
 
 def reboot(machine: Machine) -> None:
-    """No process survives; of the temp directory nothing is taken here."""
+    """No process survives a reboot. Here the temp directory keeps its files."""
     end_background(machine.root)
-    machine.wait_for(lambda: gone(machine), "the timer's end")
+    machine.wait_for(lambda: gone(machine), "the scheduler's end")
 
 
 def test_after_a_reboot_retry_has_open_sessions_looked_after_again(machine: Machine) -> None:
     prompt(machine, "turn-1", "x", WAITING)
-    machine.wait_for(lambda: machine.schedulers, "the timer")
+    machine.wait_for(lambda: machine.schedulers, "the scheduler")
     reboot(machine)
     assert machine.run("retry").stdout == "No traces are queued.\n"
     assert len(machine.schedulers) == 1
 
 
 def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
-    """As the README has it: the summary is lost and told of, the turn's trace waits and goes, history is there."""
+    """As the README says: the summary is lost and reported, the turn's queued trace is sent, the history stays."""
     machine = Machine(tmp_path)
     shell = {**SHELLS[AGENT], **WAITING}
     with receive(200, 429) as receiver:
@@ -194,7 +194,7 @@ def test_what_a_reboot_loses_and_what_not(tmp_path: Path) -> None:
     assert names == ["turn-1", "turn-2", "turn-2"]
 
 
-def test_what_retry_cannot_send_is_left_to_the_timer(tmp_path: Path) -> None:
+def test_what_retry_cannot_send_is_left_to_the_scheduler(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     with receive(429, 503) as receiver:
         two_projects(machine, receiver.base_url)
@@ -205,7 +205,7 @@ def test_what_retry_cannot_send_is_left_to_the_timer(tmp_path: Path) -> None:
         machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
 
 
-def test_the_waiting_timer_is_small(machine: Machine) -> None:
+def test_the_waiting_scheduler_is_small(machine: Machine) -> None:
     prompt(machine, "turn-1", "x", {"CONNECTOR_SESSION_TTL": "600"})
     machine.wait_until_idle()
     [pid] = machine.schedulers
@@ -222,15 +222,15 @@ def test_the_waiting_timer_is_small(machine: Machine) -> None:
     assert loaded & unwanted == set()
 
 
-def test_whoever_sits_at_the_keyboard_goes_first(machine: Machine) -> None:
-    """The worker steps back before it does anything, and what it starts with it."""
+def test_background_processes_have_a_low_priority(machine: Machine) -> None:
+    """The worker lowers its priority first, so that the processes it starts inherit it."""
     prompt(machine, "turn-1", "x", {"CONNECTOR_SESSION_TTL": "600"})
-    [pid] = machine.wait_for(lambda: machine.schedulers, "the timer")
+    [pid] = machine.wait_for(lambda: machine.schedulers, "the scheduler")
     assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
 
 
 def test_the_session_keeps_the_settings_it_had(machine: Machine) -> None:
-    """The timer was started from another environment; what this session's user wanted hidden stays hidden."""
+    """The scheduler has another environment; it applies the redaction settings of the session's own."""
     prompt(machine, "turn-1", "plain", session="s-1")
     prompt(machine, "turn-2", "private", {**STALE, "CONNECTOR_REDACTION": "metadata-only"}, "s-2")
     traces = machine.wait_for_traces(2)
@@ -250,12 +250,12 @@ def test_a_session_that_cannot_be_traced_is_kept_a_day_and_then_removed(machine:
     schedule_of(machine).add_session(str(spool), CODEX.reference, STALE)
     assert wake(schedule_of(machine).directory)
     machine.wait_for(lambda: not machine.spools, "the spool to go")
-    machine.wait_for(lambda: gone(machine), "the timer to end")
+    machine.wait_for(lambda: gone(machine), "the scheduler to end")
     assert "could not be traced for more than a day" in machine.errors()[0]
 
 
 def test_a_turn_is_not_cut_short_while_codex_has_its_transcript_open(machine: Machine) -> None:
-    """A build of an hour fires no event. Codex keeps the transcript open for as long as it has the session."""
+    """A build of an hour fires no event, but Codex keeps the transcript open while the session lasts."""
     transcript = machine.home / "running.jsonl"
     transcript.write_bytes(b"".join(TURN.transcript.read_bytes().splitlines(keepends=True)[:5]))
     [turn_id] = {payload["turn_id"] for _, payload in TURN.hook_events() if "turn_id" in payload}
@@ -274,7 +274,7 @@ def test_a_turn_is_not_cut_short_while_codex_has_its_transcript_open(machine: Ma
 
 
 def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> None:
-    """An event came in between the timer's look and the work: the session is not stale."""
+    """An event that arrives between the scheduler's check and the maintenance makes the session active again."""
     waiting = {"CONNECTOR_SESSION_TTL": "600"}
     prompt(machine, "turn-1", "going on", waiting)
     machine.wait_until_idle()
@@ -282,9 +282,9 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
     seen = spool.stat().st_size
     prompt(machine, "turn-1", "and on", waiting)
     machine.wait_until_idle()
-    tend(machine, seen, spool)
+    maintain(machine, seen, spool)
     assert machine.traces() == []
-    tend(machine, spool.stat().st_size, spool)
+    maintain(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()] == ["going on"]
 
 
@@ -319,19 +319,19 @@ def outbox_of(machine: Machine) -> Outbox:
     return Outbox(Path(schedule_of(machine).directory).parent / "outbox")
 
 
-def rest_for(machine: Machine, seconds: float, *, timer_after: float | None = None) -> None:
-    """Have what waits rest for so long from now, and the timer look then, or when it is told to."""
+def rest_for(machine: Machine, seconds: float, *, scheduler_after: float | None = None) -> None:
+    """Postpone all queued traces by this many seconds; the scheduler looks then, or after `scheduler_after` seconds."""
     outbox = outbox_of(machine)
     for queued in outbox.pending():
         noted = outbox.delay(queued.key)
         assert noted is not None
         now = time.time()
         outbox.postpone(queued.key, replace(noted, since=now, due=now + seconds))
-    schedule_of(machine).add_outbox(seconds if timer_after is None else timer_after)
+    schedule_of(machine).add_outbox(seconds if scheduler_after is None else scheduler_after)
     wake(schedule_of(machine).directory)
 
 
-def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_path: Path) -> None:
+def test_the_scheduler_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     with receive(429) as receiver:
         two_projects(machine, receiver.base_url)
@@ -345,13 +345,13 @@ def test_the_timer_with_the_secret_stays_when_another_agents_turn_is_sent(tmp_pa
     assert keys == {"sesame-one", "sesame-two"}
 
 
-def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_timer(tmp_path: Path) -> None:
-    """Another agent's turn ends just before the timer with the secret looks."""
+def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_scheduler(tmp_path: Path) -> None:
+    """Another agent's turn ends just before the scheduler that has the secret sends."""
     machine = Machine(tmp_path)
     with receive(429) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
-        rest_for(machine, 0.0, timer_after=3.0)
+        rest_for(machine, 0.0, scheduler_after=3.0)
         turn_of(machine, OTHER)
         machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be gone")
     assert sorted(agents_asked_for(receiver)) == sorted([AGENT, OTHER, AGENT])
@@ -372,7 +372,7 @@ def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_
 
 
 def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Path) -> None:
-    """Both rest, and the one timer has the newer shell's secret: the other agent's trace is due, and cannot go."""
+    """Both traces are delayed and the only scheduler has the newer shell's secret: the other trace stays queued."""
     machine = Machine(tmp_path)
     with receive(429, 503) as receiver:
         two_projects(machine, receiver.base_url)
@@ -380,7 +380,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         turn_of(machine, OTHER)
         machine.wait_for(lambda: len(receiver.requests) == 3, "the other one to be sent")
         rest_for(machine, 0.0)
-        [held] = machine.wait_for(lambda: machine.json("status")["held"], "the timer to try")
+        [held] = machine.wait_for(lambda: machine.json("status")["held"], "the scheduler to try")
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
         assert held["reason"].startswith(f"INFINIUM_AGENT_SECRET belongs to agent {OTHER}, and the ")
 
@@ -414,7 +414,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
 
 
 def play_turns(machine: Machine, *numbers: int, ended: bool = False) -> Path:
-    """Two turns of one session on the real hook, without its end; gives the spool."""
+    """Run the hooks of two turns of one session, without its end; returns the spool."""
     transcript = machine.home / "transcript.jsonl"
     transcript.write_bytes(RESUME.transcript.read_bytes())
     turns = list(dict.fromkeys(payload["turn_id"] for _, payload in RESUME.hook_events() if "turn_id" in payload))
@@ -434,12 +434,12 @@ def removed(machine: Machine) -> list[str]:
 
 
 def test_a_summary_goes_out_though_somebody_removed_the_spool(summing: Machine) -> None:
-    """Whoever cleans the temp directory left the newer checkpoint. The transcript has the turns."""
+    """A cleaner of the temp directory removed the spool and left the checkpoint; the transcript has the turns."""
     spool = play_turns(summing, 0, 1)
     assert summing.traces() == []
     spool.unlink()
     for _ in range(2):
-        tend(summing, 0, spool)
+        maintain(summing, 0, spool)
         [summary] = summing.traces()
         assert (tags(summary)["turns"], summary["llm_usage"]["api_calls_count"]) == ("2", 2)
         assert len(removed(summing)) == 1
@@ -470,7 +470,7 @@ def test_cleanup_sums_up_what_it_finds_without_a_spool(summing: Machine) -> None
 
 
 def test_a_checkpoint_nobody_looks_after_any_more_is_found_beside_another_session(summing: Machine) -> None:
-    """Its entry is gone too. The timer sees it when it has a session of the same directory to close."""
+    """Its schedule entry is gone too. The scheduler finds it when it closes another session of that directory."""
     spool = play_turns(summing, 0, 1)
     spool.unlink()
     schedule_of(summing).remove(entry_name(str(spool)))
@@ -480,20 +480,20 @@ def test_a_checkpoint_nobody_looks_after_any_more_is_found_beside_another_sessio
 
 
 def test_events_that_are_gone_with_everything_beside_them_are_told_of(machine: Machine) -> None:
-    """A reboot empties the temp directory, and not the schedule."""
+    """A reboot empties the temp directory, but not the schedule."""
     prompt(machine, "turn-1", "lost", WAITING)
     machine.wait_until_idle()
     [spool] = machine.spools
     spool.unlink()
-    tend(machine, 0, spool)
-    tend(machine, 0, spool)
+    maintain(machine, 0, spool)
+    maintain(machine, 0, spool)
     [told] = machine.errors()
     assert told.startswith("The events of a session are missing from ")
     assert schedule_of(machine).entries() == {}
 
 
 def half_removed(machine: Machine) -> Path:
-    """A spool whose worker was killed while it removed it; a prompt had come in behind the worker's last look."""
+    """A spool whose worker was killed during its removal, after a prompt that the worker had not read."""
     for turn in ("turn-1", "turn-2"):
         prompt(machine, turn, turn, WAITING)
         stop(machine, turn, WAITING)
@@ -506,13 +506,13 @@ def half_removed(machine: Machine) -> Path:
 
 
 def test_a_worker_killed_while_it_removed_a_spool_leaves_no_event_behind(machine: Machine) -> None:
-    """No hook starts another one. The session goes on: the prompt's turn has all of its time."""
+    """No hook starts another worker. The session is active: the turn of the prompt is not closed."""
     spool = half_removed(machine)
-    tend(machine, 0, spool)
+    maintain(machine, 0, spool)
     assert not spool.with_suffix(".closed").exists()
     assert schedule_of(machine).has(entry_name(str(spool)))
     assert len(machine.traces()) == 2
-    tend(machine, spool.stat().st_size, spool)
+    maintain(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()][2:] == ["behind its last look"]
     assert not spool.exists()
 
@@ -526,7 +526,7 @@ def test_a_half_removed_spool_nobody_looks_after_is_found_beside_another_session
     assert list(spool.parent.glob("*.closed")) == []
 
 
-def tend(machine: Machine, size: int, spool: Path) -> None:
-    """What the timer starts for a spool that stood still at this size."""
+def maintain(machine: Machine, size: int, spool: Path) -> None:
+    """The maintenance that the scheduler starts for a spool that still has this size."""
     command = [sys.executable, "-I", "-m", "infinium_codex.background.maintenance", schedule_of(machine).directory]
     subprocess.run([*command, f"{size}:{entry_name(str(spool))}"], env=machine.environ, check=True)
