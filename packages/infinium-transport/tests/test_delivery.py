@@ -35,8 +35,8 @@ def key(number: int) -> str:
 
 
 @dataclass
-class Machine:
-    """A machine with a clock of its own and a server with scripted answers."""
+class ScriptedDelivery:
+    """Everything that a delivery needs: an outbox, a ledger, a clock, and a server with scripted answers."""
 
     root: Path
     script: list[Outcome] = field(default_factory=list)
@@ -95,129 +95,129 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def delivery(tmp_path: Path) -> ScriptedDelivery:
+    return ScriptedDelivery(tmp_path)
 
 
-def test_traces_are_sent_oldest_first_and_recorded(machine: Machine) -> None:
-    machine.queue(2, 1, 3)
-    assert machine.run() == DeliveryReport(sent=3)
-    assert [sent for sent, _ in machine.sent] == [key(1), key(2), key(3)]
-    newest = machine.ledger.entries(EntryKind.sent)[0]
+def test_traces_are_sent_oldest_first_and_recorded(delivery: ScriptedDelivery) -> None:
+    delivery.queue(2, 1, 3)
+    assert delivery.run() == DeliveryReport(sent=3)
+    assert [sent for sent, _ in delivery.sent] == [key(1), key(2), key(3)]
+    newest = delivery.ledger.entries(EntryKind.sent)[0]
     assert (newest.key, newest.trace_id, newest.message) == (key(3), "t-3", "trace 3")
-    assert machine.ledger.payload(key(3)) == b'{"n": 3}'
+    assert delivery.ledger.payload(key(3)) == b'{"n": 3}'
 
 
-def test_a_sent_trace_is_never_queued_or_sent_again(machine: Machine) -> None:
-    machine.queue(1)
-    machine.run()
-    machine.queue(1)
-    assert list(machine.outbox.pending()) == []
+def test_a_sent_trace_is_never_queued_or_sent_again(delivery: ScriptedDelivery) -> None:
+    delivery.queue(1)
+    delivery.run()
+    delivery.queue(1)
+    assert list(delivery.outbox.pending()) == []
 
 
-def test_a_trace_that_was_sent_but_not_removed_is_not_sent_again(machine: Machine) -> None:
+def test_a_trace_that_was_sent_but_not_removed_is_not_sent_again(delivery: ScriptedDelivery) -> None:
     """As after a process that was killed between the ledger's entry and the removal."""
-    machine.queue(1)
-    [queued] = machine.outbox.pending()
-    machine.ledger.record_sent(machine.outbox.read(queued), "t", when=machine.now)
-    assert machine.run() == DeliveryReport()
-    assert machine.sent == []
-    assert list(machine.outbox.pending()) == []
+    delivery.queue(1)
+    [queued] = delivery.outbox.pending()
+    delivery.ledger.record_sent(delivery.outbox.read(queued), "t", when=delivery.now)
+    assert delivery.run() == DeliveryReport()
+    assert delivery.sent == []
+    assert list(delivery.outbox.pending()) == []
 
 
-def test_local_traces_need_neither_client_nor_secret(machine: Machine) -> None:
-    machine.secrets["agent"] = Refusal(reason="none")
-    machine.queue(1, base_url="local")
-    assert machine.run() == DeliveryReport(sent=1)
-    assert machine.sent == []
-    assert machine.state.local.read(key(1)) == b'{"n": 1}'
+def test_local_traces_need_neither_client_nor_secret(delivery: ScriptedDelivery) -> None:
+    delivery.secrets["agent"] = Refusal(reason="none")
+    delivery.queue(1, base_url="local")
+    assert delivery.run() == DeliveryReport(sent=1)
+    assert delivery.sent == []
+    assert delivery.state.local.read(key(1)) == b'{"n": 1}'
 
 
-def test_temporary_failures_are_retried_after_growing_delays(machine: Machine) -> None:
-    machine.script = [DOWN, Retry(reason="HTTP 503", status=503)]
-    machine.queue(1)
-    assert machine.run() == DeliveryReport(sent=1)
-    assert machine.slept == [0.5, 1.0]
+def test_temporary_failures_are_retried_after_growing_delays(delivery: ScriptedDelivery) -> None:
+    delivery.script = [DOWN, Retry(reason="HTTP 503", status=503)]
+    delivery.queue(1)
+    assert delivery.run() == DeliveryReport(sent=1)
+    assert delivery.slept == [0.5, 1.0]
 
 
-def test_retry_after_is_the_minimum_delay(machine: Machine) -> None:
-    machine.script = [Retry(reason="HTTP 429", status=429, after=30.0)]
-    machine.queue(1)
-    machine.run()
-    assert machine.slept == [30.0]
+def test_retry_after_is_the_minimum_delay(delivery: ScriptedDelivery) -> None:
+    delivery.script = [Retry(reason="HTTP 429", status=429, after=30.0)]
+    delivery.queue(1)
+    delivery.run()
+    assert delivery.slept == [30.0]
 
 
-def test_unavailable_server_gets_requests_for_one_trace_only(machine: Machine) -> None:
+def test_unavailable_server_gets_requests_for_one_trace_only(delivery: ScriptedDelivery) -> None:
     """Two hundred queued traces must not mean two hundred timeouts. Other servers are not affected."""
-    machine.script = [DOWN] * 3
-    machine.queue(1, 2, 3)
-    machine.queue(4, base_url="https://other.example/v1")
-    report = machine.run()
+    delivery.script = [DOWN] * 3
+    delivery.queue(1, 2, 3)
+    delivery.queue(4, base_url="https://other.example/v1")
+    report = delivery.run()
     assert (report.sent, report.queued) == (1, 3)
-    assert report.next_due == machine.now + 2.0
-    assert [sent for sent, _ in machine.sent] == [key(1)] * 3 + [key(4)]
-    assert list(machine.errors()) == [f"{URL} did not accept a trace (ConnectionError: refused); it stays queued"]
+    assert report.next_due == delivery.now + 2.0
+    assert [sent for sent, _ in delivery.sent] == [key(1)] * 3 + [key(4)]
+    assert list(delivery.errors()) == [f"{URL} did not accept a trace (ConnectionError: refused); it stays queued"]
 
 
-def test_later_delivery_sends_what_the_last_one_did_not_try(machine: Machine) -> None:
-    machine.script = [DOWN] * 3
-    machine.queue(1, 2)
-    machine.run()
-    machine.sent.clear()
-    assert machine.run().sent == 1, "the second trace was never tried, so it is due"
-    assert [sent for sent, _ in machine.sent] == [key(2)]
-    machine.now += 3
-    assert machine.run().sent == 1
+def test_later_delivery_sends_what_the_last_one_did_not_try(delivery: ScriptedDelivery) -> None:
+    delivery.script = [DOWN] * 3
+    delivery.queue(1, 2)
+    delivery.run()
+    delivery.sent.clear()
+    assert delivery.run().sent == 1, "the second trace was never tried, so it is due"
+    assert [sent for sent, _ in delivery.sent] == [key(2)]
+    delivery.now += 3
+    assert delivery.run().sent == 1
 
 
-def test_clock_set_back_does_not_delay_the_queue(machine: Machine) -> None:
-    machine.script = [DOWN] * 3
-    machine.queue(1)
-    machine.run()
-    machine.now -= 86_400
-    assert machine.run().sent == 1
+def test_clock_set_back_does_not_delay_the_queue(delivery: ScriptedDelivery) -> None:
+    delivery.script = [DOWN] * 3
+    delivery.queue(1)
+    delivery.run()
+    delivery.now -= 86_400
+    assert delivery.run().sent == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 307])
-def test_rejected_trace_becomes_a_dead_letter_at_once(machine: Machine, status: int) -> None:
-    machine.script = [Rejected(status=status, message="the server's message")]
-    machine.queue(1, 2)
-    report = machine.run()
+def test_rejected_trace_becomes_a_dead_letter_at_once(delivery: ScriptedDelivery, status: int) -> None:
+    delivery.script = [Rejected(status=status, message="the server's message")]
+    delivery.queue(1, 2)
+    report = delivery.run()
     assert (report.count(ProblemKind.rejected), report.sent) == (1, 1)
-    [letter] = machine.outbox.dead_letters()
+    [letter] = delivery.outbox.dead_letters()
     assert (letter.key, letter.status, letter.message) == (key(1), status, "the server's message")
-    [entry] = machine.ledger.entries(EntryKind.dead)
+    [entry] = delivery.ledger.entries(EntryKind.dead)
     assert entry.message == f"HTTP {status}: the server's message"
 
 
-def test_refused_secret_parks_the_agent_after_one_request(machine: Machine) -> None:
-    machine.script = [Unauthorized(status=401, message="bad key")]
-    machine.queue(1, 2, 3)
-    machine.queue(4, agent="other")
-    report = machine.run()
+def test_refused_secret_parks_the_agent_after_one_request(delivery: ScriptedDelivery) -> None:
+    delivery.script = [Unauthorized(status=401, message="bad key")]
+    delivery.queue(1, 2, 3)
+    delivery.queue(4, agent="other")
+    report = delivery.run()
     assert (report.sent, report.count(ProblemKind.unauthorized), report.queued) == (1, 3, 3)
-    assert [sent for sent, _ in machine.sent] == [key(1), key(4)]
-    machine.sent.clear()
-    assert machine.run().count(ProblemKind.unauthorized) == 3, "the same secret is not tried again"
-    assert machine.sent == []
-    machine.secrets["agent"] = "a new one"
-    assert machine.run().sent == 3
-    assert machine.outbox.parked() == []
+    assert [sent for sent, _ in delivery.sent] == [key(1), key(4)]
+    delivery.sent.clear()
+    assert delivery.run().count(ProblemKind.unauthorized) == 3, "the same secret is not tried again"
+    assert delivery.sent == []
+    delivery.secrets["agent"] = "a new one"
+    assert delivery.run().sent == 3
+    assert delivery.outbox.parked() == []
 
 
-def test_secret_is_in_no_file(machine: Machine) -> None:
-    machine.secrets["agent"] = "sesame-4711-canary"
-    machine.script = [Unauthorized(status=401, message="bad key")]
-    machine.queue(1)
-    machine.run()
-    files = [path for path in machine.root.rglob("*") if path.is_file()]
+def test_secret_is_in_no_file(delivery: ScriptedDelivery) -> None:
+    delivery.secrets["agent"] = "sesame-4711-canary"
+    delivery.script = [Unauthorized(status=401, message="bad key")]
+    delivery.queue(1)
+    delivery.run()
+    files = [path for path in delivery.root.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if b"sesame-4711-canary" in path.read_bytes()] == []
 
 
-def test_traces_without_a_secret_stay_queued_and_one_error_is_recorded(machine: Machine) -> None:
-    machine.secrets["agent"] = Refusal(reason="no secret is stored", hint="Run update-credentials.")
-    machine.queue(1, 2)
+def test_traces_without_a_secret_stay_queued_and_one_error_is_recorded(delivery: ScriptedDelivery) -> None:
+    delivery.secrets["agent"] = Refusal(reason="no secret is stored", hint="Run update-credentials.")
+    delivery.queue(1, 2)
     problem = DeliveryProblem(
         kind=ProblemKind.no_secret,
         traces=2,
@@ -226,131 +226,131 @@ def test_traces_without_a_secret_stay_queued_and_one_error_is_recorded(machine: 
         agent_id="agent",
         base_url=URL,
     )
-    assert machine.run() == DeliveryReport(queued=2, problems=(problem,))
-    machine.run()
-    assert list(machine.errors()) == [
+    assert delivery.run() == DeliveryReport(queued=2, problems=(problem,))
+    delivery.run()
+    assert list(delivery.errors()) == [
         "Traces of agent agent are queued but not sent: no secret is stored. Run update-credentials."
     ]
-    machine.secrets["agent"] = "found"
-    assert machine.run().sent == 2
+    delivery.secrets["agent"] = "found"
+    assert delivery.run().sent == 2
 
 
-def test_secret_of_a_delayed_trace_is_not_looked_up(machine: Machine) -> None:
+def test_secret_of_a_delayed_trace_is_not_looked_up(delivery: ScriptedDelivery) -> None:
     """The delivery for which the trace is due may run in another environment, which has the secret."""
-    machine.queue(1, agent="first")
-    machine.script = [DOWN] * 6
-    machine.run()
-    machine.secrets["first"] = Refusal(reason="it belongs to another agent", hint="")
-    machine.queue(2, agent="second")
-    report = machine.run()
+    delivery.queue(1, agent="first")
+    delivery.script = [DOWN] * 6
+    delivery.run()
+    delivery.secrets["first"] = Refusal(reason="it belongs to another agent", hint="")
+    delivery.queue(2, agent="second")
+    report = delivery.run()
     assert (report.sent, report.count(ProblemKind.no_secret), report.delayed_agents) == (0, 0, ("first", "second"))
-    assert machine.outbox.parked() == []
-    machine.now += 1_000
-    report = machine.run()
+    assert delivery.outbox.parked() == []
+    delivery.now += 1_000
+    report = delivery.run()
     assert (report.sent, report.count(ProblemKind.no_secret), report.delayed_agents, report.next_due) == (
         1,
         1,
         (),
         None,
     )
-    assert [note.agent_id for note in machine.outbox.parked()] == ["first"]
+    assert [note.agent_id for note in delivery.outbox.parked()] == ["first"]
 
 
-def test_conflicts_are_retried_eight_times(machine: Machine) -> None:
+def test_conflicts_are_retried_eight_times(delivery: ScriptedDelivery) -> None:
     """409: the server is still processing the first request. After eight of them the trace is a dead letter."""
-    machine.script = [Retry(reason="HTTP 409", status=409)] * 8
-    machine.queue(1)
+    delivery.script = [Retry(reason="HTTP 409", status=409)] * 8
+    delivery.queue(1)
     for _ in range(4):
-        machine.run()
-        machine.now += 1_000
-    assert len(machine.sent) == 8
-    assert [letter.status for letter in machine.outbox.dead_letters()] == [409]
+        delivery.run()
+        delivery.now += 1_000
+    assert len(delivery.sent) == 8
+    assert [letter.status for letter in delivery.outbox.dead_letters()] == [409]
 
 
-def test_damaged_trace_is_reported_and_does_not_stop_the_others(machine: Machine) -> None:
-    machine.queue(1, 2)
-    first, _ = machine.outbox.pending()
+def test_damaged_trace_is_reported_and_does_not_stop_the_others(delivery: ScriptedDelivery) -> None:
+    delivery.queue(1, 2)
+    first, _ = delivery.outbox.pending()
     first.path.write_bytes(b"damage")
-    report = machine.run()
+    report = delivery.run()
     assert (report.sent, report.count(ProblemKind.damaged)) == (1, 1)
-    [message] = machine.errors()
+    [message] = delivery.errors()
     assert "The file was moved to" in message
 
 
 def test_dropped_traces_are_counted(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, limits=OutboxLimits(count=1))
-    machine.queue(1, 2, 3)
-    report = machine.run()
+    delivery = ScriptedDelivery(tmp_path, limits=OutboxLimits(count=1))
+    delivery.queue(1, 2, 3)
+    report = delivery.run()
     assert (report.sent, report.count(ProblemKind.dropped)) == (1, 2)
-    assert [entry.message for entry in machine.ledger.entries(EntryKind.dropped)] == [
+    assert [entry.message for entry in delivery.ledger.entries(EntryKind.dropped)] == [
         "more than 1 traces were queued"
     ] * 2
 
 
-def test_trace_queued_during_a_delivery_is_sent_too(machine: Machine) -> None:
+def test_trace_queued_during_a_delivery_is_sent_too(delivery: ScriptedDelivery) -> None:
     """Its own process was turned away by the lock and relies on the sender to look again."""
-    machine.queue(1)
-    machine.on_send = lambda: machine.queue(2)
-    assert machine.run().sent == 2
+    delivery.queue(1)
+    delivery.on_send = lambda: delivery.queue(2)
+    assert delivery.run().sent == 2
 
 
-def test_second_sender_returns_at_once(machine: Machine) -> None:
-    machine.queue(1)
-    with machine.outbox.sender_lock():
-        report = machine.run()
+def test_second_sender_returns_at_once(delivery: ScriptedDelivery) -> None:
+    delivery.queue(1)
+    with delivery.outbox.sender_lock():
+        report = delivery.run()
     assert report.busy
-    assert machine.sent == []
+    assert delivery.sent == []
 
 
-def test_lines_of_the_ledger(machine: Machine, snapshot: SnapshotAssertion) -> None:
+def test_lines_of_the_ledger(delivery: ScriptedDelivery, snapshot: SnapshotAssertion) -> None:
     """Later versions read these lines."""
-    machine.script = [
+    delivery.script = [
         Accepted(trace_id="t-1"),
         Rejected(status=400, message="no"),
         Unauthorized(status=403, message="who?"),
     ]
-    machine.queue(1, 2, 3)
-    machine.run()
-    assert (machine.root / "ledger" / "ledger.jsonl").read_text() == snapshot
+    delivery.queue(1, 2, 3)
+    delivery.run()
+    assert (delivery.root / "ledger" / "ledger.jsonl").read_text() == snapshot
 
 
-def test_sent_trace_without_its_copy_is_not_queued_again(machine: Machine) -> None:
-    machine.queue(1)
-    machine.run()
-    for path in machine.ledger.sent.iterdir():
+def test_sent_trace_without_its_copy_is_not_queued_again(delivery: ScriptedDelivery) -> None:
+    delivery.queue(1)
+    delivery.run()
+    for path in delivery.ledger.sent.iterdir():
         path.unlink()
     envelope = Envelope(key=key(1), agent_id="a", base_url=URL, body=b"", created=0.0, name="")
-    assert machine.outbox.put(envelope) is Put.already_sent
+    assert delivery.outbox.put(envelope) is Put.already_sent
 
 
-def test_accepted_trace_is_not_sent_again_when_the_ledger_cannot_be_written(machine: Machine) -> None:
+def test_accepted_trace_is_not_sent_again_when_the_ledger_cannot_be_written(delivery: ScriptedDelivery) -> None:
     """The disk became full during the request: a file can still be moved, no line can be written."""
-    machine.queue(1)
-    log = machine.root / "ledger" / "ledger.jsonl"
-    machine.on_send = lambda: log.mkdir(parents=True)
+    delivery.queue(1)
+    log = delivery.root / "ledger" / "ledger.jsonl"
+    delivery.on_send = lambda: log.mkdir(parents=True)
     with pytest.raises(StorageError, match="write to the ledger"):
-        machine.run()
+        delivery.run()
     log.rmdir()
-    machine.on_send = lambda: None
-    assert machine.run() == DeliveryReport()
-    assert [sent for sent, _ in machine.sent] == [key(1)]
-    machine.queue(1)
-    assert list(machine.outbox.pending()) == []
+    delivery.on_send = lambda: None
+    assert delivery.run() == DeliveryReport()
+    assert [sent for sent, _ in delivery.sent] == [key(1)]
+    delivery.queue(1)
+    assert list(delivery.outbox.pending()) == []
 
 
-def test_report_says_what_happened_and_what_to_do(machine: Machine, snapshot: SnapshotAssertion) -> None:
+def test_report_says_what_happened_and_what_to_do(delivery: ScriptedDelivery, snapshot: SnapshotAssertion) -> None:
     """One line for each kind of problem, agent and address."""
-    machine.secrets["stranger"] = Refusal(
+    delivery.secrets["stranger"] = Refusal(
         reason="https://api.example:443 is not approved for agent stranger", hint="Run update-credentials."
     )
-    machine.queue(1, 2)
-    machine.queue(3, agent="stranger")
-    machine.queue(4, 5, agent="unknown")
-    machine.queue(6)
-    machine.queue(7, 8, base_url="https://down.example/v1")
-    machine.queue(9)
-    list(machine.outbox.pending())[-1].path.write_bytes(b"damage")
-    machine.script = [
+    delivery.queue(1, 2)
+    delivery.queue(3, agent="stranger")
+    delivery.queue(4, 5, agent="unknown")
+    delivery.queue(6)
+    delivery.queue(7, 8, base_url="https://down.example/v1")
+    delivery.queue(9)
+    list(delivery.outbox.pending())[-1].path.write_bytes(b"damage")
+    delivery.script = [
         Accepted(trace_id="t-1"),
         Rejected(status=413, message="too large"),
         Unauthorized(status=401, message="bad key"),
@@ -359,27 +359,27 @@ def test_report_says_what_happened_and_what_to_do(machine: Machine, snapshot: Sn
         DOWN,
         DOWN,
     ]
-    report = machine.run()
+    report = delivery.run()
     assert not report.ok
-    assert str(report).replace(str(machine.root), "<state>") == snapshot
+    assert str(report).replace(str(delivery.root), "<state>") == snapshot
 
 
-def test_report_while_another_process_sends(machine: Machine) -> None:
+def test_report_while_another_process_sends(delivery: ScriptedDelivery) -> None:
     """The other process sends these traces too: for the user all is well."""
-    machine.queue(1)
-    with machine.outbox.sender_lock():
-        report = machine.run()
+    delivery.queue(1)
+    with delivery.outbox.sender_lock():
+        report = delivery.run()
     assert report.ok
     assert str(report) == "Another process is sending and will send these traces too."
 
 
-def test_report_without_traces(machine: Machine) -> None:
-    report = machine.run()
+def test_report_without_traces(delivery: ScriptedDelivery) -> None:
+    report = delivery.run()
     assert report.ok
     assert str(report) == "No traces to send."
 
 
-def test_secret_object_is_revealed_for_the_request_only(machine: Machine) -> None:
+def test_secret_object_is_revealed_for_the_request_only(delivery: ScriptedDelivery) -> None:
     """A look-up may return an object that does not show its secret when printed."""
 
     class Secret:
@@ -389,7 +389,7 @@ def test_secret_object_is_revealed_for_the_request_only(machine: Machine) -> Non
     class Found:
         secret = Secret()
 
-    machine.queue(1)
-    options = DeliveryOptions(client=lambda: machine, clock=lambda: machine.now)
-    deliver(machine.state, lambda _agent, _url: Found(), "test/1", options)
-    assert machine.sent == [(key(1), "open")]
+    delivery.queue(1)
+    options = DeliveryOptions(client=lambda: delivery, clock=lambda: delivery.now)
+    deliver(delivery.state, lambda _agent, _url: Found(), "test/1", options)
+    assert delivery.sent == [(key(1), "open")]
