@@ -71,7 +71,7 @@ def test_traces_flow_after_init_and_the_doctor_knows(ready: Sandbox) -> None:
     code, problems, checks = examine(ready)
     assert (code, problems) == (0, [])
     assert checks["sessions"]["verdict"] == "ok"
-    assert checks["sessions"]["evidence"].startswith("1 of Codex here")
+    assert checks["sessions"]["evidence"].startswith("1 session since ")
 
 
 def test_a_turn_without_hooks_is_found(asking: Sandbox) -> None:
@@ -121,9 +121,9 @@ def test_what_the_old_connector_wrote_is_named_and_mended(trusting: Sandbox) -> 
     path.write_text(json.dumps(OLD_HOOKS | json.loads(path.read_text("utf-8"))), "utf-8")
     code, problems, checks = examine(trusting)
     assert (code, problems) == (1, ["hooks file"])
-    assert "has Stop at its top level" in checks["hooks file"]["evidence"]
+    assert "has Stop at the top level" in checks["hooks file"]["evidence"]
     assert "unknown field `Stop`" in checks["codex warnings"]["evidence"]
-    assert checks["hooks listed"]["evidence"] == "see 'hooks file'"
+    assert checks["hooks listed"]["evidence"] == "See 'hooks file'."
     assert examine(trusting, "--fix")[:2] == (0, [])
 
 
@@ -134,7 +134,7 @@ def test_a_disabled_hook_is_named(trusting: Sandbox) -> None:
     trusting.config_toml.write_text(config.replace(entry[0], f"{entry[0]}enabled = false\n"))
     code, problems, checks = examine(trusting)
     assert (code, problems) == (1, ["hooks enabled"])
-    assert checks["hooks enabled"]["evidence"] == "disabled in Codex: Stop"
+    assert checks["hooks enabled"]["evidence"] == "Disabled in Codex: Stop."
 
 
 def test_ours_for_the_user_as_well_are_named(trusting: Sandbox) -> None:
@@ -143,7 +143,7 @@ def test_ours_for_the_user_as_well_are_named(trusting: Sandbox) -> None:
     code, problems, checks = examine(trusting)
     assert (code, problems) == (0, [])
     assert checks["duplicates"]["verdict"] == "warning"
-    assert checks["duplicates"]["fix"].startswith(f"Take ours out of {users}")
+    assert checks["duplicates"]["fix"].startswith(f"Remove the infinium-codex hooks from {users}")
 
 
 def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
@@ -153,7 +153,7 @@ def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
     codex = find_codex(trusting.environ)
     assert codex is not None
     with AppServer(codex, trusting.project, trusting.environ):
-        assert "none runs" in examine(trusting)[2]["daemon"]["evidence"]  # an app-server of somebody's is no daemon
+        assert "Not running" in examine(trusting)[2]["daemon"]["evidence"]  # an app-server of somebody's is no daemon
     try:
         trusting.execute(["codex", "app-server", "daemon", "start"])
         wait_for(lambda: "process" in examine(trusting)[2]["daemon"]["evidence"], "the daemon")

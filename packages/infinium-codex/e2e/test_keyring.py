@@ -57,8 +57,8 @@ def test_the_detached_worker_reads_the_secret_from_the_keyring(keyring: Sandbox)
         )
         assert "in the system keyring" in done.stdout
         told = {check["name"]: check["evidence"] for check in keyring.json("doctor")["checks"]}
-        assert told["secret"] == "from the system keyring"
-        assert told["secret for the worker"] == "a detached process has it from the keyring"
+        assert told["secret"] == "Read from the system keyring."
+        assert told["secret for the worker"] == "A detached process reads it from the keyring."
         keyring.codex_exec("Say something.")
         [request] = wait_for(lambda: receiver.requests, "the trace")
         keyring.wait_until_idle()

@@ -168,7 +168,7 @@ def test_init_after_codex_was_upgraded(sandbox: Sandbox, upgrade: Path) -> None:
         assert {event: after[event] for event in before} == before
         waiting = {check["name"]: check for check in sandbox.json("doctor")["checks"]}["hooks file"]
         assert waiting["verdict"] == "warning"
-        assert "waits for ours for PreToolUse, PostToolUse" in waiting["evidence"]
+        assert "waits for the hooks for PreToolUse, PostToolUse" in waiting["evidence"]
 
         sandbox.must_run("init", "--local", "--no-interactive", "--trust")
         assert sorted(user.run_async()) == ["PostToolUse", "PreToolUse"]

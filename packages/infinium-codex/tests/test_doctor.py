@@ -54,7 +54,7 @@ def test_traced_turn_is_reported(machine: HealthyMachine) -> None:
     report = checks(machine.examine())
     assert report["last trace"]["evidence"].endswith(f"to {machine.api.base_url}")
     assert report["sessions"]["verdict"] == "ok"
-    assert report["sessions"]["evidence"].startswith("1 of Codex here since ")
+    assert report["sessions"]["evidence"].startswith("1 session since ")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -82,7 +82,7 @@ def test_consequences_of_a_problem_are_no_problems(machine: HealthyMachine) -> N
     untrusted_project(machine)
     report = machine.examine()
     assert problems(report) == ["project trusted"]
-    assert checks(report)["hooks listed"]["evidence"] == "see 'project trusted'"
+    assert checks(report)["hooks listed"]["evidence"] == "See 'project trusted'."
 
 
 def test_local_test_trace_does_not_clear_the_last_error(machine: HealthyMachine) -> None:
@@ -150,11 +150,11 @@ def test_daemon_with_other_variables(machine: HealthyMachine, start_daemon: Star
     check = checks(report)["daemon"]
     assert check["verdict"] == "warning"
     assert "daemon restart" in check["fix"]
-    assert check["evidence"].partition("which has other variables: ")[2] == (
-        "CONNECTOR_QUIET (only there), INFINIUM_AGENT_SECRET (only here), TMPDIR (another value)"
+    assert check["evidence"].partition("has other variables: ")[2] == (
+        "CONNECTOR_QUIET (only there), INFINIUM_AGENT_SECRET (only here), TMPDIR (another value)."
     )
     status = machine.run("status").stdout
-    assert "daemon                   Codex's (process " in status
+    assert "daemon                   Codex's daemon (process " in status
     assert "INFINIUM_AGENT_SECRET (only here)" in status
     for text in (json.dumps(report), status):
         assert SECRET not in text
@@ -166,9 +166,9 @@ def test_daemon_with_the_same_variables(
 ) -> None:
     start_daemon(machine.environ | {"PATH": "/usr/bin"})
     check = checks(machine.examine())["daemon"]
-    assert "Codex's (process" not in machine.run("status").stdout
+    assert "Codex's daemon (process" not in machine.run("status").stdout
     assert check["verdict"] == "ok"
-    assert check["evidence"].endswith("has the same variables, but for PATH (another value)")
+    assert check["evidence"].endswith("has the same variables, except PATH (another value).")
 
 
 @pytest.mark.parametrize("elsewhere", ["another project", "a checkout inside this one"])
@@ -179,7 +179,7 @@ def test_sessions_of_other_projects_do_not_count(machine: HealthyMachine, elsewh
     assert checks(machine.examine())["sessions"] == {
         "name": "sessions",
         "verdict": "ok",
-        "evidence": "none yet",
+        "evidence": "None yet.",
         "fix": "",
     }
 
@@ -207,7 +207,7 @@ def test_managed_hooks(machine: HealthyMachine) -> None:
     shutil.rmtree(machine.data)
     report = machine.examine("--fix")
     assert report["exit_code"] == 0, problems(report)
-    assert checks(report)["hook program"]["evidence"] == f"{directory} is your administrator's"
+    assert checks(report)["hook program"]["evidence"] == f"{directory} is managed by your administrator."
     assert not machine.hooks.exists()
     assert not machine.data.exists()
     (directory / "hook.py").unlink()

@@ -25,12 +25,12 @@ def test_without_codex_and_sessions_the_result_is_unknown(machine: HealthyMachin
     machine.codex.program.unlink()
     done = machine.run("doctor")
     assert done.returncode == 3
-    assert done.stdout.splitlines()[-1].startswith("Whether traces will flow cannot be told: no Codex was seen.")
+    assert done.stdout.splitlines()[-1].startswith("Unknown whether traces will be sent: Codex was not found.")
     report = machine.examine()
     assert (report["ok"], report["flow"], report["exit_code"]) == (False, "unknown", 3)
     check = checks(report)["codex"]
     assert check["verdict"] == "unknown"
-    assert check["evidence"].startswith("no 'codex' on PATH, and nothing was traced here lately")
+    assert check["evidence"].startswith("No 'codex' on PATH, and no session was traced here")
     assert "Install Codex" in check["fix"]
     machine.edit_config(paused=True)
     report = machine.examine()
@@ -59,7 +59,7 @@ def test_recent_trace_shows_that_codex_runs_our_hooks(
     assert (report["ok"], report["flow"], report["exit_code"]) == (True, "yes", 0)
     check = checks(report)["codex"]
     assert check["verdict"] == "warning"
-    assert check["evidence"].startswith("no 'codex' on PATH, but a session here was traced 20")
+    assert check["evidence"].startswith("No 'codex' on PATH, but a session was traced here at 20")
     assert check["fix"].endswith("PATH=/the/directory/of/codex:$PATH infinium-codex doctor")
 
 

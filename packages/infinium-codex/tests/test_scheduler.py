@@ -395,7 +395,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         for agent, fix in fixes.items():
             machine.project = machine.home / agent
             found = json.loads(machine.run("doctor", "--json", environ=SHELLS[agent]).stdout)
-            [waiting] = [check for check in found["checks"] if check["name"] == "waiting"]
+            [waiting] = [check for check in found["checks"] if check["name"] == "queue"]
             assert (waiting["verdict"], found["flow"] == "no") == ("warning", False)
             assert f"1 of agent {AGENT}: there is no secret to send with" in waiting["evidence"]
             assert waiting["fix"].startswith(fix)

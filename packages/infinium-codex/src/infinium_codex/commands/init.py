@@ -10,7 +10,6 @@ from infinium_codex.setup.choices import InitOptions
 from infinium_codex.support.result import Result
 
 
-
 def init(
     *,
     agent_id: Annotated[str | None, Parameter(help="UUID of the agent.")] = None,

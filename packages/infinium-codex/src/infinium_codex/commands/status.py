@@ -119,7 +119,7 @@ def _lines(found: Status) -> Iterator[str]:
     yield from (_line("problem", problem.message) for problem in found.settings.problems)
     if found.daemon is not None and found.daemon.differs:
         names = ", ".join(found.daemon.differs)
-        yield _line("daemon", f"Codex's (process {found.daemon.pid}) has other variables: {names}")
+        yield _line("daemon", f"Codex's daemon (process {found.daemon.pid}) has other variables: {names}")
         yield _line("", f"-> {RESTART}")
 
 

@@ -1,1 +1,1 @@
-"""What `doctor` knows: every link of the chain from Codex to the API, looked at one by one."""
+"""The checks of `infinium-codex doctor`: one module per link of the chain from Codex to the API, listed in `chain`."""

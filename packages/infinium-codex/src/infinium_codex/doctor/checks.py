@@ -1,48 +1,60 @@
-"""A link of the chain, looked at: the verdict, what it rests on, and what to do."""
+"""The result of one check: verdict, evidence and fix."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
+FIX = "Run 'infinium-codex doctor --fix'."
+"""Fix of everything that `fixes.py` repairs."""
+
 
 class Verdict(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """Traces flow, and something is not as it should be."""
+    """Traces are sent, but something is wrong."""
     PROBLEM = "problem"
-    """No traces flow while this is so."""
+    """No traces are sent."""
     UNKNOWN = "unknown"
-    """It could not be looked at, or another check tells the reason."""
+    """The check could not run, or another check reports the cause."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One link."""
+    """One link of the chain."""
 
     name: str
     verdict: Verdict
     evidence: str
-    """What was seen."""
+    """What was found, in sentences."""
     fix: str = ""
-    """What the person can do; empty when there is nothing to do."""
+    """What the user can do; empty when there is nothing to do."""
 
     def to_json(self) -> dict[str, str]:
-        """The shape `--json` prints."""
+        """The object that `--json` prints."""
         return {"name": self.name, "verdict": self.verdict.value, "evidence": self.evidence, "fix": self.fix}
 
 
 def ok(name: str, evidence: str) -> Check:
+    """A check that passed."""
     return Check(name=name, verdict=Verdict.OK, evidence=evidence)
 
 
 def warning(name: str, evidence: str, fix: str) -> Check:
+    """A check that found something wrong that does not stop traces."""
     return Check(name=name, verdict=Verdict.WARNING, evidence=evidence, fix=fix)
 
 
 def problem(name: str, evidence: str, fix: str) -> Check:
+    """A check that found why no traces are sent."""
     return Check(name=name, verdict=Verdict.PROBLEM, evidence=evidence, fix=fix)
 
 
 def unknown(name: str, evidence: str, fix: str = "") -> Check:
+    """A check that could not run."""
     return Check(name=name, verdict=Verdict.UNKNOWN, evidence=evidence, fix=fix)
+
+
+def see(name: str, other: str) -> Check:
+    """A check that fails only because of another one, which reports the cause."""
+    return unknown(name, f"See '{other}'.")

@@ -1,157 +1,97 @@
-"""Sessions that Codex wrote down: those we know nothing of prove that a hook did not run, those traced that it did."""
+"""Check for sessions without a trace: Codex's transcripts show sessions whose hooks did not run."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from infinium_transport import EntryKind, InfiniumTransportError
-from msgspec import Struct
 
-from infinium_codex.codex.program import codex_home
-from infinium_codex.codex.project_hooks import project_root
-from infinium_codex.console.formatting import local_time
+from infinium_codex.console.formatting import local_time, plural
 from infinium_codex.delivery.stores import open_ledger, open_outbox
-from infinium_codex.doctor.checks import Check, ok, unknown, warning
-from infinium_codex.doctor.situation import Situation
+from infinium_codex.doctor.checks import Check, ok, see, unknown, warning
+from infinium_codex.doctor.context import CheckContext
+from infinium_codex.doctor.transcripts import is_in_project, sessions_since
 from infinium_codex.session.files import SPOOL_SUFFIX, SessionFiles, find_sessions
-from infinium_codex.support.json_fields import epoch_ms, mapping, parse_object, text
-from infinium_codex.support.settings import home_directory
 
 RECENT_SECONDS = 7 * 86_400.0
-"""A trace no older than this shows that a Codex runs our hooks."""
-LOOKED_AT = 500
-"""So many transcripts are opened, the newest first."""
-MAX_HEAD = 4 << 20
-"""A transcript's first line holds Codex's own instructions; it is not read further than this."""
-_ENDS = (b'"task_complete"', b'"turn_aborted"')
-_CHUNK = 1 << 20
+"""A trace that is not older shows that a Codex runs our hooks."""
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """A session by its transcript."""
-
-    session_id: str
-    started: float
-    """Seconds since the epoch."""
-    path: Path
-
-
-def untraced(s: Situation) -> Check:
-    """Sessions in this project since it was set up, or tracing was last resumed, of which there is no trace at all."""
+def sessions(context: CheckContext) -> Check:
+    """Compare Codex's sessions, since the set-up or settings last changed, with those the connector has seen."""
     name = "sessions"
-    if s.settings is None or not s.is_set_up or s.settings.paused.value:
-        return unknown(name, "nothing is recorded here now")
-    since = _since(s)
+    if not context.is_recording:
+        return unknown(name, "Nothing is recorded here now.")
+    since = _last_change(context)
     if since is None:
-        return unknown(name, "see 'hooks file'")
-    seen = [one for one in _transcripts(s, since) if one.started >= since]
-    known = _known(s)
-    missing = [one for one in seen if one.session_id not in known]
+        return see(name, "hooks file")
+    found = [session for session in sessions_since(context, since) if session.started >= since]
+    if not found:
+        return ok(name, "None yet.")
+    known = _recorded_sessions(context)
+    missing = [session for session in found if session.session_id not in known]
     if missing:
-        waiting = _waiting(s)
-        missing = [one for one in missing if one.session_id not in waiting]
-    if missing:
-        last = missing[0]
-        evidence = (
-            f"Codex had {len(missing)} of {len(seen)} sessions here that we know nothing of; "
-            f"the last began {local_time(last.started)}: {last.path}"
-        )
-        return warning(
-            name, evidence, "They are not traced. For those to come, see 'hooks trusted' and 'hooks enabled'."
-        )
-    return ok(name, f"{len(seen)} of Codex here since {local_time(since)}, none unknown to us" if seen else "none yet")
+        queued = _queued_sessions(context)
+        missing = [session for session in missing if session.session_id not in queued]
+    if not missing:
+        return ok(name, f"{plural(len(found), 'session')} since {local_time(since)}, all recorded.")
+    last = missing[0]
+    evidence = (
+        f"{len(missing)} of {len(found)} sessions here were not recorded; "
+        f"the last one started at {local_time(last.started)}: {last.path}"
+    )
+    return warning(
+        name, evidence, "For new sessions, see 'hooks trusted' and 'hooks enabled'. Past ones stay untraced."
+    )
 
 
-def traced_lately(s: Situation) -> float | None:
-    """When a session in this project was last traced, if lately and with the hooks and settings as they are now."""
-    since = max(_since(s) or 0.0, s.now - RECENT_SECONDS)
+def last_traced(context: CheckContext) -> float | None:
+    """When a session of this project was last traced with the current hooks and settings, within RECENT_SECONDS.
+
+    In seconds since the epoch; None where there is none.
+    """
+    since = max(_last_change(context) or 0.0, context.now - RECENT_SECONDS)
     sent = {
         entry.labels["session"]: entry.when
-        for entry in reversed(open_ledger(s.places).entries(EntryKind.sent))
+        for entry in reversed(open_ledger(context.places).entries(EntryKind.sent))
         if entry.when >= since and "session" in entry.labels
     }
     if not sent:
         return None
-    here = {seen.session_id for seen in _transcripts(s, since)} & sent.keys()
-    for session in sent.keys() - here:  # without a transcript (`codex exec --ephemeral`), the worker's word for it
-        directory = SessionFiles(s.places.spool / f"{session}{SPOOL_SUFFIX}").load_checkpoint().cwd
-        if directory is not None and _is_here(Path(directory), s):
-            here.add(session)
+    here = {session.session_id for session in sessions_since(context, since)} & sent.keys()
+    here |= {session for session in sent.keys() - here if _was_here(session, context)}
     return max((sent[session] for session in here), default=None)
 
 
-def _since(s: Situation) -> float | None:
-    """When hooks or settings last changed: what ran before may have run without us, or while paused."""
-    project = s.settings.project if s.settings else None
-    paths = [s.hooks.path, *([project.config_path] if project else [])]
+def _was_here(session_id: str, context: CheckContext) -> bool:
+    """Whether a session without a transcript (`codex exec --ephemeral`) ran in this project, by its checkpoint."""
+    files = SessionFiles(context.places.spool / f"{session_id}{SPOOL_SUFFIX}")
+    directory = files.load_checkpoint().cwd
+    return directory is not None and is_in_project(Path(directory), context)
+
+
+def _last_change(context: CheckContext) -> float | None:
+    """When hooks or settings last changed; earlier sessions may have run without hooks, or while paused."""
+    project = context.settings.project if context.settings else None
+    paths = [context.hooks.path, *([project.config_path] if project else [])]
     try:
         return max(path.stat().st_mtime for path in paths)
     except OSError:
         return None
 
 
-def _transcripts(s: Situation, since: float) -> Iterator[Seen]:
-    """The sessions Codex wrote to in this project since then, newest first. Subagents are part of their session."""
-    found = []
-    for path in (codex_home(s.environ) / "sessions").rglob("rollout-*.jsonl"):
-        try:
-            changed = path.stat().st_mtime
-        except OSError:
-            continue  # archived meanwhile
-        if changed >= since:
-            found.append((changed, path))
-    for _, path in islice(sorted(found, reverse=True), LOOKED_AT):
-        session = _read(path)
-        if session is not None and _is_here(Path(session[1]), s):
-            yield session[0]
+def _recorded_sessions(context: CheckContext) -> set[str]:
+    """Sessions with a spool, a checkpoint or a ledger entry."""
+    found = find_sessions(context.places.spool)
+    with_files = {files.session_id for files in found if files.spool.exists() or files.checkpoint.exists()}
+    return with_files | {entry.labels.get("session", "") for entry in open_ledger(context.places).entries()}
 
 
-def _read(path: Path) -> tuple[Seen, str] | None:
-    """The session and its directory; None for a subagent's, or one in which no turn has ended yet."""
-    try:
-        with path.open("rb") as file:
-            head = parse_object(file.readline(MAX_HEAD)) or {}
-            meta = mapping(head, "payload")
-            started = epoch_ms(head.get("timestamp"))
-            session_id, directory = text(meta, "session_id") or text(meta, "id"), text(meta, "cwd")
-            if head.get("type") != "session_meta" or not session_id or not directory or started is None:
-                return None
-            if text(meta, "parent_thread_id") or isinstance(meta.get("source"), dict):
-                return None
-            keep = b""
-            while chunk := file.read(_CHUNK):
-                if any(end in keep + chunk for end in _ENDS):
-                    return Seen(session_id=session_id, started=started / 1000, path=path), directory
-                keep = chunk[-32:]
-    except OSError:
-        return None
-    return None
-
-
-def _is_here(directory: Path, s: Situation) -> bool:
-    """Whether it is this project's: another checkout or project below it has hooks of its own."""
-    if s.hooks.worktree is not None and directory.is_relative_to(s.hooks.worktree):
-        return True
-    return directory.is_relative_to(s.hooks.root) and (
-        project_root(directory, home_directory(s.environ)) == s.hooks.root or not directory.exists()
-    )
-
-
-def _known(s: Situation) -> set[str]:
-    """Sessions with a spool, a checkpoint, or a word in the ledger."""
-    known = {
-        files.session_id for files in find_sessions(s.places.spool) if files.spool.exists() or files.checkpoint.exists()
-    }
-    return known | {entry.labels.get("session", "") for entry in open_ledger(s.places).entries()}
-
-
-def _waiting(s: Situation) -> set[str]:
-    """Sessions with a trace that waits."""
-    box = open_outbox(s.places)
+def _queued_sessions(context: CheckContext) -> set[str]:
+    """Sessions with a queued trace."""
+    outbox = open_outbox(context.places)
     found = set()
-    for queued in box.pending():
+    for queued in outbox.pending():
         try:
-            found.add(box.read(queued).labels.get("session", ""))
+            found.add(outbox.read(queued).labels.get("session", ""))
         except InfiniumTransportError:
             continue  # damaged, or sent meanwhile
     return found

@@ -1,73 +1,76 @@
-"""Where events and traces are kept: whether it is this user's own, and something can really be written there."""
+"""Checks of the directories for events and traces: whether they belong to this user and can be written."""
 
 import errno
 import os
 import stat
 from pathlib import Path
 
-from infinium_codex.doctor.checks import Check, ok, problem, warning
-from infinium_codex.doctor.situation import Situation
+from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
+from infinium_codex.doctor.context import CheckContext
 
-BLOCK = bytes(1 << 16)
-"""As much as a large event."""
-_WAYS_OUT = {
-    errno.ENOSPC: ("the disk is full", "Make room on it."),
-    errno.EDQUOT: ("your quota is used up", "Make room."),
+TEST_BYTES = bytes(1 << 16)
+"""The size of a large event."""
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "Free some space"),
+    errno.EDQUOT: ("your disk quota is used up", "Free some space"),
     errno.EROFS: ("it is on a read-only file system", "Mount it writable"),
-    errno.EACCES: ("it is not yours to write in", "Check who owns it"),
-    errno.EPERM: ("it is not yours to write in", "Check who owns it"),
-    errno.ENOTDIR: ("something that is no directory is in its place", "Move that aside"),
+    errno.EACCES: ("you have no permission", "Check its owner"),
+    errno.EPERM: ("you have no permission", "Check its owner"),
+    errno.ENOTDIR: ("a file is in the place of a directory", "Move the file aside"),
 }
+"""Cause and fix by the error of the test write."""
+MOVE_SPOOL = "set CONNECTOR_SESSION_DIR"
+MOVE_STATE = "set XDG_STATE_HOME"
 
 
-def spool(s: Situation) -> Check:
-    """The directory the hook appends to, by the hook's own rule: a directory of this user's, or nothing is written."""
-    name, path = "spool", s.places.spool
-    move = "or set CONNECTOR_SESSION_DIR"
+def spool(context: CheckContext) -> Check:
+    """Check the directory the hook appends to. The hook writes only to a directory of this user."""
+    name, path = "spool", context.places.spool
     try:
         status = path.lstat()
     except OSError:
-        status = None  # the hook makes it
+        status = None  # the hook creates it
     if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
-        return problem(name, f"{path} is not a directory of your own, so no hook writes there", f"Remove it, {move}.")
-    return _writable(name, path, move)
+        evidence = f"{path} is not a directory of this user, so the hook does not write there."
+        return problem(name, evidence, f"Remove it, or {MOVE_SPOOL}.")
+    return _writable(name, path, MOVE_SPOOL)
 
 
-def outbox(s: Situation) -> Check:
-    """The directory where traces wait."""
-    return _writable("outbox", s.places.outbox, "or set XDG_STATE_HOME")
+def outbox(context: CheckContext) -> Check:
+    """Check the directory of queued traces."""
+    return _writable("outbox", context.places.outbox, MOVE_STATE)
 
 
-def ledger(s: Situation) -> Check:
-    """The directory of what was sent and what went wrong."""
-    return _writable("ledger", s.places.ledger, "or set XDG_STATE_HOME")
+def ledger(context: CheckContext) -> Check:
+    """Check the directory of history and errors."""
+    return _writable("ledger", context.places.ledger, MOVE_STATE)
 
 
-def private_directories(s: Situation) -> tuple[Path, ...]:
-    """The directories that nobody else should look into."""
-    return s.places.spool, s.places.state, s.places.outbox, s.places.ledger
+def private_directories(context: CheckContext) -> tuple[Path, ...]:
+    """The directories that only this user may read."""
+    return context.places.spool, context.places.state, context.places.outbox, context.places.ledger
 
 
-def is_open_to_others(path: Path) -> bool:
-    """Whether others may look into a directory of ours."""
+def is_readable_by_others(path: Path) -> bool:
+    """Whether other users have any access to a directory."""
     try:
         return bool(path.stat().st_mode & 0o077)
     except OSError:
         return False
 
 
-def _writable(name: str, path: Path, move: str) -> Check:
-    error = _try(path)
+def _writable(name: str, path: Path, alternative: str) -> Check:
+    error = _test_write(path)
     if error is not None:
-        what, fix = _WAYS_OUT.get(error.errno or 0, (error.strerror or str(error), "Check the disk"))
-        return problem(name, f"{path} cannot be written: {what}", f"{fix.rstrip('.')}, {move}.")
-    if is_open_to_others(path):
-        return warning(name, f"{path} can be written, and others may look into it", "infinium-codex doctor --fix")
-    return ok(name, f"{path} can be written" if path.exists() else f"{path} can be made when it is needed")
+        cause, fix = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "Check the disk"))
+        return problem(name, f"Cannot write {path}: {cause}.", f"{fix}, or {alternative}.")
+    if is_readable_by_others(path):
+        return warning(name, f"{path} is writable, but other users can read it.", FIX)
+    return ok(name, f"{path} is writable." if path.exists() else f"{path} can be created when needed.")
 
 
-def _try(directory: Path) -> OSError | None:
-    """Write a file and remove it: in the directory, or where it would be made."""
+def _test_write(directory: Path) -> OSError | None:
+    """Write and remove a file: in the directory, or in the nearest existing parent."""
     while not os.path.lexists(directory):
         directory = directory.parent
     path = directory / f".doctor.{os.getpid()}"
@@ -76,9 +79,9 @@ def _try(directory: Path) -> OSError | None:
     except OSError as error:
         return error
     try:
-        written = os.write(fd, BLOCK)
+        written = os.write(fd, TEST_BYTES)
         os.fsync(fd)
-        if written != len(BLOCK):
+        if written != len(TEST_BYTES):
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         return error

@@ -1,7 +1,6 @@
-"""The other end of `detached`: a process started as the worker is, which tells on stdout what it can get at.
+"""The process that `worker_process` starts: looks the secret up as the worker does, and reports where it was found.
 
-`python -I -m infinium_codex.doctor.probe DIRECTORY`. It looks the secret up as the worker does, and tells where it
-was found, never what it is.
+`python -I -m infinium_codex.doctor.worker_probe DIRECTORY`. The report never contains the secret.
 """
 
 import json
@@ -17,19 +16,20 @@ from infinium_codex.support.settings import home_directory
 
 
 def main(argv: list[str]) -> None:
-    """Look, and print one line of JSON."""
+    """Print the report as one line of JSON."""
     os.chdir("/")
-    print(json.dumps({"python": sys.prefix, **secret_in(Path(argv[1]))}))  # noqa: T201 - stdout is the doctor's pipe
+    report = {"python": sys.prefix, **look_up_secret(Path(argv[1]))}
+    print(json.dumps(report))  # noqa: T201 - stdout is the doctor's pipe
 
 
-def secret_in(directory: Path) -> dict[str, str]:
+def look_up_secret(directory: Path) -> dict[str, str]:
     """Where the secret of the project's agent was found, or why it was not."""
     try:
         settings = load(directory, os.environ, home=home_directory(os.environ))
     except InfiniumConfigError as error:
         return {"reason": str(error)}
     if settings.agent_id.value is None:
-        return {"reason": "there is no agent id"}
+        return {"reason": "no agent id configured"}
     found = find_secret(find_places(os.environ), settings)
     if isinstance(found, SecretFound):
         return {"source": found.source.value}

@@ -1,0 +1,45 @@
+"""Check of the outbox: whether queued traces are sent."""
+
+from infinium_transport import ParkReason, StorageError
+
+from infinium_codex.console.formatting import local_time, plural
+from infinium_codex.delivery.blocked import BlockedTraces, blocked_traces
+from infinium_codex.delivery.stores import open_outbox
+from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
+from infinium_codex.doctor.context import CheckContext
+
+MAX_WAIT_SECONDS = 3600.0
+"""A trace queued for longer is reported."""
+
+
+def queue(context: CheckContext) -> Check:
+    """Check for blocked traces, dead letters and traces that are queued for long."""
+    name = "queue"
+    outbox = open_outbox(context.places)
+    try:
+        queued, dead = list(outbox.pending()), outbox.dead_letters()
+        blocked = blocked_traces(outbox, context.settings, secret_in_environment=context.secret_in_environment)
+    except (StorageError, OSError) as error:
+        return unknown(name, str(error))
+    counts = f"{plural(len(queued), 'queued trace')}, {plural(len(dead), 'dead letter')}"
+    if blocked:
+        return _blocked(name, counts, blocked)
+    if dead:
+        fix = "'infinium-codex errors' shows the reason; 'infinium-codex retry --dead' retries them."
+        return warning(name, f"{counts}.", fix)
+    if queued and context.now - queued[0].created > MAX_WAIT_SECONDS:
+        evidence = f"{counts}, the oldest from {local_time(queued[0].created)}."
+        return warning(name, evidence, "Run 'infinium-codex retry'.")
+    return ok(name, f"{counts}.")
+
+
+def _blocked(name: str, counts: str, blocked: list[BlockedTraces]) -> Check:
+    """A missing secret is only a warning here: the secret's own checks say whether it is still missing."""
+    worst = min(blocked, key=lambda traces: not _stays_blocked(traces))
+    make = problem if _stays_blocked(worst) else warning
+    return make(name, "; ".join((counts, *map(str, blocked))), worst.fix)
+
+
+def _stays_blocked(traces: BlockedTraces) -> bool:
+    """Whether traces of this project's agent stay queued until the user acts."""
+    return traces.own and traces.kind is ParkReason.unauthorized
