@@ -60,7 +60,7 @@ def test_recent_trace_shows_that_codex_runs_our_hooks(
     check = checks(report)["codex"]
     assert check["verdict"] == "warning"
     assert check["evidence"].startswith("No 'codex' on PATH, but a session was traced here at 20")
-    assert check["fix"].endswith("PATH=/the/directory/of/codex:$PATH infinium-codex doctor")
+    assert check["fix"].endswith("run 'PATH=/directory/of/codex:$PATH infinium-codex doctor'.")
 
 
 def before_the_hooks_changed(machine: HealthyMachine) -> None:
