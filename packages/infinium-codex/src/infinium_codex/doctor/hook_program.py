@@ -8,6 +8,7 @@ from pathlib import Path
 from infinium_codex.capture import install as hook_home
 from infinium_codex.capture.records import Record, read_records
 from infinium_codex.codex.agent import CODEX
+from infinium_codex.codex.hook_events import SESSION_START
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, unknown, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.doctor.duplicates import read_our_hooks
@@ -15,7 +16,7 @@ from infinium_codex.doctor.listed_hooks import our_listed_hooks
 from infinium_codex.session.files import SPOOL_SUFFIX
 
 SESSION = "infinium-codex-doctor"
-EVENT = "SessionStart"
+EVENT = SESSION_START.name
 """The event the check sends: it starts no worker."""
 TIMEOUT_SECONDS = 10.0
 MAX_OUTPUT_CHARACTERS = 200

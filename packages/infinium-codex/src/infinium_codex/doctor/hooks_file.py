@@ -1,6 +1,7 @@
 """Check of hooks.json: whether it has the hooks this Codex needs."""
 
 from infinium_codex.capture import install as hook_home
+from infinium_codex.codex.hook_events import STOP, USER_PROMPT_SUBMIT, events_of
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install
 from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
@@ -8,7 +9,7 @@ from infinium_codex.doctor.context import CheckContext
 from infinium_codex.support.result import CommandError
 
 NAME = "hooks file"
-REQUIRED_EVENTS = frozenset({"UserPromptSubmit", "Stop"})
+REQUIRED_EVENTS = frozenset({USER_PROMPT_SUBMIT.name, STOP.name})
 """Without hooks for these events there are no traces; without the others, traces have less content."""
 
 
@@ -51,8 +52,7 @@ def _check_definitions(context: CheckContext, plan: Plan, fix: str) -> Check:
         events = ", ".join(synchronous)
         evidence = f"{path}: Codex waits for the hooks for {events}; this version can run them asynchronously."
         return warning(NAME, evidence, "Run 'infinium-codex init --trust'.")
-    count = len(wanted_hooks(context.codex, lambda _: ""))
-    return ok(NAME, f"All {count} infinium-codex hooks are registered in {path}.")
+    return ok(NAME, f"All {len(events_of(context.codex))} infinium-codex hooks are registered in {path}.")
 
 
 def _events_run_from_elsewhere(context: CheckContext) -> set[str]:
