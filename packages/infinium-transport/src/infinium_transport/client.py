@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from infinium_transport import _answer
 from infinium_transport._connection import Answer, Connection, Route
 from infinium_transport.address import BadAddress, endpoint, proxy_for
-from infinium_transport.model import Envelope, Outcome, Reached, Rejected, Retry
-from infinium_transport.policy import classify, parse_retry_after
+from infinium_transport.model import Accepted, Envelope, Outcome, Reached, Rejected, Retry
+from infinium_transport.policy import classify_refusal, parse_retry_after
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds."""
@@ -55,11 +55,12 @@ class Client:
         if answer.status is None:
             return Retry(reason=self._failure(answer, secret))
         # The status is the server's decision. It holds when the rest of the answer is cut short.
-        trace_id = _answer.trace_id(answer.body)
-        return classify(
+        if 200 <= answer.status < 300:
+            trace_id = _answer.trace_id(answer.body)
+            return Accepted(trace_id=_answer.one_line(trace_id, secret) if trace_id else None)
+        return classify_refusal(
             answer.status,
             message=_answer.one_line(_answer.server_message(answer.body), secret),
-            trace_id=_answer.one_line(trace_id, secret) if trace_id else None,
             retry_after=parse_retry_after(answer.retry_after, now=self._clock()),
         )
 

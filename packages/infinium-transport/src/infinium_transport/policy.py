@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from infinium_transport.model import Accepted, Delay, Outcome, Rejected, Retry, Unauthorized
+from infinium_transport.model import Delay, Rejected, Retry, Unauthorized
 
 RATE_LIMIT_WAIT: Final = 60.0
 """Seconds to wait after a 429 without Retry-After, as the API documents."""
@@ -56,12 +56,8 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
 
 
-def classify(
-    status: int, *, message: str = "", trace_id: str | None = None, retry_after: float | None = None
-) -> Outcome:
-    """Turn an HTTP status into the outcome of a request."""
-    if 200 <= status < 300:
-        return Accepted(trace_id=trace_id)
+def classify_refusal(status: int, *, message: str, retry_after: float | None) -> Retry | Rejected | Unauthorized:
+    """Turn an HTTP status other than 2xx into the outcome of a request."""
     if status in _TEMPORARY or status == _CONFLICT or status >= 500:
         if status == 429 and retry_after is None:
             retry_after = RATE_LIMIT_WAIT
