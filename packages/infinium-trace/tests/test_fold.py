@@ -337,6 +337,12 @@ def test_a_later_record_ends_a_command_in_the_background() -> None:
     assert call.duration_ms == 5_000.0
 
 
+@pytest.mark.parametrize(("exit_code", "failed"), [(-1, False), (1, True)])
+def test_a_background_command_that_the_agent_killed_has_not_failed(exit_code: int, *, failed: bool) -> None:
+    (call,) = background(ToolFinished(**transcript(5_100, "t"), call_id="c", exit_code=exit_code)).tool_calls
+    assert call.failed is failed
+
+
 # One source alone
 
 
@@ -468,6 +474,13 @@ def test_work_for_a_later_turn_counts_there() -> None:
     again = SubagentStarted(**transcript(300, "b1", "agent"), parent_turn_id="b")
     first, second = two_turns_one_agent(answered(50, "a1"), again, answered(500, "b1"))
     assert (first.usage.prompt, second.usage.prompt) == (50, 500)
+
+
+def test_an_event_without_a_turn_concerns_the_subagents_current_work() -> None:
+    again = SubagentStarted(**transcript(300, "b1", "agent"), parent_turn_id="b")
+    ended = SubagentEnded(**hook(600, None, "agent"), last_message="Done.")
+    first, second = two_turns_one_agent(answered(50, "a1"), again, answered(500, "b1"), ended)
+    assert [turn.subagents[0].last_message for turn in (first, second)] == [None, "Done."]
 
 
 def test_work_for_a_turn_outside_the_session_is_not_counted() -> None:

@@ -88,7 +88,7 @@ class TurnBuilder(StepBuilder):
             case TurnEnded():
                 self._end(event)
             case ModelResponded() | SourcesDisagreed():
-                self._add_outside_steps(event)
+                self._add_call_or_disagreement(event)
             case _:
                 super().add(event)
 
@@ -96,11 +96,11 @@ class TurnBuilder(StepBuilder):
         """Add an event of a subagent that works for this turn."""
         subagent = self.subagents.setdefault(subagent_id, SubagentBuilder(subagent_id, event.at_ms))
         if isinstance(event, ModelResponded | SourcesDisagreed):
-            self._add_outside_steps(event)
+            self._add_call_or_disagreement(event)
         else:
             subagent.add(event)
 
-    def _add_outside_steps(self, event: ModelResponded | SourcesDisagreed) -> None:
+    def _add_call_or_disagreement(self, event: ModelResponded | SourcesDisagreed) -> None:
         """Add a model call or a disagreement, once, of the turn or of one of its subagents."""
         if isinstance(event, SourcesDisagreed):
             self._disagreements.setdefault(event.what)
