@@ -1,1 +1,1 @@
-"""What runs inside the agent's turn: the hook, its installation, and the spool's records."""
+"""The hook, which runs inside the agent's turn; its installation; and the records it writes."""

@@ -11,7 +11,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from infinium_codex.support.paths import find_places
-from infinium_codex.support.result import CommandContext, CommandError, Result, describe
+from infinium_codex.support.result import CommandContext, CommandError, Result, failure_of
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells use it."""
@@ -45,14 +45,14 @@ def _call(command: Callable[[], Result | None]) -> Result | None:
     except Exception as error:
         if os.environ.get("INFINIUM_DEBUG"):
             raise
-        return describe(error)
+        return failure_of(error)
 
 
 def _print(result: Result, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
     else:
-        stream = sys.stdout if result.ok or result.asked_for else sys.stderr
+        stream = sys.stdout if result.ok or result.to_stdout else sys.stderr
         print("\n".join(result.lines), file=stream)
 
 

@@ -1,4 +1,4 @@
-"""What a command gives back, and what it may ask of the world: commands return, one place prints."""
+"""What a command receives and returns. A command prints nothing: `console.run` prints its result."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,27 +13,27 @@ SCHEMA = 1
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
-    """The world a command runs in."""
+    """The surroundings of a command."""
 
     environ: Mapping[str, str]
     cwd: Path
     places: Places
     stdin: TextIO
     interactive: bool
-    """Whether a person can be asked."""
+    """Whether a person can answer questions."""
     ask: Callable[[str, bool], str]
-    """Ask the person a question; the second argument hides what is typed."""
+    """Ask a question and return the answer. With True as second argument the typed text is hidden."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The outcome of a command: lines for a person, data for a program."""
+    """The result of a command: lines for a person, data for a program."""
 
     ok: bool
     exit_code: int
     lines: tuple[str, ...]
     data: Mapping[str, object] = field(default_factory=dict)
-    asked_for: bool = False
-    """Whether the lines are what was asked for, whatever came of it: they then go to standard output."""
+    to_stdout: bool = False
+    """Whether the lines of a failure go to standard output too: they are the report that was asked for."""
 
     @classmethod
     def success(cls, lines: tuple[str, ...], data: Mapping[str, object] | None = None) -> Self:
@@ -43,7 +43,7 @@ class Result(Struct, frozen=True, kw_only=True):
     def failure(
         cls, what: str, hint: str = "", *, exit_code: int = 1, data: Mapping[str, object] | None = None
     ) -> Self:
-        """`what` happened, and what the person can do about it."""
+        """A failure: `what` failed, and a `hint` on what to do."""
         lines = (what, hint) if hint else (what,)
         return cls(ok=False, exit_code=exit_code, lines=lines, data={"error": what, "hint": hint, **(data or {})})
 
@@ -52,21 +52,21 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class CommandError(Exception):
-    """Ends a command with a failure: what happened, and what to do."""
+    """Ends a command with a failure: what failed, and what to do."""
 
     def __init__(self, what: str, hint: str = "", *, exit_code: int = 1) -> None:
         super().__init__(what)
         self.result = Result.failure(what, hint, exit_code=exit_code)
 
 
-def describe(error: Exception) -> Result:
-    """An error nobody planned for, told without a traceback."""
+def failure_of(error: Exception) -> Result:
+    """The result for an unexpected exception, without a traceback."""
     from infinium_config import InfiniumConfigError
     from infinium_transport import InfiniumTransportError
 
     if isinstance(error, InfiniumConfigError | InfiniumTransportError):
         return Result.failure(str(error))
-    hint = "INFINIUM_DEBUG=1 shows where it happened."
+    hint = "Set INFINIUM_DEBUG=1 to see the traceback."
     if isinstance(error, OSError):
-        return Result.failure(f"{error.filename or 'The system'}: {error.strerror or error}.", hint)
-    return Result.failure(f"Something unexpected happened: {type(error).__name__}: {error}", hint)
+        return Result.failure(f"{error.filename or 'System call failed'}: {error.strerror or error}.", hint)
+    return Result.failure(f"Unexpected error: {type(error).__name__}: {error}", hint)
