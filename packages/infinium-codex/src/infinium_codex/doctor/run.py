@@ -32,7 +32,7 @@ def run_doctor(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
         "flow": flow.value,
         "checks": [check.to_json() for check in checks],
     }
-    return Result(ok=flow is Flow.YES, exit_code=flow.exit_code, lines=tuple(lines), data=data, asked_for=True)
+    return Result(ok=flow is Flow.YES, exit_code=flow.exit_code, lines=tuple(lines), data=data, to_stdout=True)
 
 
 def _lines(check: Check) -> list[str]:
