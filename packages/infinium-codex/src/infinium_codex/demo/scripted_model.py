@@ -1,13 +1,14 @@
-"""A model server on loopback that answers Codex with a script, so a real turn needs no account and no network.
+"""A model server on loopback that answers Codex from a script, so that a real turn needs no account and no network.
 
-It speaks the part of the Responses API that Codex uses: ``POST /v1/responses`` answered with server-sent events.
-Tools are called by the name the running Codex offers them under, which differs between versions.
+It implements the part of the Responses API that Codex uses: `POST /v1/responses`, answered with server-sent events.
+Tools are called by the names that the running Codex offers, which differ between versions.
 """
 
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -15,10 +16,11 @@ from typing import Any, Self
 from msgspec import Struct, field
 
 _SHELL_TOOLS = {"exec_command": "cmd", "shell_command": "command"}
+"""Names of the shell tool, newest first, each with its argument."""
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens the server reports for one response, as the Responses API counts them."""
+    """Tokens reported for one response, as the Responses API counts them."""
 
     input_tokens: int
     cached_tokens: int = 0
@@ -36,7 +38,7 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 
 class Say(Struct, frozen=True):
-    """The model says something."""
+    """The model sends a message."""
 
     text: str
 
@@ -54,13 +56,13 @@ class Patch(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """An argument the model takes from the last tool output that matches: the pattern's first group."""
+    """An argument taken from a tool output: the first group of the pattern's last match."""
 
     pattern: str
 
 
 class Call(Struct, frozen=True):
-    """The model calls a function tool by name; an argument may be what a tool `Told`."""
+    """The model calls a function tool by name; an argument may be `Told`."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -68,62 +70,60 @@ class Call(Struct, frozen=True):
 
 
 class Program(Struct, frozen=True):
-    """The model calls a custom tool with free text, such as Code Mode's `exec` with a program."""
+    """The model calls a custom tool with text, such as Code Mode's `exec` with a program."""
 
     name: str
     text: str
 
 
 class Item(Struct, frozen=True):
-    """The model gives an output item of any other kind, such as a `web_search_call`."""
+    """The model sends an output item of another type, such as `web_search_call`."""
 
     fields: dict[str, Any]
 
 
 class Pause(Struct, frozen=True):
-    """The server lets seconds pass before it streams the next move."""
+    """The server waits before it streams the next move."""
 
     seconds: float
 
 
 class Fail(Struct, frozen=True):
-    """The server answers with an HTTP error instead of a response."""
+    """The server answers with an HTTP error."""
 
     status: int = 500
 
 
 class Break(Struct, frozen=True):
-    """The stream ends here, without the response's completion: nothing is reported."""
+    """The stream ends here, without `response.completed` and its usage."""
 
 
 Move = Say | Shell | Patch | Call | Program | Item | Pause | Fail | Break
 
 
 class Reply(Struct, frozen=True):
-    """One response of the model: what it does, and the usage it reports."""
+    """One response of the model: its moves and the usage it reports."""
 
     moves: Sequence[Move]
     usage: Usage
     wait: float = 0.0
-    """Seconds the server lets pass before it answers."""
+    """Seconds before the server answers."""
     to: str | None = None
-    """Words of the user's (or of whoever spawned a subagent) this answers, rather than the next request in order."""
-
+    """Text in the user's messages (or in a subagent's task) that this reply answers, instead of the next request."""
     aside: bool = False
-    """Codex asks it for itself (a title for the session), outside of any turn."""
+    """Whether Codex makes the request for itself, outside any turn, such as for the session's title."""
 
     @property
     def completes(self) -> bool:
-        """Whether the response gets to its end, and so to reporting its usage."""
+        """Whether the response ends regularly and reports its usage."""
         return not any(isinstance(move, Fail | Break) for move in self.moves)
 
 
 class ScriptedModel:
-    """Serve `replies` in order, one a request, the last one again when they run out; remember every request.
+    """Serves `replies` in order, one per request, and repeats the last one; keeps every request.
 
-    A reply with `to` waits for a request in whose conversation those words were said to the model, and is served once,
-    in order among its like: so a subagent's requests get replies of their own. Use it as a context manager: it listens
-    on a free port of the loopback interface while the block runs.
+    A reply with `to` is served once, to a request whose conversation contains that text, so that a subagent's requests
+    get their own replies. Use it as a context manager: it listens on a free loopback port while the block runs.
     """
 
     def __init__(self, replies: Sequence[Reply]) -> None:
@@ -132,26 +132,26 @@ class ScriptedModel:
         self._awaited = [reply for reply in replies if reply.to is not None]
         self._served: list[Reply] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def base_url(self) -> str:
-        """What Codex's provider configuration names as ``base_url``."""
+        """The `base_url` for Codex's provider configuration."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     @property
     def reported(self) -> list[Usage]:
-        """The usage of every turn's response that was completed so far, in the order of the requests."""
+        """The usage of every completed response of a turn so far, in the order of the requests."""
         with self._lock:
             return [reply.usage for reply in self._served if reply.completes and not reply.aside]
 
     def take(self, request: dict[str, Any]) -> tuple[int, Reply]:
-        """Note the request and give its number and the reply to it."""
+        """Keep a request; returns its number and its reply."""
         with self._lock:
-            said = _said_to_it(request)
-            reply = next((reply for reply in self._awaited if reply.to and reply.to in said), None)
+            conversation = _user_text(request)
+            reply = next((reply for reply in self._awaited if reply.to and reply.to in conversation), None)
             if reply is not None:
                 self._awaited.remove(reply)
             else:
@@ -173,9 +173,9 @@ class ScriptedModel:
 
 
 def codex_config(base_url: str, project: str, version: str) -> str:
-    """The `config.toml` with which this version of Codex talks to a model at `base_url` and trusts `project`."""
+    """The config.toml for this version of Codex: uses the model at `base_url` and trusts `project`."""
     minor = int(version.split(".")[1])
-    # A version's catalogue decides which tools a model is offered: these are offered a shell and apply_patch.
+    # Codex offers tools by model: these models get a shell and apply_patch.
     model = "gpt-5.5" if minor >= 140 else "gpt-5.4"
     return (
         f'model = "{model}"\n'
@@ -198,7 +198,7 @@ def codex_config(base_url: str, project: str, version: str) -> str:
 
 
 def demo_turn() -> list[Reply]:
-    """The demo's story: a program that is missing, a patch that adds it, and a run that works."""
+    """The demo's replies: run a program that is missing, add it with a patch, run it again."""
     patch = '*** Begin Patch\n*** Add File: hello.py\n+print("Hello from Codex")\n*** End Patch\n'
     return [
         Reply([Shell("python3 hello.py")], Usage(input_tokens=4_210, output_tokens=96, reasoning_tokens=64)),
@@ -214,53 +214,54 @@ def demo_turn() -> list[Reply]:
 DEMO_PROMPT = "Run hello.py, and add it if it is missing."
 
 
-def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet: else each answer waits 40 ms for an acknowledgement
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet; otherwise each answer waits 40 ms for an acknowledgement
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay quiet: the terminal belongs to the demo."""
+    def __init__(self, model: ScriptedModel, *connection: Any) -> None:
+        self._model = model
+        super().__init__(*connection)  # handles the connection's requests
 
-        def do_GET(self) -> None:
-            self._answer(404, "application/json", b"{}")
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing: the terminal shows the demo."""
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if not self.path.endswith("/responses"):
-                self._answer(404, "application/json", b"{}")
-                return
-            request = json.loads(body)
-            number, reply = model.take(request)
-            if reply.wait:
-                threading.Event().wait(reply.wait)
-            for move in reply.moves:
-                if isinstance(move, Fail):
-                    self._answer(move.status, "application/json", b'{"error": {"message": "scripted failure"}}')
-                    return
+    def do_GET(self) -> None:
+        self._answer(404, b"{}")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.path.endswith("/responses"):
+            self._answer(404, b"{}")
+            return
+        request = json.loads(body)
+        number, reply = self._model.take(request)
+        if reply.wait:
+            threading.Event().wait(reply.wait)
+        failure = next((move for move in reply.moves if isinstance(move, Fail)), None)
+        if failure is not None:
+            self._answer(failure.status, b'{"error": {"message": "scripted failure"}}')
+        else:
             self._stream(_events(request, number, reply))
 
-        def _stream(self, events: Iterator[dict[str, Any]]) -> None:
-            self.close_connection = True
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            try:
-                for event in events:
-                    self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
-                    self.wfile.flush()
-            except OSError:
-                return  # the user interrupted the turn: Codex has hung up
+    def _stream(self, events: Iterator[dict[str, Any]]) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            for event in events:
+                self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            return  # the user interrupted the turn, and Codex closed the connection
 
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    return Handler
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 def _events(request: dict[str, Any], number: int, reply: Reply) -> Iterator[dict[str, Any]]:
@@ -287,49 +288,58 @@ def _events(request: dict[str, Any], number: int, reply: Reply) -> Iterator[dict
     yield {"type": "response.completed", "response": done}
 
 
-def _said_to_it(request: dict[str, Any]) -> str:
-    """What the user, or whoever spawned this agent, has said in the request's conversation."""
+def _user_text(request: dict[str, Any]) -> str:
+    """The text of the user's messages (or of a subagent's task) in the request's conversation."""
     messages = [item for item in request.get("input", []) if item.get("role") == "user"]
     parts = [part for item in messages for part in item.get("content", []) if isinstance(part, dict)]
     return "\n".join(part.get("text", "") for part in parts)
 
 
 def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
+    """The output item for a move; `name` makes its ids unique."""
     offered = {tool.get("name"): tool for tool in request.get("tools", []) if isinstance(tool, dict)}
     match move:
         case Say(text):
-            content = [{"type": "output_text", "text": text, "annotations": []}]
-            return {
-                "type": "message",
-                "id": f"msg_{name}",
-                "role": "assistant",
-                "status": "completed",
-                "content": content,
-            }
+            return _message(name, text)
         case Shell(command):
             tool = next((tool for tool in _SHELL_TOOLS if tool in offered), "exec_command")
             return _function(name, tool, {_SHELL_TOOLS[tool]: command})
         case Patch(text):
-            if offered.get("apply_patch", {}).get("type", "custom") == "custom":
-                return _custom(name, "apply_patch", text)
-            return _function(name, "apply_patch", {"input": text})
+            return _patch(name, text, offered)
         case Call(tool, arguments, namespace):
-            item = _function(name, tool, _filled(request, arguments))
-            return item | ({"namespace": namespace} if namespace else {})
+            item = _function(name, tool, _with_outputs(request, arguments))
+            return {**item, "namespace": namespace} if namespace else item
         case Program(tool, text):
             return _custom(name, tool, text)
         case Item(fields):
             return {"id": f"item_{name}", **fields}
-        case Pause() | Fail() | Break():
-            raise AssertionError("these are no items of a response")
+        case _:
+            raise AssertionError(f"{move} has no output item")
 
 
-def _filled(request: dict[str, Any], value: Any) -> Any:
-    """The value with everything a tool told in its place; a number stays a number."""
+def _message(name: str, text: str) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "id": f"msg_{name}",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": text, "annotations": []}],
+    }
+
+
+def _patch(name: str, text: str, offered: Mapping[str | None, dict[str, Any]]) -> dict[str, Any]:
+    """Call apply_patch as Codex offers it: a custom tool, or a function in older versions."""
+    if offered.get("apply_patch", {}).get("type", "custom") == "custom":
+        return _custom(name, "apply_patch", text)
+    return _function(name, "apply_patch", {"input": text})
+
+
+def _with_outputs(request: dict[str, Any], value: Any) -> Any:
+    """Replace every `Told` in an argument by the tool output it names; digits become a number."""
     if isinstance(value, dict):
-        return {key: _filled(request, inner) for key, inner in value.items()}
+        return {key: _with_outputs(request, inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(request, inner) for inner in value]
+        return [_with_outputs(request, inner) for inner in value]
     if not isinstance(value, Told):
         return value
     outputs = [json.dumps(item["output"]).replace('\\"', '"') for item in request["input"] if "output" in item]

@@ -1,49 +1,58 @@
-"""A trace payload as a person would want to read it."""
+"""Renders a trace payload as text for a terminal."""
 
 from collections.abc import Iterator, Mapping
 
 from infinium_codex.support.json_fields import mapping, text
 
 _WIDTH = 100
+_SHOWN_TAGS = ("session", "turn", "git_branch", "sources")
 
 
 def view_trace(payload: Mapping[str, object]) -> tuple[str, ...]:
-    """The lines that show one trace: what was asked, what was done, what it cost."""
+    """The lines for one trace: title, steps, files, tokens, errors, answer and tags."""
     return tuple(_lines(payload))
 
 
 def _lines(payload: Mapping[str, object]) -> Iterator[str]:
-    environment, sections = mapping(payload, "environment"), mapping(payload, "sections")
-    tags = mapping(environment, "custom_tags")
-    yield f"{text(payload, 'name') or 'Trace'}"
-    yield f"  {text(payload, 'description') or ''}"
-    agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
-    until = text(payload, "current_datetime")
-    yield f"  {_seconds(payload.get('duration'))} until {until}, {agent}, {text(tags, 'models')}"
+    sections = mapping(payload, "sections")
+    tags = mapping(mapping(payload, "environment"), "custom_tags")
+    yield from _title(payload, tags)
     yield ""
     for step in _objects(payload.get("steps")):
         yield from _step(step)
     if files := mapping(sections, "development").get("files_modified"):
         yield ""
         yield f"Files    {', '.join(map(str, files)) if isinstance(files, list) else files}"
-    usage = mapping(payload, "llm_usage")
-    if "prompt_tokens" in usage:
-        cached, reasoning = text(tags, "cached_tokens"), text(tags, "reasoning_tokens")
-        yield (
-            f"Tokens   {usage['prompt_tokens']:,} prompt ({_thousands(cached)} cached), "
-            f"{usage.get('completion_tokens', 0):,} completion ({_thousands(reasoning)} reasoning), "
-            f"{usage.get('api_calls_count', 0)} model calls"
-        )
+    yield from _tokens(mapping(payload, "llm_usage"), tags)
     for error in _objects(payload.get("errors")):
         yield f"Error    {_cut(text(error, 'message') or '', _WIDTH)}"
     for warning in _texts(mapping(sections, "general").get("warnings")):
         yield f"Note     {warning}"
     if answer := text(payload, "output_summary"):
         yield f"Answer   {_cut(answer, _WIDTH)}"
-    where = ", ".join(
-        f"{name} {value}" for name in ("session", "turn", "git_branch", "sources") if (value := text(tags, name))
+    shown = (f"{name} {value}" for name in _SHOWN_TAGS if (value := text(tags, name)))
+    yield f"Tags     {', '.join(shown)}"
+
+
+def _title(payload: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
+    environment = mapping(payload, "environment")
+    yield text(payload, "name") or "Trace"
+    yield f"  {text(payload, 'description') or ''}"
+    agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
+    ended = text(payload, "current_datetime") or "?"
+    models = text(tags, "models")
+    yield f"  {_seconds(payload.get('duration'))} until {ended}, {', '.join(filter(None, (agent, models)))}"
+
+
+def _tokens(usage: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
+    if "prompt_tokens" not in usage:
+        return
+    cached, reasoning = text(tags, "cached_tokens"), text(tags, "reasoning_tokens")
+    yield (
+        f"Tokens   {usage['prompt_tokens']:,} prompt ({_thousands(cached)} cached), "
+        f"{usage.get('completion_tokens', 0):,} completion ({_thousands(reasoning)} reasoning), "
+        f"{usage.get('api_calls_count', 0)} model calls"
     )
-    yield f"Tags     {where}"
 
 
 def _step(step: Mapping[str, object]) -> Iterator[str]:
