@@ -161,7 +161,7 @@ def test_the_daemon_of_the_terminal_ui_is_found(trusting: Sandbox) -> None:
         trusting.environ["CONNECTOR_MAX_OUTPUT_PREVIEW"] = "4711"
         check = examine(trusting)[2]["daemon"]
         assert check["verdict"] == "warning"
-        assert "CONNECTOR_MAX_OUTPUT_PREVIEW (only here)" in check["evidence"]
+        assert "CONNECTOR_MAX_OUTPUT_PREVIEW (set only in this shell)" in check["evidence"]
         assert "4711" not in check["evidence"]
     finally:
         trusting.execute(["codex", "app-server", "daemon", "stop"], check=False)

@@ -151,11 +151,12 @@ def test_daemon_with_other_variables(machine: HealthyMachine, start_daemon: Star
     assert check["verdict"] == "warning"
     assert "daemon restart" in check["fix"]
     assert check["evidence"].partition("has other variables: ")[2] == (
-        "CONNECTOR_QUIET (only there), INFINIUM_AGENT_SECRET (only here), TMPDIR (another value)."
+        "CONNECTOR_QUIET (set only in the daemon), INFINIUM_AGENT_SECRET (set only in this shell), "
+        "TMPDIR (different value)."
     )
     status = machine.run("status").stdout
     assert "daemon                   Codex's daemon (process " in status
-    assert "INFINIUM_AGENT_SECRET (only here)" in status
+    assert "INFINIUM_AGENT_SECRET (set only in this shell)" in status
     for text in (json.dumps(report), status):
         assert SECRET not in text
         assert "4711" not in text
@@ -168,7 +169,7 @@ def test_daemon_with_the_same_variables(
     check = checks(machine.examine())["daemon"]
     assert "Codex's daemon (process" not in machine.run("status").stdout
     assert check["verdict"] == "ok"
-    assert check["evidence"].endswith("has the same variables, except PATH (another value).")
+    assert check["evidence"].endswith("has the same variables, except PATH (different value).")
 
 
 @pytest.mark.parametrize("elsewhere", ["another project", "a checkout inside this one"])

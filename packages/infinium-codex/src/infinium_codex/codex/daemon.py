@@ -90,8 +90,13 @@ def _differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator
     for name in sorted({*theirs, *ours}):
         there, here = theirs.get(name, ""), ours.get(name, "")
         if there != here:
-            kind = "another value" if there and here else "only here" if here else "only there"
-            yield name, f"{name} ({kind})"
+            yield name, f"{name} ({_difference(there, here)})"
+
+
+def _difference(there: str, here: str) -> str:
+    if there and here:
+        return "different value"
+    return "set only in this shell" if here else "set only in the daemon"
 
 
 def _is_relevant(name: str) -> bool:

@@ -20,7 +20,7 @@ _FAILED = re.compile(
     r"^(?:unsupported (?:custom tool )?call: |failed to parse function arguments|\w+(?: verification)? failed: "
     r"|invalid agent id |Script (?:failed|error)|Full-history forked agents )"
 )
-"""How an output begins that tells the model why its call failed."""
+"""The start of an output that explains to the model why its call failed."""
 _ABORTED = re.compile(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
 _REFUSED = re.compile(r"^(?:exec command rejected by user|rejected by user|patch rejected by user)")
 _SCRIPT = re.compile(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
@@ -87,7 +87,7 @@ def _read_header(output: str) -> ToolResult | None:
 
 
 def _read_message(output: str) -> ToolResult:
-    """Read an output that says in words how the call ended: a script, an abort, a refusal or a failure."""
+    """Read an output without a header: a script's result, an abort, a refusal, a failure or plain text."""
     if script := _SCRIPT.match(output):
         rest = output[script.end() :]
         error = None if script[1] == "completed" else rest or output

@@ -20,7 +20,7 @@ from infinium_codex.support.json_fields import content, integer, mapping, text, 
 IGNORED_ITEMS = frozenset({"AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "ImageView"})
 """Items that no trace needs, or that another record reports as well."""
 _NESTED_CALL_PREFIX = "exec-"
-"""How the id of a call begins that a Code Mode program made."""
+"""The start of the id of a call that a Code Mode program made."""
 
 
 class _Item(Struct, frozen=True):
