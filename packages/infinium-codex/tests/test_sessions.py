@@ -1,4 +1,4 @@
-"""Sessions that do not go by the book: interrupted, in several transcripts, traced by workers that were killed."""
+"""Unusual sessions: interrupted turns, moved transcripts, subagents, workers that were killed."""
 
 import json
 import shutil
@@ -53,11 +53,11 @@ def state_of(machine: Machine) -> Path:
     return state
 
 
-# Turns nobody saw the end of
+# Turns without an end
 
 
 def test_the_next_prompt_ends_a_turn_that_was_interrupted(machine: Machine) -> None:
-    """Up to 0.147 there is no Interrupt: the prompt after it is the first that is heard, and its turn goes on."""
+    """Codex has no Interrupt event up to 0.147: the next prompt ends the turn, and begins one that goes on."""
     machine.hook(machine.placed(event("UserPromptSubmit", "turn-1", prompt="never mind"), None))
     machine.hook(machine.placed(event("UserPromptSubmit", "turn-2", prompt="rather this"), None))
     [trace] = machine.wait_for_traces(1)
@@ -77,7 +77,7 @@ def test_words_added_to_a_running_turn_do_not_end_it(machine: Machine) -> None:
     assert tags(trace)["status"] == "completed"
 
 
-def test_a_turn_whose_stop_was_not_heard_is_as_its_transcript_tells(machine: Machine) -> None:
+def test_a_turn_without_stop_has_the_status_that_the_transcript_records(machine: Machine) -> None:
     transcript = machine.home / "transcript.jsonl"
     shutil.copy(TURN.transcript, transcript)
     payloads = [payload for _, payload in TURN.hook_events()]
@@ -91,7 +91,7 @@ def test_a_turn_whose_stop_was_not_heard_is_as_its_transcript_tells(machine: Mac
     assert trace["llm_usage"]["prompt_tokens"] == 3_600
 
 
-# Transcripts that are not where or what they were
+# Transcripts that were moved, compressed or replaced
 
 
 def compressed(path: Path) -> Path:
@@ -109,8 +109,8 @@ def archived(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("moves", [[compressed], [archived], [archived, compressed]], ids=str)
-def test_a_transcript_that_was_put_away_is_still_read(machine: Machine, moves: list[Any]) -> None:
-    """Stop was not heard; when the session is closed, Codex has compressed the transcript or archived it."""
+def test_a_compressed_or_archived_transcript_is_read(machine: Machine, moves: list[Any]) -> None:
+    """There was no Stop. When the session is closed, Codex has compressed or archived the transcript."""
     transcript = machine.home / ".codex" / "sessions" / "2026" / "11" / "23" / "rollout-1.jsonl"
     transcript.parent.mkdir(parents=True)
     shutil.copy(TURN.transcript, transcript)
@@ -148,7 +148,7 @@ def test_a_damaged_compressed_transcript_stops_nothing(machine: Machine, content
 
 
 def test_a_transcript_that_was_replaced_is_read_anew(machine: Machine) -> None:
-    """Rotation: a shorter file stands in its place. What it tells of turns that are done is passed over."""
+    """A shorter file is in its place. Its records of closed turns are left out."""
     transcript = machine.play(RESUME)
     assert transcript is not None
     before = machine.wait_for_traces(2)
@@ -218,7 +218,7 @@ def play_agent(machine: Machine, events: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("copied", [False, True], ids=["fresh", "forked"])
 def test_a_subagents_transcript_belongs_to_the_turn_that_spawned_it(machine: Machine, copied: bool) -> None:
-    """Its commands, exit codes and tokens are there once, and none of the history it was given to start from."""
+    """The trace has its commands, exit codes and tokens once, and nothing of the history that it was forked with."""
     own = list(agent_events(agent_transcript(machine, copied=copied)))
     play_agent(machine, [event("UserPromptSubmit", prompt="have it counted"), *own, event("Stop")])
     [trace] = machine.wait_for_traces(1)
@@ -240,18 +240,18 @@ def test_a_turn_waits_for_a_subagent_that_outlives_it(machine: Machine) -> None:
     assert "steps" not in second
 
 
-def test_a_subagent_nobody_saw_end_does_not_hold_its_turn_for_ever(machine: Machine) -> None:
+def test_a_subagent_without_an_end_does_not_keep_its_turn_open(machine: Machine) -> None:
     *before, _ = agent_events(agent_transcript(machine))
     play_agent(machine, [event("UserPromptSubmit", prompt="x"), *before, event("Stop"), event("SessionEnd")])
     [trace] = machine.wait_for_traces(1)
     assert tags(trace)["status"] == "completed"
 
 
-# Work cut off in the middle
+# Long sessions, and workers that were killed
 
 
-def test_a_long_backlog_is_worked_off_in_slices(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each reading takes one turn and leaves the transcript where the next one begins."""
+def test_a_long_spool_is_read_in_slices(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading has one turn and leaves the transcript where the next one begins."""
     transcript = machine.home / "transcript.jsonl"
     shutil.copy(RESUME.transcript, transcript)
     machine.commands = {name: text.replace(f" {name} ", " Quiet ") for name, text in machine.commands.items()}
@@ -272,7 +272,7 @@ def test_a_long_backlog_is_worked_off_in_slices(machine: Machine, monkeypatch: p
 def test_a_slice_leaves_the_next_turns_records_though_its_own_never_ended(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the end it waits for, the reading goes through the whole transcript; the next one starts before that."""
+    """The reading looks for the end in the whole transcript. The next reading begins before those records."""
     transcript = machine.home / "transcript.jsonl"
     lines = RESUME.transcript.read_bytes().splitlines(keepends=True)
     ends = [number for number, record in enumerate(lines) if b'"task_complete"' in record]
@@ -319,7 +319,7 @@ def test_a_summary_is_the_same_in_slices(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_turn_that_begins_in_the_transcript_before_its_hook_has_run_loses_nothing(machine: Machine) -> None:
-    """The worker of the turn before reads its first records, and cannot know yet that somebody wants them."""
+    """The worker of the turn before reads its first records and must leave them to the next worker."""
     transcript = machine.home / "transcript.jsonl"
     lines = RESUME.transcript.read_bytes().splitlines(keepends=True)
     starts = [number for number, line in enumerate(lines) if b'"task_started"' in line]
@@ -337,8 +337,8 @@ def test_a_turn_that_begins_in_the_transcript_before_its_hook_has_run_loses_noth
     assert [trace["llm_usage"]["api_calls_count"] for trace in machine.traces()] == [1, 1]
 
 
-def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Machine) -> None:
-    """It was killed before it could note that the next spool begins at nothing: that one is read from its start."""
+def test_a_worker_killed_after_it_removed_the_spool_loses_no_turn(machine: Machine) -> None:
+    """It was killed before it saved that the next spool begins at 0: the next spool is read from its start."""
     for turn in ("turn-1", "turn-2"):
         machine.hook(machine.placed(event("UserPromptSubmit", turn, prompt=turn), None))
         machine.hook(machine.placed(event("Stop", turn), None))
@@ -350,8 +350,8 @@ def test_a_spool_removed_by_a_worker_that_was_killed_then_is_no_trap(machine: Ma
     assert [trace["input_summary"] for trace in machine.traces()] == ["turn-1", "turn-2"]
 
 
-def test_a_worker_killed_between_summary_and_checkpoint_tells_of_the_same_turns_again(tmp_path: Path) -> None:
-    """And not of a turn more: the summary's key is taken, that turn would be in none."""
+def test_a_worker_killed_between_summary_and_checkpoint_summarizes_the_same_turns_again(tmp_path: Path) -> None:
+    """And with no further turn: that summary's key is used already, so the turn would be in no summary."""
     machine = Machine(tmp_path)
     machine.set_up("--granularity", "session")
     saved = []
@@ -368,8 +368,8 @@ def test_a_worker_killed_between_summary_and_checkpoint_tells_of_the_same_turns_
     assert [tags(trace)["part"] for trace in (first, second)] == ["1", "2"]
 
 
-def test_a_session_taken_up_after_its_checkpoint_was_removed_is_summed_up_too(tmp_path: Path) -> None:
-    """A reboot empties the temp directory. The new summary is no copy of the old one, whatever its number."""
+def test_a_session_resumed_after_its_checkpoint_was_removed_is_summarized_too(tmp_path: Path) -> None:
+    """A reboot empties the temp directory. The new summary has a key of its own, though its part is the same."""
     machine = Machine(tmp_path)
     machine.set_up("--granularity", "session")
     for turn in ("turn-1", "turn-2"):
@@ -380,7 +380,7 @@ def test_a_session_taken_up_after_its_checkpoint_was_removed_is_summed_up_too(tm
     assert [trace["input_summary"] for trace in machine.traces()] == ["turn-1", "turn-2"]
 
 
-def test_a_late_event_of_a_turn_that_is_done_opens_nothing(machine: Machine) -> None:
+def test_a_late_event_of_a_closed_turn_opens_no_turn(machine: Machine) -> None:
     """An async hook may write after Stop."""
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
     machine.hook(machine.placed(event("Stop"), None))
@@ -394,7 +394,7 @@ def test_a_late_event_of_a_turn_that_is_done_opens_nothing(machine: Machine) -> 
 
 @pytest.mark.parametrize("granularity", ["turn", "both"])
 def test_what_was_read_is_not_read_again(tmp_path: Path, granularity: str) -> None:
-    """A turn costs what it added: the records of the turn before could be anything by now."""
+    """The cost of a turn is that of its own records: those of the turn before are not read again."""
     machine = Machine(tmp_path)
     machine.set_up("--granularity", granularity)
     transcript = machine.home / "transcript.jsonl"
@@ -413,8 +413,8 @@ def test_what_was_read_is_not_read_again(tmp_path: Path, granularity: str) -> No
     assert "skipped" not in json.dumps(second)
 
 
-def test_events_of_a_transcript_that_concern_no_turn_at_hand_are_not_kept(tmp_path: Path) -> None:
-    """However long it is: what a reading keeps is what the new turns need."""
+def test_events_of_other_turns_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """The memory of a reading depends on the new turns, not on the length of the transcript."""
     transcript = tmp_path / "long.jsonl"
     shutil.copy(RESUME.transcript, transcript)
     spool = tmp_path / "s.spool"

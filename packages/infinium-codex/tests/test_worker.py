@@ -34,7 +34,7 @@ def event(name: str, turn: str = "turn-1", **fields: Any) -> dict[str, Any]:
 
 
 def play_turn(machine: Machine, turn: str, prompt: str, session: str = "s-1") -> None:
-    """A turn that only the hooks tell of."""
+    """A turn with hook calls and no transcript."""
     for payload in (event("UserPromptSubmit", turn, prompt=prompt), event("Stop", turn, last_assistant_message="ok")):
         machine.hook(machine.placed({**payload, "session_id": session}, None))
 
@@ -57,7 +57,7 @@ def test_a_resumed_session_gives_a_trace_a_turn(machine: Machine) -> None:
 
 
 def test_the_worker_waits_for_the_transcripts_last_records(machine: Machine) -> None:
-    """Stop runs before Codex has written `task_complete`: its tokens and duration must not be missed."""
+    """Codex runs Stop before it writes `task_complete`. The trace has that record's tokens and duration."""
     transcript = machine.home / "late.jsonl"
     lines = TURN.transcript.read_bytes().splitlines(keepends=True)
     transcript.write_bytes(b"".join(lines[:-3]))
@@ -71,8 +71,8 @@ def test_the_worker_waits_for_the_transcripts_last_records(machine: Machine) -> 
     assert trace["duration"] == json.loads(lines[-1])["payload"]["duration_ms"] / 1000
 
 
-def test_a_transcript_that_never_says_the_end_is_not_waited_for_without_end(machine: Machine) -> None:
-    """After ten seconds in which it did not grow, the hooks' own word is taken."""
+def test_the_wait_for_a_transcript_without_the_turns_end_is_bounded(machine: Machine) -> None:
+    """After ten seconds in which the transcript did not grow, the trace is built from the hook calls."""
     transcript = machine.home / "cut.jsonl"
     transcript.write_bytes(b"".join(TURN.transcript.read_bytes().splitlines(keepends=True)[:5]))
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="x"), transcript))
@@ -127,7 +127,7 @@ def test_granularity(tmp_path: Path, granularity: str, kinds: list[str]) -> None
 
 
 def test_turns_after_a_summary_make_a_further_part(tmp_path: Path) -> None:
-    """The user comes back to a session that was summed up: the new summary tells of the new turns alone."""
+    """The user resumes a session after its summary: the next summary has only the new turns."""
     machine = Machine(tmp_path)
     machine.set_up("--granularity", "session")
     for part in ("1", "2"):
@@ -141,7 +141,7 @@ def test_turns_after_a_summary_make_a_further_part(tmp_path: Path) -> None:
 
 
 def test_the_spool_is_gone_once_the_session_has_ended(machine: Machine) -> None:
-    """It holds prompts and outputs as Codex sent them."""
+    """The spool contains prompts and outputs that are not redacted."""
     machine.play(TURN)
     machine.wait_until_idle()
     assert machine.spools == []
@@ -149,8 +149,8 @@ def test_the_spool_is_gone_once_the_session_has_ended(machine: Machine) -> None:
     assert [path for path in left if b"Try the build" in path.read_bytes()] == []
 
 
-def test_a_torn_record_costs_itself(machine: Machine) -> None:
-    """A hook killed in the middle of its write; the turn's other events still make the trace, which says so."""
+def test_a_torn_record_affects_only_itself(machine: Machine) -> None:
+    """A hook was killed during its write: the trace has the turn's other events and a warning."""
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
     [spool] = machine.spools
     with spool.open("ab") as file:
@@ -161,16 +161,19 @@ def test_a_torn_record_costs_itself(machine: Machine) -> None:
     assert "1 record skipped: spool:damaged" in trace["sections"]["general"]["warnings"]
 
 
-def test_an_event_that_is_not_json_costs_itself(machine: Machine) -> None:
+def test_an_event_that_is_not_json_affects_only_itself(machine: Machine) -> None:
     machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
     [spool] = machine.spools
-    spool.write_bytes(spool.read_bytes())
+    with spool.open("ab") as file:
+        file.write(encode("PreToolUse", 17, 9, b'{"session_id": "s-1", "tool_name": '))
     machine.hook(machine.placed(event("Stop", last_assistant_message="answered"), None))
-    assert len(machine.traces()) == 1
+    [trace] = machine.traces()
+    assert (trace["input_summary"], trace["output_summary"]) == ("asked", "answered")
+    assert "1 record skipped: hook:PreToolUse:unreadable" in trace["sections"]["general"]["warnings"]
 
 
-def test_a_project_file_that_cannot_be_read_is_told_and_the_events_wait(machine: Machine) -> None:
-    """Mended later, nothing is lost."""
+def test_an_invalid_project_file_is_an_error_and_the_events_are_kept(machine: Machine) -> None:
+    """After the file is corrected, all turns are traced."""
     good = machine.config.read_text()
     machine.config.write_text('{"base_url": 7}')
     play_turn(machine, "turn-1", "early")
@@ -191,8 +194,8 @@ def test_paused_records_nothing(machine: Machine) -> None:
     assert [trace["input_summary"] for trace in machine.traces()] == ["public"]
 
 
-def test_the_environment_alone_is_a_set_up(machine: Machine) -> None:
-    """CI and Docker: no project file, only variables."""
+def test_environment_variables_alone_are_enough(machine: Machine) -> None:
+    """As in CI and Docker: there is no project file."""
     machine.config.unlink()
     environ = {"INFINIUM_BASE_URL": "local"}
     for payload in (event("UserPromptSubmit", prompt="in CI"), event("Stop")):
@@ -210,8 +213,8 @@ def test_a_secret_in_the_prompt_is_redacted_before_it_is_stored(machine: Machine
     assert "redacted" in trace["environment"]["custom_tags"]
 
 
-def test_what_the_hook_could_not_do_reaches_errors(machine: Machine) -> None:
-    """The hook itself is silent; the next worker tells."""
+def test_an_error_of_the_hook_is_listed_by_errors(machine: Machine) -> None:
+    """The hook prints nothing; the next worker copies its error to the ledger."""
     data = machine.home / ".local" / "share" / "infinium-codex"
     (data / "hook.errors").write_text("1700000000000000000 OSError: no space left\n")
     play_turn(machine, "turn-1", "x")
@@ -220,7 +223,7 @@ def test_what_the_hook_could_not_do_reaches_errors(machine: Machine) -> None:
 
 
 def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine) -> None:
-    """The interpreter the hook ran with is gone, hook.py is an older one: the next turn is traced, and mends both."""
+    """The hook's interpreter is gone and hook.py is of an older version: the next turn is traced and repairs both."""
     data = machine.home / ".local" / "share" / "infinium-codex"
     (data / "python").unlink()
     (data / "python").symlink_to("/nowhere/python")
@@ -244,7 +247,7 @@ def test_an_upgrade_of_python_or_of_the_connector_loses_nothing(machine: Machine
 def test_the_source_stands_in_for_a_compiled_hook_that_does_not_load(
     machine: Machine, harm: Callable[[bytes], bytes]
 ) -> None:
-    """No event is lost by it, nothing is said, and the worker makes it anew."""
+    """No event is lost, nothing is printed, and the worker compiles the hook again."""
     compiled = machine.home / ".local" / "share" / "infinium-codex" / "hook.pyc"
     whole = compiled.read_bytes()
     compiled.write_bytes(harm(whole))
@@ -272,7 +275,7 @@ def test_a_users_own_patterns_and_allow_list(machine: Machine) -> None:
 
 
 def test_patterns_of_the_project_and_of_the_users_own_file(machine: Machine) -> None:
-    """A project adds to what is taken out, and can let nothing through."""
+    """A project file can add patterns to redact. It cannot allow values."""
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     project = json.loads(machine.config.read_text("utf-8"))
     machine.config.write_text(json.dumps(project | {"redact_patterns": ["TEAM-\\d+"], "redact_allow": [".*"]}))
@@ -286,7 +289,7 @@ def test_patterns_of_the_project_and_of_the_users_own_file(machine: Machine) -> 
     assert str(own) in machine.run("status").stdout
 
 
-def test_a_session_directory_nobody_made_yet_loses_no_event(machine: Machine) -> None:
+def test_a_session_directory_that_does_not_exist_yet_is_created(machine: Machine) -> None:
     directory = machine.root / "not" / "there" / "yet"
     environ = {"CONNECTOR_SESSION_DIR": str(directory)}
     for payload in (event("UserPromptSubmit", prompt="kept"), event("Stop")):
@@ -296,7 +299,7 @@ def test_a_session_directory_nobody_made_yet_loses_no_event(machine: Machine) ->
 
 
 def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: Machine) -> None:
-    """Every turn pays for it. None of these is needed to trace one whose destination asks for no secret."""
+    """Every turn pays for an import. None of these is needed for a turn that is stored locally."""
     machine.commands = {name: text.replace(f" {name} ", " Quiet ") for name, text in machine.commands.items()}
     for _, payload in TURN.hook_events():
         machine.hook(machine.placed(payload, TURN.transcript))
@@ -310,3 +313,21 @@ def test_the_worker_of_a_local_turn_loads_no_more_than_the_turn_needs(machine: M
     assert len(machine.traces()) == 1
     unwanted = {"dataclasses", "email", "http", "keyring", "logging", "niquests", "structlog", "subprocess", "tomllib"}
     assert {name.partition(".")[0] for name in done.stdout.split()} & unwanted == set()
+
+
+def test_the_worker_at_a_prompt_does_not_import_the_agent(machine: Machine) -> None:
+    """The user waits for the model at a prompt; the worker only schedules the session."""
+    with machine.idle_hooks():
+        machine.hook(machine.placed(event("UserPromptSubmit", prompt="asked"), None))
+    [spool] = machine.spools
+    program = (
+        "import os, sys; before = set(sys.modules); os._exit = lambda code: None;"
+        "import runpy; runpy.run_path(sys.argv.pop(1)); print(*(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-I", "-c", program, machine.worker_command[-1], str(spool), "UserPromptSubmit"]
+    done = machine.execute(command)
+    loaded = {name for name in done.stdout.split() if name.partition(".")[0] in ("infinium_codex", "msgspec")}
+    rooms = {name.split(".")[1] for name in loaded if "." in name}
+    assert rooms <= {"background", "capture", "support"}
+    assert "msgspec" not in loaded
+    assert len(machine.schedulers) == 1
