@@ -19,7 +19,7 @@ class TraceOptions(Struct, frozen=True, kw_only=True):
     """
 
     program: str
-    """Name of the agent program, such as "codex". Sent as `framework`."""
+    """Name of the agent program, such as "foo". Sent as `framework`."""
     version: str
     """Version of the connector. Sent as `sdk_version`."""
     tags: tuple[str, ...] = ()
