@@ -94,7 +94,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def record(session: nox.Session) -> None:
     """Record fixtures from the real Codex: all pinned versions, or those named (`nox -s record -- 0.170.0`)."""
-    session.install("-e", "./packages/infinium-codex")
+    session.install(*TEST_TOOLS, "-e", "./packages/infinium-codex")
     session.run("python", str(E2E / "record.py"), *session.posargs)
 
 

@@ -16,18 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from codex_install import ALL, NEWEST, install_codex
-from codex_terminal import NO_ADVERTISEMENT
 from infinium_codex.codex.app_server import AppServer
 from infinium_codex.codex.hook_events import EVENT_NAMES
 from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.codex.versions import HOOKS_ON_SINCE, TRUST_SINCE
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
-from sandbox import Sandbox
-from scenarios import SCENARIOS, Scenario
 
 E2E = Path(__file__).parent
 PACKAGE = E2E.parent
+sys.path.append(str(PACKAGE / "tests"))  # pytest has it from pyproject.toml
+
+from codex_terminal import NO_ADVERTISEMENT  # noqa: E402
+from sandbox import Sandbox  # noqa: E402
+from scenarios import SCENARIOS, Scenario  # noqa: E402
+
 RECORDINGS = PACKAGE / "tests" / "recordings"
 DEMO = PACKAGE / "src" / "infinium_codex" / "demo" / "recording"
 LONGEST_TEXT = 600
