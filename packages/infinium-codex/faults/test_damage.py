@@ -86,7 +86,7 @@ def test_the_checkpoint(lab: Lab, times: Times, tell: Tell, damage: Damage) -> N
 
 def test_a_spool_of_another_version(lab: Lab, tell: Tell) -> None:
     """It is set aside and reported, never deleted; the events that this version's hook appended are traced."""
-    foreign = b"\x1eI1 Stop 12 {a frame of another age}\n" + b"\x1eI17 Stop of the future\n"
+    foreign = b"\x1eI1 Stop 12 {a frame of another version}\n" + b"\x1eI17 Stop of the future\n"
     lab.spool("s-1").parent.mkdir(mode=0o700, exist_ok=True)
     for session in ("s-1", "s-2"):
         lab.spool(session).write_bytes(foreign)

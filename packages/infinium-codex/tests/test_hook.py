@@ -1,4 +1,4 @@
-"""The hook, run as Codex runs it: a program of its own with an event on stdin."""
+"""The hook, run as Codex runs it: as a program with an event on stdin. Most tests run on both hooks."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def event(**fields: object) -> bytes:
 
 
 class Hook:
-    """A hook home with a worker that only notes how it was started."""
+    """A hook's home with a worker that only writes down how it was started."""
 
     def __init__(self, root: Path, program: str = "hook.py") -> None:
         self.program = program
@@ -83,7 +83,7 @@ class Hook:
 
 @pytest.fixture(params=["hook.py", "hook_windows.py"])
 def hook(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hook]:
-    """The hook, and the one for systems without `posix`: they keep the same rules."""
+    """The hook, and the hook for systems without `posix`: both follow the same rules."""
     hook = Hook(tmp_path, request.param)
     yield hook
     hook.temp.chmod(0o755)
@@ -92,7 +92,7 @@ def hook(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hook]:
 def wait_for(path: Path) -> str:
     deadline = time.monotonic() + 20
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} did not come"
+        assert time.monotonic() < deadline, f"{path.name} was not created"
         time.sleep(0.01)
     return path.read_text()
 
@@ -106,7 +106,7 @@ def test_an_event_is_spooled_as_codex_sent_it_and_nothing_is_printed(hook: Hook)
     assert abs(record.at_ms - time.time() * 1000) < 60_000
 
 
-def test_the_spool_is_where_the_worker_looks_and_only_its_users(hook: Hook) -> None:
+def test_only_the_user_can_read_the_spool(hook: Hook) -> None:
     hook.run(event(), umask=0)
     directory = spool_directory(hook.environ)
     assert [path.name for path in directory.iterdir()] == [f"{SESSION}.spool"]
@@ -145,7 +145,7 @@ def test_a_paused_project_records_nothing(hook: Hook) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"paused" :\n true}', '{"a": 1, "paused":true }'])
-def test_paused_is_read_however_the_file_is_laid_out(hook: Hook, text: str) -> None:
+def test_paused_is_found_in_any_layout_of_the_file(hook: Hook, text: str) -> None:
     (hook.project / ".infinium" / "config.json").write_text(text)
     hook.run(event())
     assert hook.records() == []
@@ -294,7 +294,7 @@ def test_hook_and_worker_use_the_same_spool_directory(hook: Hook, tmp_path: Path
 @pytest.mark.parametrize(
     "payload", [b"not json", b"\xff\x00\x1eI3 ", b'{"session_id": 7}', b'{"session_id": "../../x"}']
 )
-def test_garbage_is_kept_for_the_worker_to_judge(hook: Hook, payload: bytes) -> None:
+def test_an_invalid_payload_is_recorded_too(hook: Hook, payload: bytes) -> None:
     hook.run(payload)
     hook.run(event())
     assert payload in hook.payloads()
@@ -302,7 +302,7 @@ def test_garbage_is_kept_for_the_worker_to_judge(hook: Hook, payload: bytes) -> 
     assert {path.parent for path in hook.temp.rglob("*.spool")} == {spool_directory(hook.environ)}
 
 
-def test_a_spool_directory_that_is_a_link_is_refused_and_noted(hook: Hook, tmp_path: Path) -> None:
+def test_a_spool_directory_that_is_a_link_is_refused_and_logged(hook: Hook, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     spool_directory(hook.environ).symlink_to(elsewhere)
@@ -311,8 +311,8 @@ def test_a_spool_directory_that_is_a_link_is_refused_and_noted(hook: Hook, tmp_p
     assert "not a directory that this user owns" in (hook.home / "hook.errors").read_text()
 
 
-def test_codex_notices_nothing_of_a_full_disk(hook: Hook) -> None:
-    """A limit on file sizes cuts the write short, as a full disk does."""
+def test_codex_is_not_affected_by_a_full_disk(hook: Hook) -> None:
+    """A file size limit truncates the write, as a full disk does."""
     hook.run(event())
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))"
     code = f"import resource, os, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
@@ -337,7 +337,7 @@ def test_events_of_many_hooks_at_once_stay_whole(hook: Hook) -> None:
     assert sorted(hook.payloads()) == sorted(payloads)
 
 
-def test_a_hook_killed_while_it_reads_leaves_its_neighbours_whole(hook: Hook) -> None:
+def test_a_hook_killed_while_it_reads_does_not_affect_other_events(hook: Hook) -> None:
     hook.run(event(number=1))
     with subprocess.Popen(hook.command(), stdin=subprocess.PIPE, cwd=hook.project, env=hook.environ) as process:
         assert process.stdin
@@ -360,8 +360,8 @@ def test_the_hook_loads_nothing_the_interpreter_has_not_loaded(hook: Hook) -> No
     assert done.stdout.split() == []
 
 
-def test_where_appending_is_not_one_step_one_hook_writes_at_a_time(tmp_path: Path) -> None:
-    """Four processes that write in earnest: without turns, some would write over what others wrote."""
+def test_hooks_without_atomic_appends_write_one_at_a_time(tmp_path: Path) -> None:
+    """Four processes append to one spool. Without the lock file some would overwrite the records of others."""
     spool = tmp_path / "s.spool"
     code = (
         "import sys; from infinium_codex.capture.hook_windows import _append;"
@@ -374,13 +374,13 @@ def test_where_appending_is_not_one_step_one_hook_writes_at_a_time(tmp_path: Pat
 
 
 @pytest.mark.parametrize("hook", ["hook_windows.py"], indirect=True)
-def test_a_turn_that_a_killed_hook_has_left_is_taken_over(hook: Hook) -> None:
+def test_the_lock_file_of_a_killed_hook_is_taken_over(hook: Hook) -> None:
     hook.run(event(number=1))
-    busy = spool_directory(hook.environ) / f"{SESSION}.spool.busy"
-    busy.touch()
+    lock = spool_directory(hook.environ) / f"{SESSION}.spool.busy"
+    lock.touch()
     hook.run(event(number=2))
     assert hook.payloads() == [event(number=1), event(number=2)]
-    assert not busy.exists()
+    assert not lock.exists()
 
 
 def test_the_command_line_runs_the_installed_hook(hook: Hook) -> None:

@@ -1,4 +1,4 @@
-"""A spool is removed while hooks may write to it: no event is lost, whenever somebody is killed."""
+"""A spool is removed while hooks may write to it: no event is lost, whichever process is killed."""
 
 import json
 import subprocess
@@ -29,21 +29,21 @@ def spool(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_drained_spool_goes(spool: Path) -> None:
+def test_a_traced_spool_is_removed(spool: Path) -> None:
     size = spool.stat().st_size
     assert SessionFiles(spool).remove_spool(size, size)
     assert list(spool.parent.iterdir()) == []
 
 
-def test_a_spool_that_has_grown_stays(spool: Path) -> None:
+def test_a_spool_that_has_grown_is_kept(spool: Path) -> None:
     size = spool.stat().st_size
     spool.write_bytes(spool.read_bytes() + frame(b"two", 2))
     assert not SessionFiles(spool).remove_spool(size, size)
     assert payloads(spool) == [b"one", b"two"]
 
 
-def test_what_came_in_behind_the_last_look_begins_the_next_spool(spool: Path) -> None:
-    """The worker was killed between taking the name away and reading what is behind it."""
+def test_a_record_appended_during_the_removal_moves_to_the_next_spool(spool: Path) -> None:
+    """The worker was killed after it renamed the spool and before it read the late record."""
     size = spool.stat().st_size
     closed = spool.with_suffix(".closed")
     spool.rename(closed)
@@ -54,15 +54,15 @@ def test_what_came_in_behind_the_last_look_begins_the_next_spool(spool: Path) ->
     assert not closed.exists()
 
 
-def test_a_torn_record_goes_with_the_spool_it_ends(spool: Path) -> None:
-    """Its hook was killed; were it alive, it would see that the name is gone, and write again."""
+def test_an_incomplete_record_at_the_end_is_removed_with_its_spool(spool: Path) -> None:
+    """Its hook was killed. A hook that is alive sees that the spool was renamed, and writes the record again."""
     size = spool.stat().st_size
     spool.write_bytes(spool.read_bytes() + frame(b"torn", 2)[:-3])
     assert SessionFiles(spool).remove_spool(size, spool.stat().st_size)
     assert list(spool.parent.iterdir()) == []
 
 
-def test_a_foreign_frame_is_told_from_damage_and_kept_once(spool: Path) -> None:
+def test_the_frame_of_another_version_is_kept_once(spool: Path) -> None:
     foreign = frame(b"of another age").replace(b"I3", b"I1", 1)
     spool.write_bytes(foreign + b"rubbish" + frame(b"one"))
     with spool.open("rb") as file:
@@ -75,8 +75,8 @@ def test_a_foreign_frame_is_told_from_damage_and_kept_once(spool: Path) -> None:
     assert SessionFiles(spool).keep_unreadable(damage) is None
 
 
-def test_a_torn_tail_holds_no_worker_and_no_trace(tmp_path: Path) -> None:
-    """The next event's hook was killed in its write while the worker was at the turn before it."""
+def test_an_incomplete_record_at_the_end_delays_no_trace(tmp_path: Path) -> None:
+    """A hook was killed while it wrote, and the worker traces the turn before that event."""
     machine = Machine(tmp_path)
     machine.set_up()
     event = {"session_id": "s-1", "turn_id": "t-1", "model": "gpt", "prompt": "asked"}
