@@ -34,7 +34,7 @@ def terminal(machine: Sandbox) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot: SnapshotAssertion) -> None:
+def test_first_and_second_run(machine: Sandbox, terminal: Terminal, snapshot: SnapshotAssertion) -> None:
     """The wizard repeats a question after an invalid answer and shows no secret; a second run changes one setting."""
     terminal.type("infinium-codex init")
     terminal.see("[https://platform.i42m.ai/api/v1]:")
@@ -70,7 +70,7 @@ def test_a_first_run_and_a_second(machine: Sandbox, terminal: Terminal, snapshot
 
 
 @pytest.mark.parametrize("key", ["C-c", "C-d"])
-def test_leaving_in_the_middle_leaves_nothing(machine: Sandbox, terminal: Terminal, key: str) -> None:
+def test_cancelled_wizard_changes_nothing(machine: Sandbox, terminal: Terminal, key: str) -> None:
     """The wizard writes nothing before the last question."""
     before = machine.contents()
     terminal.type("infinium-codex init")
@@ -82,7 +82,7 @@ def test_leaving_in_the_middle_leaves_nothing(machine: Sandbox, terminal: Termin
     assert machine.contents() == before
 
 
-def test_nothing_is_a_choice(machine: Sandbox, terminal: Terminal) -> None:
+def test_choice_to_change_nothing(machine: Sandbox, terminal: Terminal) -> None:
     machine.must_run("init", "--local", "--no-interactive")
     before = machine.modification_times()
     terminal.type("infinium-codex init")
@@ -93,9 +93,7 @@ def test_nothing_is_a_choice(machine: Sandbox, terminal: Terminal) -> None:
     assert machine.modification_times() == before
 
 
-def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
-    machine: Sandbox, terminal: Terminal
-) -> None:
+def test_start_over_asks_everything_and_keeps_other_connectors_keys(machine: Sandbox, terminal: Terminal) -> None:
     machine.must_run("init", "--no-interactive", "--agent-id", AGENT, "--granularity", "both")
     config = machine.config
     config.write_text(json.dumps(json.loads(config.read_text()) | {"paused": True, "claude": {"x": 1}}))
@@ -118,7 +116,7 @@ def test_starting_over_asks_everything_again_and_keeps_other_connectors_keys(
     assert not (machine.project / ".gitignore").exists()
 
 
-def test_an_address_of_the_repositorys_has_to_be_agreed_to(machine: Sandbox, terminal: Terminal) -> None:
+def test_address_of_the_project_file_has_to_be_confirmed(machine: Sandbox, terminal: Terminal) -> None:
     """Enter means no."""
     config = machine.config
     config.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The command line as its user meets it: help, results, errors in two lines, JSON for programs."""
+"""The command line: help, results, errors in two lines, JSON."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def placeless(machine: Machine, text: str) -> str:
-    """A text without this run's directories."""
+    """Replace this run's directory in a text."""
     return text.replace(str(machine.root), "<root>")
 
 
@@ -39,13 +39,13 @@ def test_help(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAs
     assert done.stdout == snapshot
 
 
-def test_a_command_that_does_not_exist(machine: Machine, snapshot: SnapshotAssertion) -> None:
+def test_unknown_command(machine: Machine, snapshot: SnapshotAssertion) -> None:
     done = machine.run("nonsense", environ={"COLUMNS": "100", "NO_COLOR": "1"})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == snapshot
 
 
-def test_the_help_imports_no_command() -> None:
+def test_help_imports_no_command() -> None:
     """Commands are imported when they are called, so the help does not get slower with each command."""
     code = (
         "import atexit, sys; from infinium_codex.cli import main;"
@@ -60,7 +60,7 @@ def test_the_help_imports_no_command() -> None:
 @pytest.mark.parametrize(
     ("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])]
 )
-def test_completion_is_a_script_of_that_shell(machine: Machine, tmp_path: Path, shell: str, check: list[str]) -> None:
+def test_completion_script_is_valid(machine: Machine, tmp_path: Path, shell: str, check: list[str]) -> None:
     done = machine.run("completion", shell)
     assert (done.returncode, done.stderr) == (0, "")
     assert "update-credentials" in done.stdout
@@ -72,7 +72,7 @@ def test_completion_is_a_script_of_that_shell(machine: Machine, tmp_path: Path, 
 
 
 def test_bash_completes_a_command(machine: Machine, tmp_path: Path) -> None:
-    """As at the prompt: `infinium-codex upd` and the tabulator."""
+    """Complete `infinium-codex upd` as bash does on Tab."""
     (tmp_path / "script").write_text(machine.run("completion", "bash").stdout)
     line = (
         f"source '{tmp_path}/script'; COMP_WORDS=(infinium-codex upd); COMP_CWORD=1; COMP_LINE='infinium-codex upd';"
@@ -86,7 +86,7 @@ def test_bash_completes_a_command(machine: Machine, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quiet", ["", "true"])
 def test_output_is_plain_text_with_nothing_added(machine: Machine, quiet: str) -> None:
-    """Quiet or not: results and errors as they are, plain text where no terminal is."""
+    """CONNECTOR_QUIET changes nothing; output that is not to a terminal has no escape sequences."""
     environ = {"CONNECTOR_QUIET": quiet}
     done = machine.run("init", "--local", "--no-interactive", environ=environ)
     assert done.stdout.startswith("Project    ")
@@ -105,8 +105,8 @@ def test_version(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_imports_nothing_heavy(command: str) -> None:
-    """What only the command itself needs is imported when it runs."""
+def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
+    """Libraries that only the command itself needs are imported when it runs."""
     code = (
         "import atexit, sys; from infinium_codex.cli import main;"
         "heavy = ('niquests', 'keyring', 'structlog', 'rich.markdown', 'http.server');"
@@ -117,9 +117,7 @@ def test_the_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert done.stdout.endswith("\n[]\n")
 
 
-def test_a_command_that_fails_says_what_and_what_to_do_in_two_lines(
-    machine: Machine, snapshot: SnapshotAssertion
-) -> None:
+def test_error_is_two_lines_or_json(machine: Machine, snapshot: SnapshotAssertion) -> None:
     done = machine.run("pause")
     assert (done.returncode, done.stdout) == (1, "")
     assert placeless(machine, done.stderr) == snapshot
@@ -140,7 +138,7 @@ def test_a_command_that_fails_says_what_and_what_to_do_in_two_lines(
     ],
     ids=" ".join,
 )
-def test_errors_say_what_to_do(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
+def test_error_message(machine: Machine, arguments: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
     if arguments == ("uninstall",):
         machine.set_up()
     done = machine.run(*arguments)
@@ -157,7 +155,7 @@ def test_init_is_idempotent_byte_for_byte(machine: Machine) -> None:
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files} == before
 
 
-def test_init_writes_what_it_says(machine: Machine, snapshot: SnapshotAssertion) -> None:
+def test_init_report_and_project_file(machine: Machine, snapshot: SnapshotAssertion) -> None:
     done = machine.run("init", "--no-interactive", "--local")
     assert placeless(machine, done.stdout) == snapshot
     assert machine.config.stat().st_mode & 0o777 == 0o600
@@ -168,8 +166,8 @@ def test_init_writes_what_it_says(machine: Machine, snapshot: SnapshotAssertion)
     }
 
 
-def test_init_keeps_what_the_project_had(machine: Machine) -> None:
-    """A re-run changes what it is told, and nothing else; keys of other connectors stay."""
+def test_init_keeps_existing_settings(machine: Machine) -> None:
+    """A second run changes only what its options say, and keeps keys of other connectors."""
     machine.set_up("--granularity", "both")
     file = json.loads(machine.config.read_text()) | {"claude": {"x": 1}, "paused": True}
     machine.config.write_text(json.dumps(file))
@@ -177,7 +175,7 @@ def test_init_keeps_what_the_project_had(machine: Machine) -> None:
     assert json.loads(machine.config.read_text()) == file
 
 
-def test_a_hooks_file_that_is_not_json_is_left_alone(machine: Machine, snapshot: SnapshotAssertion) -> None:
+def test_init_does_not_change_an_invalid_hooks_file(machine: Machine, snapshot: SnapshotAssertion) -> None:
     machine.hooks.parent.mkdir()
     machine.hooks.write_text('{"hooks": {')
     done = machine.run("init", "--local", "--no-interactive")
@@ -187,10 +185,8 @@ def test_a_hooks_file_that_is_not_json_is_left_alone(machine: Machine, snapshot:
     assert not machine.config.exists()
 
 
-def test_an_address_a_repository_brought_along_has_to_be_approved(
-    machine: Machine, snapshot: SnapshotAssertion
-) -> None:
-    """A cloned project must not get the secret by naming an address of its own."""
+def test_address_of_the_project_file_needs_approval(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    """A cloned repository must not get the secret by configuring its own address."""
     machine.config.parent.mkdir()
     machine.config.write_text(json.dumps({"agent_id": AGENT, "base_url": "https://elsewhere.example/v1"}))
     environ = {"INFINIUM_AGENT_SECRET": "sesame"}
@@ -203,8 +199,8 @@ def test_an_address_a_repository_brought_along_has_to_be_approved(
     assert "is not approved" not in machine.run("status", environ=environ).stdout
 
 
-def test_without_a_keyring_init_says_how_the_worker_gets_the_secret(machine: Machine) -> None:
-    """The secret, given on standard input, ends up in no file."""
+def test_init_without_a_keyring(machine: Machine) -> None:
+    """The report says how the worker gets the secret, and no file contains it."""
     environ = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
     done = machine.run(
         "init", "--no-interactive", "--agent-id", AGENT, "--agent-secret", "-", stdin="sesame-4711\n", environ=environ
@@ -220,7 +216,7 @@ def test_status(machine: Machine, snapshot: SnapshotAssertion) -> None:
     assert placeless(machine, machine.run("status", environ={"INFINIUM_TIMEOUT": "abc"}).stdout) == snapshot
 
 
-def test_uninstall_takes_ours_and_leaves_the_rest(machine: Machine) -> None:
+def test_uninstall_keeps_other_hooks(machine: Machine) -> None:
     machine.hooks.parent.mkdir()
     users = '{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]}}'
     machine.hooks.write_text(users)
@@ -231,8 +227,8 @@ def test_uninstall_takes_ours_and_leaves_the_rest(machine: Machine) -> None:
     assert "nothing to remove" in machine.run("uninstall", "--yes").stdout
 
 
-def test_hooks_work_from_any_directory_and_with_a_bare_path(machine: Machine) -> None:
-    """A desktop app starts Codex with a PATH of its own; a user starts it in a subdirectory."""
+def test_hooks_work_from_any_directory_and_with_any_path_variable(machine: Machine) -> None:
+    """A desktop app starts Codex with its own PATH; a user may start it in a subdirectory."""
     machine.set_up()
     below = machine.project / "sub" / "dir"
     below.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""`update-credentials`, `test` and `cleanup`, run as a user runs them, with an API on loopback."""
+"""`update-credentials`, `test` and `cleanup`, with an API on loopback."""
 
 import json
 import os
@@ -44,8 +44,8 @@ def shown(machine: Machine, text: str, receiver: Api) -> str:
     return text.replace(str(machine.root), "<root>").replace(receiver.base_url, "<api>")
 
 
-def test_a_new_secret_sends_what_the_old_one_could_not(machine: Machine, snapshot: SnapshotAssertion) -> None:
-    """The server has refused the old secret, so the agent's traces wait: the new one lets them go at once."""
+def test_new_secret_sends_parked_traces(machine: Machine, snapshot: SnapshotAssertion) -> None:
+    """The server refused the old secret, so the agent's queue is parked; the new secret sends it at once."""
     with receive(401) as receiver:
         set_up(machine, receiver.base_url)
         machine.play(recordings("turn")[-1], {"INFINIUM_AGENT_SECRET": OLD})  # a detached worker has no test keyring
@@ -60,9 +60,7 @@ def test_a_new_secret_sends_what_the_old_one_could_not(machine: Machine, snapsho
     assert [path for path in files if NEW.encode() in path.read_bytes()] == []
 
 
-def test_a_secret_goes_to_no_address_a_repository_names_until_its_user_says_so(
-    machine: Machine, snapshot: SnapshotAssertion
-) -> None:
+def test_secret_is_not_sent_to_an_address_that_is_not_approved(machine: Machine, snapshot: SnapshotAssertion) -> None:
     with receive() as receiver:
         machine.config.parent.mkdir()
         machine.config.write_text(json.dumps({"agent_id": AGENT, "base_url": receiver.base_url}))
@@ -78,8 +76,8 @@ def test_a_secret_goes_to_no_address_a_repository_names_until_its_user_says_so(
     assert [request.headers["x-agent-key"] for request in receiver.requests] == [NEW]
 
 
-def test_another_agent(machine: Machine) -> None:
-    """Its secret is stored under its own name, the project names it from now on, and nothing else changes."""
+def test_change_of_agent(machine: Machine) -> None:
+    """The secret is stored for the new agent, and the project file changes only its agent id."""
     other = "00000000-0000-4000-8000-000000000001"
     with receive() as receiver:
         set_up(machine, receiver.base_url)
@@ -93,7 +91,7 @@ def test_another_agent(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("case", ["no project", "local", "no secret", "no keyring"])
-def test_what_update_credentials_cannot_do_is_told(machine: Machine, case: str, snapshot: SnapshotAssertion) -> None:
+def test_update_credentials_error(machine: Machine, case: str, snapshot: SnapshotAssertion) -> None:
     with receive() as receiver:
         if case == "local":
             machine.set_up()
@@ -108,8 +106,8 @@ def test_what_update_credentials_cannot_do_is_told(machine: Machine, case: str, 
         assert (machine.config.read_bytes() if machine.config.exists() else b"") == before
 
 
-def test_a_test_trace_arrives_and_its_id_is_told(machine: Machine) -> None:
-    """It goes past the outbox, by the client, and counts neither as sent nor as waiting."""
+def test_test_trace_is_sent(machine: Machine) -> None:
+    """It is sent without the outbox and is not in the history; its id is printed."""
     with receive(200, 200) as receiver:
         set_up(machine, receiver.base_url)
         assert "trace-1" in machine.run("test").stdout
@@ -123,9 +121,7 @@ def test_a_test_trace_arrives_and_its_id_is_told(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404, 302, 413, 503])
-def test_a_test_trace_that_does_not_arrive_says_what_to_do(
-    machine: Machine, status: int, snapshot: SnapshotAssertion
-) -> None:
+def test_test_trace_is_not_accepted(machine: Machine, status: int, snapshot: SnapshotAssertion) -> None:
     with receive(status, status) as receiver:
         set_up(machine, receiver.base_url)
         done = machine.run("test")
@@ -134,7 +130,7 @@ def test_a_test_trace_that_does_not_arrive_says_what_to_do(
         assert machine.json("test")["status"] == status
 
 
-def test_an_api_that_is_not_there(machine: Machine) -> None:
+def test_test_trace_without_a_server(machine: Machine) -> None:
     with receive() as receiver:
         set_up(machine, receiver.base_url)
     done = machine.run("test")
@@ -143,7 +139,7 @@ def test_an_api_that_is_not_there(machine: Machine) -> None:
     assert "HTTPS_PROXY" in done.stderr
 
 
-def test_a_local_test_trace_is_stored(machine: Machine) -> None:
+def test_local_test_trace_is_stored(machine: Machine) -> None:
     machine.set_up()
     key = machine.json("test")["key"]
     shown = machine.json("show", key)
@@ -157,7 +153,7 @@ def test_a_local_test_trace_is_stored(machine: Machine) -> None:
     assert machine.json("status")["last_trace"]["key"] == key
 
 
-def test_without_a_secret_nothing_is_sent(machine: Machine) -> None:
+def test_test_trace_without_a_secret_is_not_sent(machine: Machine) -> None:
     with receive() as receiver:
         set_up(machine, receiver.base_url)
         Path(machine.environ["KEEPER"]).unlink()
@@ -179,7 +175,7 @@ def gone(found: dict[str, Any]) -> set[str]:
     return {path for name in ("sessions", "ledger", "damaged", "logs") for path in found[name]}
 
 
-def test_cleanup_takes_what_is_old_and_says_what_went(machine: Machine) -> None:
+def test_cleanup_removes_old_files_and_lists_them(machine: Machine) -> None:
     machine.set_up()
     state, spools = machine.home / ".local" / "state" / "infinium-codex", spool_directory(machine.environ)
     old = [
@@ -204,8 +200,8 @@ def test_cleanup_takes_what_is_old_and_says_what_went(machine: Machine) -> None:
     assert machine.run("cleanup").stdout == "Nothing to clean up.\n"
 
 
-def test_cleanup_keeps_what_was_set_aside_a_short_while_ago(machine: Machine) -> None:
-    """`--days 0` takes it all the same; what waits is never touched."""
+def test_cleanup_keeps_recently_set_aside_files(machine: Machine) -> None:
+    """`--days 0` removes them too; queued traces are always kept."""
     machine.set_up()
     state = machine.home / ".local" / "state" / "infinium-codex"
     damaged = aged(state / "outbox" / "corrupt" / "x.trace", 400)  # old when it was written, set aside just now
@@ -215,8 +211,8 @@ def test_cleanup_keeps_what_was_set_aside_a_short_while_ago(machine: Machine) ->
     assert waiting.exists()
 
 
-def test_cleanup_traces_a_dead_session_before_it_goes(machine: Machine) -> None:
-    """A worker that could not do its work (no memory, a full disk) has left a spool with whole turns in it."""
+def test_cleanup_traces_an_ended_session_before_it_removes_it(machine: Machine) -> None:
+    """A worker that failed (no memory, a full disk) has left a spool with complete turns."""
     machine.set_up()
     venv = machine.home / ".local" / "share" / "infinium-codex" / "venv"
     target = venv.readlink()

@@ -25,7 +25,7 @@ COMMANDS = {
     "completion": "Print a shell completion script.",
     "demo": "Trace one turn in a temporary home directory and show the trace.",
 }
-"""Each command and its help. The function is of the same name, in `commands/`; importing waits until it is called."""
+"""Each command with its help. `commands/NAME.py` has a function of the same name, imported when it is called."""
 
 
 def main() -> None:

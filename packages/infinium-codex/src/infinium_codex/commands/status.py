@@ -80,7 +80,7 @@ def _read(ctx: CommandContext) -> Status:
 
 
 def _hooks(ctx: CommandContext) -> tuple[str, tuple[str, ...]]:
-    """A line about the hooks file, and the events that have a hook of ours."""
+    """A line about the hooks file, and the events that have an infinium-codex hook."""
     root = project_root(ctx.cwd, home_directory(ctx.environ))
     hooks = ProjectHooks(root, None, ctx.places, ctx.environ, linked_worktree(ctx.cwd))
     try:

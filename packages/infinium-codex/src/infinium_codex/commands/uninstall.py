@@ -64,7 +64,7 @@ def uninstall(
 
 
 def _plan(hooks: ProjectHooks) -> Plan | None:
-    """The hooks file without our hooks; None where it has none of ours."""
+    """The hooks file without our hooks; None where it has none of them."""
     text = hooks.text()
     try:
         plan = plan_removal(text, hooks.is_ours) if text is not None and text.strip() else None
