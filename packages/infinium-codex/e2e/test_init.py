@@ -95,7 +95,7 @@ def test_a_project_that_cannot_be_written(newest: Sandbox) -> None:
     prefix = in_namespace(
         f"mount --bind '{project}' '{project}' && mount -o remount,bind,ro '{project}' && cd .. && cd -"
     )
-    refused(newest, reason=f"{project} is read-only for you", way_out="not mounted read-only", prefix=prefix)
+    refused(newest, reason=f"{project} is read-only for you", way_out="whether it is mounted read-only", prefix=prefix)
 
 
 def test_a_codex_that_cannot_read_its_own_configuration(newest: Sandbox) -> None:
@@ -110,7 +110,7 @@ def test_a_flag_of_which_codex_warns_gets_its_new_name(newest: Sandbox, flags: s
     """Connector 1.1.0 left `codex_hooks`; every start of a newer Codex prints a warning about it."""
     configure(newest, f"[features]\n{flags}\n")
     said = newest.must_run(*INIT)
-    assert "Codex warned of the old name" in said
+    assert "Codex warned about the old name" in said
     assert tomllib.loads(newest.config_toml.read_text())["features"] == left
     assert newest.config_toml.read_text().startswith("# mine, keep it\n")
     assert "Feature" not in newest.must_run(*INIT)
