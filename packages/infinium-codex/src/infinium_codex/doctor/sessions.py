@@ -8,7 +8,7 @@ from infinium_codex.console.formatting import local_time, plural
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, see, unknown, warning
 from infinium_codex.doctor.context import CheckContext
-from infinium_codex.doctor.transcripts import is_in_project, sessions_since
+from infinium_codex.doctor.transcripts import TranscriptSession, is_in_project, sessions_since
 from infinium_codex.session.files import SPOOL_SUFFIX, SessionFiles, find_sessions
 
 RECENT_SECONDS = 7 * 86_400.0
@@ -26,11 +26,7 @@ def sessions(context: CheckContext) -> Check:
     found = [session for session in sessions_since(context, since) if session.started >= since]
     if not found:
         return ok(name, "None yet.")
-    known = _recorded_sessions(context)
-    missing = [session for session in found if session.session_id not in known]
-    if missing:
-        queued = _queued_sessions(context)
-        missing = [session for session in missing if session.session_id not in queued]
+    missing = _not_recorded(found, context)
     if not missing:
         return ok(name, f"{plural(len(found), 'session')} since {local_time(since)}, all recorded.")
     last = missing[0]
@@ -41,6 +37,14 @@ def sessions(context: CheckContext) -> Check:
     return warning(
         name, evidence, "For new sessions, see 'hooks trusted' and 'hooks enabled'. Past ones stay untraced."
     )
+
+
+def _not_recorded(found: list[TranscriptSession], context: CheckContext) -> list[TranscriptSession]:
+    """The sessions without spool, checkpoint, ledger entry or queued trace. Reads the queue only where needed."""
+    recorded = _recorded_sessions(context)
+    missing = [session for session in found if session.session_id not in recorded]
+    queued = _queued_sessions(context) if missing else set()
+    return [session for session in missing if session.session_id not in queued]
 
 
 def last_traced(context: CheckContext) -> float | None:
