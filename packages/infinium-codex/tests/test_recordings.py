@@ -324,6 +324,7 @@ def test_a_permission_request_is_reported_with_its_answer_and_its_wait() -> None
     [trace] = traces(recording("0.169.0", "permission"))
     granted, not_run = [step for step in trace["steps"] if step["action"] == "permission_request"]
     assert granted["metadata"]["answer"] == "granted"
+    assert (granted["input_preview"], granted["metadata"]["reason"]) == ("echo allowed", "May I say allowed?")
     assert granted["duration_ms"] > 300, "the user took half a second, the command next to nothing"
     assert not_run["metadata"]["answer"] == "refused or interrupted"
     refused = calls(trace)[1]

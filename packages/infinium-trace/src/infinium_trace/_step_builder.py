@@ -90,7 +90,9 @@ def _compaction(start: Compacted | None, ends: Sequence[Compacted]) -> Compactio
 
 def _permission_request(asked: PermissionAsked, calls: Iterable[ToolCall]) -> PermissionRequest:
     """Return the request with the tool call it was for and the user's answer, as far as they are known."""
-    request = PermissionRequest(started_at_ms=asked.at_ms, tool=asked.tool, arguments=asked.arguments)
+    request = PermissionRequest(
+        started_at_ms=asked.at_ms, tool=asked.tool, arguments=asked.arguments, reason=asked.reason
+    )
     matching = [call for call in calls if _is_call_of(call, asked)]
     if not matching:
         return request

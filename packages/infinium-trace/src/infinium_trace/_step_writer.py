@@ -72,7 +72,7 @@ class StepWriter:
             "permission_request",
             f"Permission requested: {request.tool} ({answer})",
             subagent_id,
-            present(call_id=request.call_id, answer=answer),
+            present(call_id=request.call_id, answer=answer, reason=self._renderer.text(request.reason)),
             duration_ms=milliseconds(request.waited_ms),
             input_preview=self._renderer.preview(
                 argument_text(self._renderer.arguments(request.arguments)), self._options.max_input_preview
@@ -119,6 +119,7 @@ class StepWriter:
                 cwd=call.cwd,
                 background=call.background or None,
                 finished=None if call.finished else False,
+                options=self._renderer.arguments(call.options),
                 files=[file_change(change, self._cwd) for change in call.changes],
             ),
             duration_ms=duration,

@@ -32,7 +32,8 @@ class ToolCallBuilder(Struct):
             self.started_at_ms = event.at_ms
         arguments = dict(event.arguments) if isinstance(event.arguments, Mapping) else event.arguments
         # The first record of a call has the model's own arguments; later records are derived from it.
-        self.values.merge(event, first=True, tool=event.tool, arguments=arguments)
+        options = dict(event.options) if event.options else None
+        self.values.merge(event, first=True, tool=event.tool, arguments=arguments, options=options)
 
     def finish(self, event: ToolFinished) -> None:
         """Add a result of the call, or a part of it."""
@@ -82,6 +83,7 @@ class ToolCallBuilder(Struct):
             ended_at_ms=self.ended_at_ms,
             duration_ms=self._duration(started),
             arguments=get("arguments", dict) or get("arguments", str),
+            options=get("options", dict),
             output=self._output(),
             exit_code=get("exit_code", int),
             failed=self._failed(),

@@ -150,6 +150,8 @@ class ToolStarted(_Event, frozen=True, kw_only=True):
     tool: str
     arguments: Mapping[str, object] | str | None = None
     """Parsed arguments, or free text."""
+    options: Mapping[str, object] | None = None
+    """How the call is to run (directory, limits, sandbox), which is no part of what it does."""
 
 
 class ToolFinished(_Event, frozen=True, kw_only=True):
@@ -182,6 +184,8 @@ class PermissionAsked(_Event, frozen=True, kw_only=True):
 
     tool: str
     arguments: Mapping[str, object] | str | None = None
+    reason: str | None = None
+    """Why the agent asks, in its own words."""
 
 
 class Compacted(_Event, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     """As measured by the agent, at most the time from start to end; None for a call without an end."""
     arguments: Mapping[str, object] | str | None = None
+    options: Mapping[str, object] | None = None
+    """How the call was to run (directory, limits, sandbox)."""
     output: str | None = None
     exit_code: int | None = None
     failed: bool = False
@@ -68,6 +70,8 @@ class PermissionRequest(Struct, frozen=True, kw_only=True):
     started_at_ms: int
     tool: str
     arguments: Mapping[str, object] | str | None = None
+    reason: str | None = None
+    """Why the agent asked, in its own words."""
     call_id: str | None = None
     """The requested call; None if no call matches."""
     answer: Answer | None = None

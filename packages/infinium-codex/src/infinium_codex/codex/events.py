@@ -28,7 +28,7 @@ from infinium_codex.codex import hook_events
 from infinium_codex.codex.event_fields import EventFields, of_subagent
 from infinium_codex.codex.file_changes import patch_changes
 from infinium_codex.codex.tool_outputs import output_text, read_output
-from infinium_codex.codex.tools import APPLY_PATCH, SHELL, followup_target, tool_arguments, tool_name
+from infinium_codex.codex.tools import APPLY_PATCH, SHELL, call_arguments, followup_target, tool_arguments, tool_name
 from infinium_codex.support.json_fields import mapping, parse_object, text
 
 Payload = Mapping[str, object]
@@ -70,12 +70,10 @@ def _prompt_submitted(fields: EventFields, payload: Payload) -> Iterator[Event]:
 
 def _tool_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
     tool = _tool(payload)
+    arguments, options = call_arguments(tool, payload.get("tool_input"))
     yield TurnStarted(**fields, **_turn_settings(payload))
     yield ToolStarted(
-        **fields,
-        call_id=_call_id(payload),
-        tool=tool_name(tool),
-        arguments=tool_arguments(tool, payload.get("tool_input")),
+        **fields, call_id=_call_id(payload), tool=tool_name(tool), arguments=arguments, options=options or None
     )
 
 
@@ -115,8 +113,9 @@ def _subagent_continued(fields: EventFields, payload: Payload) -> Iterator[Event
 
 def _permission_requested(fields: EventFields, payload: Payload) -> Iterator[Event]:
     tool = _tool(payload)
-    arguments = tool_arguments(tool, payload.get("tool_input"))
-    yield PermissionAsked(**fields, tool=tool_name(tool), arguments=arguments)
+    arguments, options = call_arguments(tool, payload.get("tool_input"))
+    reason = text(options, "description") or text(options, "justification")
+    yield PermissionAsked(**fields, tool=tool_name(tool), arguments=arguments, reason=reason)
 
 
 def _compaction_started(fields: EventFields, payload: Payload) -> Iterator[Event]:

@@ -6,7 +6,9 @@ tool that needs none of these is traced under its own name with its arguments as
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from infinium_codex.codex.shell_commands import readable_command
 from infinium_codex.support.json_fields import parse_object, text
 
 Arguments = Mapping[str, object] | str | None
@@ -26,6 +28,8 @@ SPAWN_AGENT = "spawn_agent"
 _AGENT_NAMESPACE = "multi_agent_v1"
 """The namespace of the tools for subagents. Hooks put it directly before the tool's name."""
 _SHELL_NAMES = ("Bash", "exec_command", "shell_command", "shell", "local_shell", "container.exec")
+_NO_OPTIONS: Mapping[str, object] = {}
+_COMMAND_KEYS = ("command", "cmd")
 _SHARED_NAMES: Mapping[str, str] = dict.fromkeys(_SHELL_NAMES, SHELL)
 
 
@@ -38,17 +42,31 @@ def tool_name(name: str, namespace: str | None = None) -> str:
     return _SHARED_NAMES.get(name, name)
 
 
-def tool_arguments(name: str, raw: object) -> Arguments:
+class CallArguments(NamedTuple):
+    """The arguments of a call."""
+
+    arguments: Arguments
+    """What the call does."""
+    options: Mapping[str, object]
+    """How it is to run: its directory, limits and sandbox. Only shell tools have options."""
+
+
+def call_arguments(name: str, raw: object) -> CallArguments:
     """Return a call's arguments, parsed if they are JSON. `name` is the tool's name as the source has it."""
     if isinstance(raw, str):
         parsed = parse_object(raw)
         if parsed is None:
-            return raw or None
+            return CallArguments(raw or None, _NO_OPTIONS)
         raw = parsed
     if not isinstance(raw, dict):
-        return None
+        return CallArguments(None, _NO_OPTIONS)
     read = _ARGUMENT_READERS.get(name)
-    return read(raw) if read is not None else dict(raw)
+    return read(raw) if read is not None else CallArguments(dict(raw), _NO_OPTIONS)
+
+
+def tool_arguments(name: str, raw: object) -> Arguments:
+    """Return a call's arguments without its options."""
+    return call_arguments(name, raw).arguments
 
 
 def followup_target(tool: str, arguments: Arguments) -> str | None:
@@ -58,20 +76,22 @@ def followup_target(tool: str, arguments: Arguments) -> str | None:
     return text(arguments, "target") or text(arguments, "id")
 
 
-def _shell_arguments(raw: Mapping[str, object]) -> Arguments:
-    """Return the arguments with the command under `command`."""
-    arguments = dict(raw)
-    if "command" not in arguments and "cmd" in arguments:
-        arguments["command"] = arguments.pop("cmd")
-    return arguments
+def _shell_arguments(raw: Mapping[str, object]) -> CallArguments:
+    """Return the command alone, as a person would type it; all arguments if there is no command."""
+    command = next((readable_command(raw[key]) for key in _COMMAND_KEYS if key in raw), None)
+    if command is None:
+        return CallArguments(dict(raw), _NO_OPTIONS)
+    options = {key: value for key, value in raw.items() if key not in _COMMAND_KEYS and value is not None}
+    return CallArguments({"command": command}, options)
 
 
-def _patch_text(raw: Mapping[str, object]) -> Arguments:
+def _patch_text(raw: Mapping[str, object]) -> CallArguments:
     """Return the patch itself."""
-    return text(raw, "input") or text(raw, "command") or text(raw, "patch") or dict(raw)
+    patch = text(raw, "input") or text(raw, "command") or text(raw, "patch")
+    return CallArguments(patch or dict(raw), _NO_OPTIONS)
 
 
-_ARGUMENT_READERS: Mapping[str, Callable[[Mapping[str, object]], Arguments]] = {
+_ARGUMENT_READERS: Mapping[str, Callable[[Mapping[str, object]], CallArguments]] = {
     **dict.fromkeys(_SHELL_NAMES, _shell_arguments),
     APPLY_PATCH: _patch_text,
 }

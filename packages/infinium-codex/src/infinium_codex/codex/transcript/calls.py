@@ -14,8 +14,8 @@ from infinium_codex.codex.tools import (
     SEND_INPUT,
     WEB_SEARCH,
     WRITE_STDIN,
+    call_arguments,
     followup_target,
-    tool_arguments,
     tool_name,
 )
 from infinium_codex.codex.transcript.position import Position, without
@@ -97,11 +97,13 @@ def _read_call(fields: EventFields, payload: Mapping[str, object]) -> ToolStarte
     # A web search and an old local shell call have their arguments in `action`.
     name = text(payload, "name") or _UNNAMED_TOOLS.get(text(payload, "type") or "", "unknown")
     raw = next((payload[key] for key in ("arguments", "input", "action") if key in payload), None)
+    arguments, options = call_arguments(name, raw)
     return ToolStarted(
         **fields,
         call_id=_call_id(payload),
         tool=tool_name(name, text(payload, "namespace")),
-        arguments=tool_arguments(name, raw),
+        arguments=arguments,
+        options=options or None,
     )
 
 

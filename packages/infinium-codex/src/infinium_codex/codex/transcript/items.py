@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from infinium_codex.codex.event_fields import EventFields, at_time, of_subagent
 from infinium_codex.codex.file_changes import recorded_changes
+from infinium_codex.codex.shell_commands import readable_command
 from infinium_codex.codex.tool_outputs import UNMEASURED_START_MS, output_text
 from infinium_codex.codex.tools import APPLY_PATCH, SHELL, SPAWN_AGENT, WEB_SEARCH
 from infinium_codex.codex.transcript.position import Position
@@ -98,8 +99,8 @@ def _with_parent(position: Position, finished: ToolFinished) -> ToolFinished:
 
 
 def _command(item: _Item) -> Iterator[Event]:
-    if words := texts(item.record, "command"):
-        yield ToolStarted(**item.started, call_id=item.call_id, tool=SHELL, arguments={"command": words[-1]})
+    if command := readable_command(item.record.get("command")):
+        yield ToolStarted(**item.started, call_id=item.call_id, tool=SHELL, arguments={"command": command})
     yield ToolFinished(
         **item.completed,
         call_id=item.call_id,
