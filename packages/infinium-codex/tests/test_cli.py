@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fake_codex import FakeCodex
 from infinium_codex.version import VERSION
 from machine import Machine
 from syrupy.assertion import SnapshotAssertion
@@ -205,10 +206,37 @@ def test_init_without_a_keyring(machine: Machine) -> None:
     done = machine.run(
         "init", "--no-interactive", "--agent-id", AGENT, "--agent-secret", "-", stdin="sesame-4711\n", environ=environ
     )
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "Set INFINIUM_AGENT_SECRET in the environment Codex runs in" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Incomplete the agent's secret was not found")
     files = [path for path in machine.root.rglob("*") if path.is_file()]
     assert [path for path in files if b"sesame-4711" in path.read_bytes()] == []
+
+
+def test_init_with_the_secret_in_the_environment(machine: Machine) -> None:
+    """A CI job has no keyring: the secret of its environment is enough."""
+    environ = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "INFINIUM_AGENT_SECRET": "sesame-4711"}
+    done = machine.run("init", "--no-interactive", "--agent-id", AGENT, environ=environ)
+    assert (done.returncode, "from INFINIUM_AGENT_SECRET" in done.stdout) == (0, True)
+
+
+def test_init_trusts_its_hooks_where_nobody_can_be_asked(machine: Machine) -> None:
+    """Without a terminal `init` trusts its own hooks, and fails where Codex still will not run them."""
+    machine.set_up()
+    codex = FakeCodex(machine)
+    codex.list_hooks(trust="untrusted")
+
+    def trusted() -> bool:
+        return any(request.get("method") == "config/batchWrite" for request in codex.asked)
+
+    done = machine.run("init", "--no-interactive", "--local", "--no-trust")
+    assert (done.returncode, trusted()) == (0, False)
+    assert "will NOT run" in done.stdout
+    done = machine.run("init", "--no-interactive", "--local")
+    assert (done.returncode, trusted()) == (1, True)
+    assert done.stdout.splitlines()[-1].startswith("Incomplete Codex will not run all hooks")
+    codex.list_hooks()
+    assert machine.run("init", "--no-interactive", "--local").returncode == 0
 
 
 def test_status(machine: Machine, snapshot: SnapshotAssertion) -> None:

@@ -22,7 +22,10 @@ def init(
         Literal["turn", "session", "both"] | None,
         Parameter(help="Send one trace per turn, per session, or both (default: turn)."),
     ] = None,
-    trust: Annotated[bool | None, Parameter(help="Trust the infinium-codex hooks in Codex.")] = None,
+    trust: Annotated[
+        bool | None,
+        Parameter(help="Trust the infinium-codex hooks in Codex (default: ask; yes where nobody can be asked)."),
+    ] = None,
     local: Annotated[
         bool, Parameter(negative="", help="Keep the traces on this machine; no account or secret needed.")
     ] = False,

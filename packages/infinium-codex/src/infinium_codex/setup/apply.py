@@ -36,6 +36,8 @@ class Applied(Struct, frozen=True, kw_only=True):
     """Change of Codex's feature flag; empty where none was needed."""
     settings: tuple[str, ...]
     """Lines about the traces' destination and the secret."""
+    has_secret: bool
+    """Whether traces can be sent: the secret was found or stored, or none is needed."""
     gitignore: str
     """Change of .gitignore; empty where none was wanted."""
     answer: Answer
@@ -46,7 +48,7 @@ def apply_setup(found: Inspection, plan: SetupPlan, choices: Choices, ctx: Comma
     """Write everything. Raises CommandError where a file or Codex refuses."""
     feature = _set_feature_flag(found, ctx)
     hook_home.install(ctx.places, CODEX)
-    settings = tuple(_write_settings(found, choices, ctx))
+    settings, has_secret = _write_settings(found, choices, ctx)
     ignored = gitignore.ignore(found.root) if choices.gitignore else ""
     try:
         found.hooks.apply(plan.hooks, trust=trust)
@@ -54,7 +56,7 @@ def apply_setup(found: Inspection, plan: SetupPlan, choices: Choices, ctx: Comma
     except AppServerError as error:
         hint = "The hooks are written. Run 'infinium-codex doctor' when Codex answers."
         raise CommandError(str(error), hint) from None
-    return Applied(feature=feature, settings=settings, gitignore=ignored, answer=answer)
+    return Applied(feature=feature, settings=settings, has_secret=has_secret, gitignore=ignored, answer=answer)
 
 
 def _set_feature_flag(found: Inspection, ctx: CommandContext) -> str:
@@ -69,32 +71,34 @@ def _set_feature_flag(found: Inspection, ctx: CommandContext) -> str:
     return ""
 
 
-def _write_settings(found: Inspection, choices: Choices, ctx: CommandContext) -> list[str]:
-    """Store the secret, approve its address, write the project file."""
+def _write_settings(found: Inspection, choices: Choices, ctx: CommandContext) -> tuple[tuple[str, ...], bool]:
+    """Store the secret, approve its address, write the project file. Returns lines, and whether there is a secret."""
     file, secret = choices.file, choices.secret
     if file.base_url == LOCAL or file.base_url is None or file.agent_id is None:
         write_project_file(found.config, file)
-        return [f"Traces     are stored on this machine, in {ctx.places.local}"]
+        return (f"Traces     are stored on this machine, in {ctx.places.local}",), True
     ApprovedOrigins(ctx.places.origins).approve(file.agent_id, file.base_url)
-    secret_line = _store_secret(file.agent_id, secret) if secret is not None else _describe_secret(ctx, file)
+    line, has_secret = _store_secret(ctx, file.agent_id, secret) if secret is not None else _look_up_secret(ctx, file)
     write_project_file(found.config, file)
-    return [f"Traces     go to {file.base_url}, agent {file.agent_id}", f"Secret     {secret_line}"]
+    return (f"Traces     go to {file.base_url}, agent {file.agent_id}", f"Secret     {line}"), has_secret
 
 
-def _store_secret(agent_id: str, secret: Secret) -> str:
+def _store_secret(ctx: CommandContext, agent_id: str, secret: Secret) -> tuple[str, bool]:
     stored = store_secret(agent_id, secret)
-    if isinstance(stored, KeyringUnavailable):
-        return (
-            f"not stored: {stored.reason}.\n"
-            f"           Set {SECRET_VARIABLE} in the environment Codex runs in; hook and worker read it there."
-        )
-    return "stored in the system keyring"
+    if not isinstance(stored, KeyringUnavailable):
+        return "stored in the system keyring", True
+    if ctx.environ.get(SECRET_VARIABLE, "").strip():
+        return f"not stored: {stored.reason}. Used instead: {SECRET_VARIABLE}, which is set in this shell", True
+    hint = f"Set {SECRET_VARIABLE} in the environment Codex runs in; hook and worker read it there."
+    return f"not stored: {stored.reason}.\n           {hint}", False
 
 
-def _describe_secret(ctx: CommandContext, file: ProjectFile) -> str:
-    """Where the secret is, for a set-up that does not change it."""
+def _look_up_secret(ctx: CommandContext, file: ProjectFile) -> tuple[str, bool]:
+    """Where the secret is, for a set-up that does not change it, and whether there is one."""
     settings, origins = resolve(ctx.environ, None, file), ApprovedOrigins(ctx.places.origins)
     found = find_secret(settings, file.agent_id, file.base_url, origins=origins)
     if isinstance(found, SecretFound):
-        return f"from {SECRET_VARIABLE}" if found.source is Source.ENVIRONMENT else "found in the system keyring"
-    return f"not found: {found.reason}.\n           {found.hint}"
+        return (
+            f"from {SECRET_VARIABLE}" if found.source is Source.ENVIRONMENT else "found in the system keyring"
+        ), True
+    return f"not found: {found.reason}.\n           {found.hint}", False

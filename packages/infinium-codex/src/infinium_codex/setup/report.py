@@ -10,8 +10,11 @@ from infinium_codex.setup.plan import SetupPlan
 from infinium_codex.support.result import Result
 
 
-def report(found: Inspection, plan: SetupPlan, applied: Applied) -> Result:
-    """The command's result."""
+def report(found: Inspection, plan: SetupPlan, applied: Applied, *, trust_declined: bool = False) -> Result:
+    """The command's result: a failure where no secret was found, or Codex will not run all of our hooks.
+
+    With `trust_declined` (`--no-trust`) hooks without trust are what the user asked for.
+    """
     lines = [f"Project    {found.root}", *applied.settings]
     lines += [f"Ignored    {applied.gitignore}"] if applied.gitignore else []
     lines.append(f"Hooks      {_hook_changes(found, plan.hooks)}")
@@ -29,8 +32,22 @@ def report(found: Inspection, plan: SetupPlan, applied: Applied) -> Result:
         "runs": list(answer.runs),
         "held": dict(answer.held or {}),
         "asked": answer.known,
+        "has_secret": applied.has_secret,
     }
-    return Result.success(tuple(lines), data)
+    missing = list(_missing(applied, trust_declined=trust_declined))
+    if not missing:
+        return Result.success(tuple(lines), data)
+    lines.append(f"Incomplete {'; '.join(missing)}. Traces are not sent until this is done.")
+    return Result(ok=False, exit_code=1, lines=tuple(lines), data=data, to_stdout=True)
+
+
+def _missing(applied: Applied, *, trust_declined: bool) -> Iterator[str]:
+    """What keeps traces from being sent. Without a Codex to ask, its answer counts as yet to come."""
+    if not applied.has_secret:
+        yield "the agent's secret was not found"
+    answer = applied.answer
+    if answer.known and not trust_declined and (answer.held or not answer.listed):
+        yield "Codex will not run all hooks"
 
 
 def _hook_changes(found: Inspection, plan: Plan) -> str:

@@ -29,7 +29,7 @@ def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
         )
     _confirm_destination(choices, options, ctx)
     applied = apply_setup(found, plan, choices, ctx, trust=_confirm_trust(options, ctx, needs_trust=plan.needs_trust))
-    return report(found, plan, applied)
+    return report(found, plan, applied, trust_declined=options.trust is False)
 
 
 def _choose(found: Inspection, options: InitOptions, ctx: CommandContext) -> Choices | None:
@@ -54,7 +54,7 @@ def _confirm_destination(choices: Choices, options: InitOptions, ctx: CommandCon
 
 
 def _confirm_trust(options: InitOptions, ctx: CommandContext, *, needs_trust: bool) -> bool:
-    """Whether to trust our hooks: as the option says, else as the user answers, else not."""
-    if options.trust is not None:
-        return options.trust
-    return options.interactive and needs_trust and confirm(ctx, "Trust the infinium-codex hooks in Codex now?")
+    """Whether to trust our hooks: as the option says, else as the user answers, else yes where nobody can answer."""
+    if options.trust is not None or not needs_trust:
+        return options.trust is True
+    return not options.interactive or confirm(ctx, "Trust the infinium-codex hooks in Codex now?")
