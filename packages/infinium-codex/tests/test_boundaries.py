@@ -150,3 +150,14 @@ def test_the_readme_names_every_module_of_the_application() -> None:
     modules = {path.stem for path in source.glob("*.py")} - {"__init__"}
     modules |= {f"{path.parent.name}/" for path in source.glob("*/__init__.py")}
     assert {module for module in modules if f"`{module}`" not in readme} == set()
+
+
+def test_the_guides_name_files_that_exist() -> None:
+    """ARCHITECTURE.md and CONTRIBUTING.md answer "where is X done?" with file names, so each name is a file."""
+    packages = WORKSPACE / "packages"
+    application = packages / "infinium-codex"
+    roots = [WORKSPACE, packages, application, application / "src" / "infinium_codex"]
+    roots += [package / "src" for package in packages.iterdir()]
+    text = "".join((WORKSPACE / name).read_text("utf-8") for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"))
+    named = set(re.findall(r"`([\w-][\w/-]*\.(?:py|toml|md))`", text)) - {"commands/NAME.py", "config.toml"}
+    assert {name for name in named if not any((root / name).exists() for root in roots)} == set()
