@@ -105,7 +105,9 @@ class Lab(Machine):
 
     def command(self, event: str) -> list[str]:
         """The command of the hook without the shell around it, so that a test can kill the hook itself."""
-        first = self.commands[event].removeprefix("{ ").partition(" || ")[0]
+        command = self.commands[event]
+        below_home = command.partition('h="$HOME')[2].partition('"')[0]
+        first = command.partition("&& { ")[2].partition(" || ")[0].replace("$h", f"{self.home}{below_home}")
         return [*self.prefix, *shlex.split(first)]
 
     def call(

@@ -56,7 +56,7 @@ def test_hook_whose_system_calls_fail(
             turn = f"t-{number}"
             prefix = shlex.join(tampering(strace, call, f"error={error}", which, []))
             lab.call("UserPromptSubmit", "s-1", turn, prompt="x")
-            lab.commands["Stop"] = before.replace("{ ", f"{{ {prefix} ").replace(" || ", f" || {prefix} ", 1)
+            lab.commands["Stop"] = before.replace('"$h/python"', f'{prefix} "$h/python"')
             size = lab.spool("s-1").stat().st_size
             lab.call("Stop", "s-1", turn)
             lab.commands["Stop"] = before

@@ -169,7 +169,7 @@ class Machine:
     @contextmanager
     def idle_hooks(self) -> Iterator[None]:
         """Hooks that start no worker while the block runs: their home has a program in its place that does nothing."""
-        home = self.data.with_name("idle")
+        home = self.data.parent.parent / "idle" / self.data.name
         if not home.exists():
             (home / "venv" / "bin").mkdir(parents=True)
             for program in (SOURCE, COMPILED):
@@ -177,7 +177,7 @@ class Machine:
             (home / "python").symlink_to((self.data / "python").readlink())
             (home / "venv" / "bin" / "python").symlink_to(shutil.which("true") or "/bin/true")
         commands = self.commands
-        self.commands = {name: text.replace(str(self.data), str(home)) for name, text in commands.items()}
+        self.commands = {name: text.replace(".local/share/", ".local/idle/") for name, text in commands.items()}
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ import pytest
 from doctor_faults import FAULTS, FIX, PROBLEM, WARNING, Fault
 from doctor_injectors import same_hooks_for_the_user, session_without_trace, untrusted_project, worker_failed
 from doctor_machine import SECRET, HealthyMachine, checks, healthy_machine, problems
+from infinium_codex.capture.install import is_our_command
 from syrupy.assertion import SnapshotAssertion
 
 pytest_plugins = ["no_leftovers"]
@@ -108,7 +109,7 @@ def test_fix_trusts_no_hook_and_keeps_the_users_hooks(machine: HealthyMachine) -
     assert "trusted_hash" not in json.dumps(machine.codex.asked)
     stop = json.loads(machine.hooks.read_text("utf-8"))["hooks"]["Stop"]
     assert stop[0] == own
-    assert "/infinium-codex/hook.py" in stop[1]["hooks"][0]["command"]
+    assert is_our_command(stop[1]["hooks"][0]["command"])
 
 
 def test_fix_on_a_healthy_machine_changes_nothing(machine: HealthyMachine) -> None:

@@ -23,7 +23,7 @@ from infinium_codex.capture.install import hook_command, install
 from infinium_codex.support.paths import find_places
 places = find_places(os.environ)
 install(places, FOO)
-print(json.dumps({event: hook_command(places, event) for event in FOO.hooks.triggers}))
+print(json.dumps({event: hook_command(event) for event in FOO.hooks.triggers}))
 """
 
 

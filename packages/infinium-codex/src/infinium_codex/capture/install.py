@@ -8,6 +8,7 @@ environment that the connector is installed in, which runs the worker.
 import ast
 import marshal
 import os
+import re
 import shlex
 import sys
 from importlib.util import MAGIC_NUMBER
@@ -21,7 +22,7 @@ from msgspec import Struct
 import infinium_codex
 from infinium_codex.agent import Agent, HookNames
 from infinium_codex.support.files import replace_link
-from infinium_codex.support.paths import Places
+from infinium_codex.support.paths import APP, HOOK_HOME, Places
 
 SOURCE = "hook.py"
 COMPILED = "hook.pyc"
@@ -42,30 +43,43 @@ class HomeState(Struct, frozen=True, kw_only=True):
         return not self.missing and not self.outdated
 
 
-def hook_command(places: Places, event: str) -> str:
+def hook_command(event: str, directory: Path | None = None) -> str:
     """The shell command that the agent runs for `event`. It prints nothing and exits 0, even without a hook's home.
+
+    The command is the same for every user, so that a project can commit it: the shell finds the home below `HOME`.
+    With `directory` the hook runs from there, for all users of a machine.
 
     It does not `exec` the interpreter, because Python exits with 2 if its program is missing, which would block the
     user's tool. The hook itself always exits 0. So what follows `||` runs only if no hook has read the event: the
     source if the compiled program is damaged or of another Python version, and another interpreter if an upgrade
-    removed the first one. The worker then repairs the home.
+    removed the first one. The worker then repairs the home. Without a home, `cat` reads the event: Codex reports a hook
+    as failed that exits without reading it.
     """
-    python, hook = (shlex.quote(str(places.data / name)) for name in ("python", SOURCE))
-    compiled = shlex.quote(str(places.data / COMPILED))
-    attempts = (f"{python} -I -S {compiled}", f"{python} -I -S {hook}", f"python3 -I -S {hook}")
-    return f"{{ {' || '.join(f'{attempt} {event}' for attempt in attempts)}; }} >/dev/null 2>&1; exit 0"
+    home = f'"$HOME/{HOOK_HOME}"' if directory is None else shlex.quote(str(directory))
+    set_home = f"{_SET_HOME} " if directory is None else ""
+    programs = ('"$h/python"', COMPILED), ('"$h/python"', SOURCE), ("python3", SOURCE)
+    attempts = " || ".join(f'{python} -I -S "$h/{program}" {event}' for python, program in programs)
+    return f"{set_home}h={home}; {{ {_IS_INSTALLED} && {{ {attempts}; }} || cat; }} >/dev/null 2>&1; exit 0"
+
+
+_SET_HOME: Final = '[ "$HOME" ] || { eval "HOME=~$(id -un)"; export HOME; } 2>/dev/null;'
+"""Sets `HOME` from the user database where the agent has no such variable."""
+_IS_INSTALLED: Final = f'[ -f "$h/{SOURCE}" ]'
+_OUR_COMMAND: Final = re.compile(rf"/{APP}(?:/{re.escape(SOURCE)}|[\"']?; {{ {re.escape(_IS_INSTALLED)})")
+"""Text that is in every command of the connector. Builds before 2.0.0 wrote the home's path before each program."""
 
 
 def home_of(command: str) -> Path:
-    """The hook's home that a hook command of the connector runs from."""
-    return Path(shlex.split(command.removeprefix("{ "))[0]).parent
+    """The directory that a hook command of the connector runs from."""
+    assigned = re.search(rf"\bh=(.*); {{ {re.escape(_IS_INSTALLED)}", command)
+    if assigned is None:  # a build before 2.0.0
+        return Path(shlex.split(command.removeprefix("{ "))[0]).parent
+    return Path(os.path.expandvars(shlex.split(assigned[1])[0]))
 
 
-def is_our_command(command: str, places: Places | None = None) -> bool:
-    """Whether a hook command is the connector's; with `places`, whether it runs from this user's home."""
-    if places is not None:
-        return shlex.quote(str(places.data / SOURCE)) in command
-    return f"/infinium-codex/{SOURCE}" in command
+def is_our_command(command: str) -> bool:
+    """Whether a hook command is the connector's, of this or an earlier build and of any user."""
+    return _OUR_COMMAND.search(command) is not None
 
 
 def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:

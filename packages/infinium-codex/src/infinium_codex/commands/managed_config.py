@@ -43,7 +43,8 @@ def managed_config(
         hook_home.install(places, CODEX, mode=0o644)
         directory.chmod(0o755)
     codex = find_codex(ctx.environ)
-    hooks = {hook.event: [hook.to_group()] for hook in wanted_hooks(codex, lambda e: hook_home.hook_command(places, e))}
+    wanted = wanted_hooks(codex, lambda event: hook_home.hook_command(event, directory))
+    hooks = {hook.event: [hook.to_group()] for hook in wanted}
     document = {
         **({"allow_managed_hooks_only": True} if only else {}),
         "features": {FLAG: True},

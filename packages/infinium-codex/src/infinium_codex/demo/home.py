@@ -40,7 +40,6 @@ class DemoHome:
             "HOME": str(self.home),
             "CODEX_HOME": str(self.codex_home),
             "TMPDIR": str(root / "tmp"),
-            "XDG_DATA_HOME": str(self.home / "data"),
             "XDG_STATE_HOME": str(self.home / "state"),
             "CONNECTOR_SESSION_TTL": "1",  # the scheduler ends when the session has timed out
         }

@@ -15,7 +15,7 @@ REQUIRED_EVENTS = frozenset({USER_PROMPT_SUBMIT.name, STOP.name})
 
 def plan_hooks(context: CheckContext, *, renew: bool = False) -> Plan:
     """What `init` would change in hooks.json. Raises HooksFileError or CommandError for an unusable file."""
-    wanted = wanted_hooks(context.codex, lambda event: hook_home.hook_command(context.places, event))
+    wanted = wanted_hooks(context.codex, hook_home.hook_command)
     can_async = context.codex is None or context.codex.can_async
     return plan_install(context.hooks.text(), wanted, context.hooks.is_ours, can_async=can_async, renew=renew)
 

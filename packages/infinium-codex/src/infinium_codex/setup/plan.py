@@ -39,12 +39,10 @@ def files_to_write(found: Inspection, plan: SetupPlan, ctx: CommandContext) -> l
 def _plan_hooks(found: Inspection, *, renew: bool) -> Plan:
     """The new hooks.json: with our hooks, or without them where they are managed and would run twice."""
     hooks, codex = found.hooks, found.codex
-    if "\n" in str(hooks.places.data):
-        raise CommandError(f"The path {hooks.places.data} has a line break, which a hook command cannot contain.")
     text = hooks.text()
     try:
         if not found.managed:
-            wanted = wanted_hooks(codex, lambda event: hook_home.hook_command(hooks.places, event))
+            wanted = wanted_hooks(codex, hook_home.hook_command)
             # Without a Codex on PATH, existing hooks stay as they are: they may be trusted by a Codex elsewhere.
             can_async = codex is None or codex.can_async
             return plan_install(text, wanted, hooks.is_ours, can_async=can_async, renew=renew)

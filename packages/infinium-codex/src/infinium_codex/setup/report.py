@@ -1,8 +1,12 @@
 """Last stage of `init`: say what was set up and which hooks Codex will run."""
 
 from collections.abc import Iterator
+from pathlib import Path
+
+from infinium_config import find_checkout
 
 from infinium_codex.codex.hooks_json import Plan
+from infinium_codex.codex.versions import ASYNC_SINCE, format_version
 from infinium_codex.codex.worktrees import unread_worktrees
 from infinium_codex.setup.apply import Applied
 from infinium_codex.setup.inspection import Inspection
@@ -18,6 +22,7 @@ def report(found: Inspection, plan: SetupPlan, applied: Applied, *, trust_declin
     lines = [f"Project    {found.root}", *applied.settings]
     lines += [f"Ignored    {applied.gitignore}"] if applied.gitignore else []
     lines.append(f"Hooks      {_hook_changes(found, plan.hooks)}")
+    lines += _may_be_committed(found, plan.hooks.text)
     lines += _worktrees(found)
     lines += [f"Feature    {applied.feature}"] if applied.feature else []
     lines += _codex_answer(found, applied)
@@ -60,6 +65,20 @@ def _hook_changes(found: Inspection, plan: Plan) -> str:
     parts = [f"{len(plan.added)} added"] if plan.added else []
     parts += [f"repaired entries of an older connector ({', '.join(plan.repaired)})"] if plan.repaired else []
     return f"{path}: {', '.join(parts) or 'changed'}"
+
+
+def _may_be_committed(found: Inspection, text: str | None) -> Iterator[str]:
+    """Whether the project can commit hooks.json. Our hooks can always be committed; the user's own may not."""
+    checkout = find_checkout(found.root)
+    if found.managed or checkout is None or text is None:
+        return
+    if str(Path.home()) in text:
+        yield f"Commit     {found.hooks.path} has hooks with paths below {Path.home()}: do not commit those."
+        return
+    yield "Commit     The file may be committed: its infinium-codex hooks are the same for every user, and do"
+    yield "           nothing where infinium-codex is not installed."
+    if '"async"' in text:
+        yield f"           Codex before {format_version(ASYNC_SINCE)} skips the asynchronous ones."
 
 
 def _worktrees(found: Inspection) -> Iterator[str]:

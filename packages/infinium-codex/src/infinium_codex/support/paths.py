@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 APP = "infinium-codex"
+HOOK_HOME = f".local/share/{APP}"
+"""The hook's home below the home directory on every POSIX system. The registered command has it for every user."""
 
 
 class Places(NamedTuple):
@@ -55,10 +57,18 @@ def find_places(environ: Mapping[str, str]) -> Places:
     import platformdirs
 
     return Places(
-        data=platformdirs.user_data_path(APP, appauthor=False),
+        data=_hook_home(environ),
         state=platformdirs.user_state_path(APP, appauthor=False),
         spool=spool_directory(environ),
     )
+
+
+def _hook_home(environ: Mapping[str, str]) -> Path:
+    if os.name == "posix":
+        return (Path(home) if (home := environ.get("HOME")) else Path.home()) / HOOK_HOME
+    import platformdirs
+
+    return platformdirs.user_data_path(APP, appauthor=False)
 
 
 def spool_directory(environ: Mapping[str, str]) -> Path:
