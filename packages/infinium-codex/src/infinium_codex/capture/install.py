@@ -52,8 +52,8 @@ def hook_command(event: str, directory: Path | None = None) -> str:
     It does not `exec` the interpreter, because Python exits with 2 if its program is missing, which would block the
     user's tool. The hook itself always exits 0. So what follows `||` runs only if no hook has read the event: the
     source if the compiled program is damaged or of another Python version, and another interpreter if an upgrade
-    removed the first one. The worker then repairs the home. Without a home, `cat` reads the event: Codex reports a hook
-    as failed that exits without reading it.
+    removed the first one. The worker then repairs the home. Without a home, `cat` reads the event: an agent
+    may report a hook as failed that exits without reading it.
     """
     home = f'"$HOME/{HOOK_HOME}"' if directory is None else shlex.quote(str(directory))
     set_home = f"{_SET_HOME} " if directory is None else ""
