@@ -125,7 +125,7 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
     if record.get("type") == "response_item" and payload.get("role") in ("developer", "system"):
         payload = {**payload, "content": []}
     if payload.get("role") == "user":
-        own = [item for item in payload["content"] if str(item.get("text", "")).lstrip()[:1] not in ("<", "#")]
+        own = [item for item in payload["content"] if not _is_codex_text(str(item.get("text", "")).lstrip())]
         payload = {**payload, "content": own}
     if record.get("type") == "world_state":
         payload = {}
@@ -135,6 +135,11 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
     if payload.get("type") == "thread_settings_applied":
         payload = {"type": payload["type"]}
     return {**record, "payload": _short({key: value for key, value in payload.items() if key not in _DROPPED})}
+
+
+def _is_codex_text(text: str) -> bool:
+    """Whether Codex wrote this part of a user's message. It frames the scenario's own AGENTS.md with its heading."""
+    return text[:1] in ("<", "#") and not text.startswith("# AGENTS.md instructions")
 
 
 _DROPPED = ("internal_chat_message_metadata_passthrough", "rate_limits")

@@ -240,6 +240,38 @@ def tests_and_commit() -> list[Reply]:
     ]
 
 
+INSTRUCTIONS = "Answer briefly.\n"
+IDE_PROMPT = """\
+
+# Context from my IDE setup:
+
+## Active file: src/app.py
+
+## Active selection of the file:
+def total(prices):
+    return sum(prices)
+
+## Open tabs:
+- app.py: src/app.py
+- README.md: README.md
+
+# Files mentioned by the user:
+
+## prices.csv: data/prices.csv
+
+## My request for Codex:
+Round the total.
+Keep the name.
+"""
+
+
+def thinks_and_answers() -> list[Reply]:
+    """A reasoning item with a summary, and a message."""
+    thought = {"type": "summary_text", "text": "**Rounding**\n\nTwo digits are enough."}
+    reasoning = Item({"type": "reasoning", "summary": [thought], "encrypted_content": "AAAA"})
+    return [Reply([reasoning, Say("Rounded.")], usage(1))]
+
+
 SECOND_TASK = "Count them again."
 
 
@@ -369,6 +401,14 @@ def _looked(sandbox: Sandbox) -> None:
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
+def _asked_from_an_ide(sandbox: Sandbox) -> None:
+    """A prompt as an IDE's client sends it, with an image, in a project with instructions."""
+    (sandbox.project / "AGENTS.md").write_text(INSTRUCTIONS, "utf-8")
+    (sandbox.project / "dot.png").write_bytes(base64.b64decode(DOT))
+    sandbox.codex_exec("-i", "dot.png", "--", IDE_PROMPT)
+    sandbox.codex_exec("resume", "--last", "And again.")
+
+
 def _asked(sandbox: Sandbox) -> None:
     with CodexTerminal(sandbox, "-a", "on-request", "-s", "read-only") as codex:
         codex.say("Say two things.")
@@ -486,6 +526,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         _exec("Add, then divide."),
         config=lambda _: f'[mcp_servers.calculator]\ncommand = "{sys.executable}"\nargs = ["{CALCULATOR}"]\n',
     ),
+    "ide": Scenario(thinks_and_answers, _asked_from_an_ide),
     "other-tools": Scenario(other_tools, _looked),
     "permission": Scenario(asks_twice, _asked),
     "auto-compact": Scenario(compacts, _exec("Go on and on."), root_config="model_auto_compact_token_limit = 20000\n"),

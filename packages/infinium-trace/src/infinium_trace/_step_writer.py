@@ -1,11 +1,12 @@
 """Writes the steps of a payload, and collects their errors."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from infinium_trace._bounded import BoundedErrors, BoundedSteps
 from infinium_trace._format import Payload, file_change, milliseconds, present, relative_path
 from infinium_trace._renderer import Arguments, Renderer, argument_text
-from infinium_trace.events import TokenUsage, TurnStatus
+from infinium_trace.events import ContextItem, TokenUsage, TurnStatus
 from infinium_trace.options import TraceOptions
 from infinium_trace.preview import preview
 from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
@@ -30,6 +31,8 @@ class StepWriter:
         """Add the steps of these turns. The steps of a subagent follow its own. `cwd` is the session's directory."""
         for turn in turns:
             self._cwd = turn.cwd or cwd
+            if turn.context:
+                self._context(turn.context)
             for step in turn.steps:
                 self._write_step(step, None)
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
@@ -52,6 +55,23 @@ class StepWriter:
                 self._subagent(step)
                 for inner in step.steps:
                     self._write_step(inner, step.subagent_id)
+
+    def _context(self, items: Sequence[ContextItem]) -> None:
+        """Add one step for what the model was given beside the request."""
+        kinds = Counter(item.kind for item in items)
+        description = ", ".join(f"{kind} ({number})" if number > 1 else kind for kind, number in kinds.items())
+        texts = "\n\n".join(f"{item.name or item.kind}:\n{item.text}" for item in items if item.text)
+        self._add(
+            "context",
+            f"Given with the request: {description}"[:_DESCRIPTION],
+            None,
+            {"context": [self._context_item(item) for item in items]},
+            input_preview=self._renderer.preview(texts, self._options.max_input_preview),
+        )
+
+    def _context_item(self, item: ContextItem) -> Payload:
+        name = relative_path(item.name, self._cwd) if item.name else None
+        return present(kind=item.kind, name=name, sha256=item.sha256, characters=len(item.text) if item.text else None)
 
     def _add(
         self,

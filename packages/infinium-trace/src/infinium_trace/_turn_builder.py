@@ -2,6 +2,7 @@
 
 from infinium_trace._step_builder import StepBuilder, in_order_of_time
 from infinium_trace.events import (
+    ContextItem,
     Event,
     EventSource,
     ModelResponded,
@@ -73,6 +74,7 @@ class TurnBuilder(StepBuilder):
         self.subagents: dict[str, SubagentBuilder] = {}
         self._calls: dict[tuple[str | None, str], ModelCall] = {}
         self._models: dict[str, None] = {}
+        self._context: dict[ContextItem, None] = {}
         self._continued_at_ms: set[int] = set()
         self._disagreements: dict[str, None] = {}
 
@@ -83,6 +85,7 @@ class TurnBuilder(StepBuilder):
             case TurnStarted():
                 self.values.merge(event, first=True, prompt=event.prompt)
                 self.values.merge(event, cwd=event.cwd, permission_mode=event.permission_mode, effort=event.effort)
+                self._context |= dict.fromkeys(event.context)
                 if event.model:
                     self._models.setdefault(event.model)
             case TurnEnded():
@@ -152,6 +155,7 @@ class TurnBuilder(StepBuilder):
             status=get("status", TurnStatus) or TurnStatus.RUNNING,
             reason=get("reason", str),
             prompt=get("prompt", str),
+            context=tuple(self._context),
             last_message=last_message,
             models=tuple(self._models),
             permission_mode=get("permission_mode", str),

@@ -67,6 +67,18 @@ class FileChange(Struct, frozen=True, kw_only=True):
     lines_removed: int | None = None
 
 
+class ContextItem(Struct, frozen=True, kw_only=True):
+    """Something the model was given beside the user's request: an open file, a selection, an image, instructions."""
+
+    kind: str
+    """A noun, such as "selection", "image" or "instructions"."""
+    name: str | None = None
+    """Path or name of it; None if it has none."""
+    text: str | None = None
+    sha256: str | None = None
+    """Hash of a text that is not part of the event."""
+
+
 class _Event(Struct, frozen=True, kw_only=True):
     at_ms: int
     """UTC epoch milliseconds, as dated by the source (hook events: the time at which the hook ran)."""
@@ -110,6 +122,8 @@ class TurnStarted(_Event, frozen=True, kw_only=True):
     model: str | None = None
     permission_mode: str | None = None
     effort: str | None = None
+    context: Sequence[ContextItem] = field(default=())
+    """What the model was given beside the prompt. Several events may each report a part."""
 
 
 class TurnEnded(_Event, frozen=True, kw_only=True):

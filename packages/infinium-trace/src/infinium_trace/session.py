@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from infinium_trace.events import EventSource, FileChange, TokenUsage, TurnStatus
+from infinium_trace.events import ContextItem, EventSource, FileChange, TokenUsage, TurnStatus
 
 
 class Answer(StrEnum):
@@ -132,6 +132,9 @@ class Turn(Struct, frozen=True, kw_only=True):
     status: TurnStatus = TurnStatus.RUNNING
     reason: str | None = None
     prompt: str | None = None
+    """The user's request, without `context`."""
+    context: tuple[ContextItem, ...] = ()
+    """What the model was given beside the request."""
     last_message: str | None = None
     models: tuple[str, ...] = ()
     permission_mode: str | None = None

@@ -27,6 +27,7 @@ from infinium_trace.events import (
 from infinium_codex.codex import hook_events
 from infinium_codex.codex.event_fields import EventFields, of_subagent
 from infinium_codex.codex.file_changes import patch_changes
+from infinium_codex.codex.prompts import read_prompt
 from infinium_codex.codex.tool_outputs import output_text, read_output
 from infinium_codex.codex.tools import APPLY_PATCH, SHELL, call_arguments, followup_target, tool_arguments, tool_name
 from infinium_codex.support.json_fields import mapping, parse_object, text
@@ -65,7 +66,8 @@ def _session_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
 
 
 def _prompt_submitted(fields: EventFields, payload: Payload) -> Iterator[Event]:
-    yield TurnStarted(**fields, prompt=text(payload, "prompt"), **_turn_settings(payload))
+    prompt = read_prompt(text(payload, "prompt"))
+    yield TurnStarted(**fields, prompt=prompt.request, context=prompt.context, **_turn_settings(payload))
 
 
 def _tool_started(fields: EventFields, payload: Payload) -> Iterator[Event]:

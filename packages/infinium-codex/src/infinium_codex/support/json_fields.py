@@ -75,11 +75,16 @@ def texts(record: Mapping[str, object], key: str) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def texts_of(items: object) -> list[str]:
+    """The texts of a message's content items."""
+    if not isinstance(items, list):
+        return []
+    return [found for item in items if isinstance(item, dict) and (found := text(item, "text"))]
+
+
 def content(items: object) -> str:
     """The joined texts of a message's content items."""
-    if not isinstance(items, list):
-        return ""
-    return "".join(found for item in items if isinstance(item, dict) and (found := text(item, "text")))
+    return "".join(texts_of(items))
 
 
 def mapping(record: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from infinium_codex.codex.event_fields import EventFields, at_time, of_subagent
 from infinium_codex.codex.file_changes import recorded_changes
+from infinium_codex.codex.prompts import attached_items, read_prompt
 from infinium_codex.codex.shell_commands import readable_command
 from infinium_codex.codex.tool_outputs import UNMEASURED_START_MS, output_text
 from infinium_codex.codex.tools import APPLY_PATCH, SHELL, SPAWN_AGENT, WEB_SEARCH
@@ -145,7 +146,9 @@ def _subagent_call(item: _Item) -> Iterator[Event]:
 
 
 def _user_message(item: _Item) -> Iterator[Event]:
-    yield TurnStarted(**item.completed, prompt=content(item.record.get("content")) or None)
+    items = item.record.get("content")
+    prompt = read_prompt(content(items), attached_items(items))
+    yield TurnStarted(**item.completed, prompt=prompt.request, context=prompt.context)
 
 
 ITEM_HANDLERS: Mapping[str, Callable[[_Item], Iterable[Event]]] = {

@@ -45,6 +45,8 @@ class Position(Struct, kw_only=True):
     """Latency of the response before that, until a record reports its tokens."""
     prompt_pending: bool = False
     """Whether the turn has a prompt that needs an answer."""
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each instruction file in force, by its path. Codex writes them into the transcript once."""
     session: Mapping[str, str] = field(default_factory=dict)
     """Facts from `session_meta`, which only the transcript's first line has."""
     open_patches: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from infinium_trace.events import (
     AssistantMessage,
     Compacted,
+    ContextItem,
     Event,
     RecordSkipped,
     SubagentStarted,
@@ -18,11 +19,12 @@ from infinium_trace.events import (
 )
 
 from infinium_codex.codex.event_fields import EventFields
+from infinium_codex.codex.prompts import INSTRUCTIONS, attached, instructions_in, read_prompt, skill_in
 from infinium_codex.codex.transcript.calls import tool_answered, tool_called, web_search_called
 from infinium_codex.codex.transcript.items import item_completed, mcp_call_ended, patch_applied
 from infinium_codex.codex.transcript.position import Position
 from infinium_codex.codex.transcript.tokens import token_count, token_usage_record
-from infinium_codex.support.json_fields import content, integer, mapping, text
+from infinium_codex.support.json_fields import content, integer, mapping, text, texts_of
 
 Payload = Mapping[str, object]
 RecordHandler = Callable[[Position, EventFields, Payload], Iterable[Event]]
@@ -45,12 +47,15 @@ def handle_record(kind: str, position: Position, fields: EventFields, payload: P
     return () if kind in IGNORED_RECORDS else (RecordSkipped(**fields, what=f"transcript:{kind[:64]}"),)
 
 
-def _turn_started(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+def _turn_started(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
     yield TurnStarted(
         **fields,
         cwd=text(payload, "cwd"),
         model=text(payload, "model"),
         effort=text(payload, "effort") or text(mapping(payload, "collaboration_mode"), "reasoning_effort"),
+        context=tuple(
+            ContextItem(kind=INSTRUCTIONS, name=name, sha256=sha256) for name, sha256 in position.instructions.items()
+        ),
     )
     root_turn = text(payload, "root_turn_id")
     if fields["subagent_id"] is not None and root_turn is not None and root_turn != fields["turn_id"]:
@@ -58,13 +63,31 @@ def _turn_started(position: Position, fields: EventFields, payload: Payload) -> 
 
 
 def _user_message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
-    if prompt := text(payload, "message"):
-        yield TurnStarted(**fields, prompt=prompt)
+    prompt = read_prompt(text(payload, "message"), attached(payload))
+    if prompt.request or prompt.context:
+        yield TurnStarted(**fields, prompt=prompt.request, context=prompt.context)
 
 
-def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
-    if text(payload, "role") == "assistant" and (message := content(payload.get("content"))):
+def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+    role = text(payload, "role")
+    if role == "assistant" and (message := content(payload.get("content"))):
         yield AssistantMessage(**fields, text=message, message_id=text(payload, "id"))
+    elif role == "user":
+        yield from _given_as_user(position, fields, payload)
+
+
+def _given_as_user(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+    """Yield the instruction files and skills that Codex sent in the user's role, and note the instruction files.
+
+    Codex sends instruction files once, and they are in force in every later turn.
+    """
+    messages = texts_of(payload.get("content"))
+    found = [item for message in messages if (item := instructions_in(message)) is not None]
+    if found:
+        position.instructions = {**position.instructions, **{item.name or "": item.sha256 or "" for item in found}}
+    found += [item for message in messages if (item := skill_in(message)) is not None]
+    if found and fields["turn_id"] is not None:
+        yield TurnStarted(**fields, context=tuple(found))
 
 
 def _turn_completed(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:

@@ -1,6 +1,7 @@
 """Skips the part of a transcript that belongs to other turns, a block at a time, without parsing its lines."""
 
 import os
+import re
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
@@ -8,6 +9,9 @@ from typing import BinaryIO, NamedTuple
 _OTHER_SESSION = b'"session_meta"'
 _STATE_RECORDS = (b'"task_started"', b'"turn_context"', b'"token_usage_record"', b'"token_count"')
 """Records that carry the turn, the model and the token totals. The last one of each kind is needed to go on."""
+_INSTRUCTIONS = re.compile(rb'"text": ?"# [^" ]{1,80} instructions')
+"""Instruction files, which Codex writes once, near the start of the session's first turn."""
+_TURN_START_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 20
 _MAX_MARKS = 12
 """With more byte strings to search for, reading line by line is faster."""
@@ -19,7 +23,10 @@ class Skipped(NamedTuple):
     size: int
     """Its length in bytes: whole lines."""
     state: tuple[tuple[int, bytes], ...]
-    """The last state record of each kind, with its offset from the start of the part, in file order."""
+    """The last state record of each kind, with its offset from the start of the part, in file order.
+
+    Instruction files are a state record, too, if they stand at the start of the part.
+    """
 
 
 def skip_to(file: BinaryIO, marks: Iterable[bytes]) -> Skipped:
@@ -31,6 +38,8 @@ def skip_to(file: BinaryIO, marks: Iterable[bytes]) -> Skipped:
     begin = file.tell()
     size, block = 0, b""
     state: dict[bytes, tuple[int, bytes]] = {}
+    instructions = _find_instructions(file)
+    file.seek(begin)
     while len(all_marks) <= _MAX_MARKS and (more := file.read(_BLOCK_BYTES)):
         block += more
         found = _first_of(block, all_marks)
@@ -46,7 +55,19 @@ def skip_to(file: BinaryIO, marks: Iterable[bytes]) -> Skipped:
         if done:
             break
     file.seek(begin + size, os.SEEK_SET)
+    if instructions is not None and instructions[0] < size:
+        state[b"instructions"] = instructions
     return Skipped(size, tuple(sorted(state.values())))
+
+
+def _find_instructions(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Return the first record with instruction files, if it stands near here, with its offset from here."""
+    start = file.read(_TURN_START_BYTES)
+    found = _INSTRUCTIONS.search(start)
+    if found is None:
+        return None
+    line, end = start.rfind(b"\n", 0, found.start()) + 1, start.find(b"\n", found.end()) + 1
+    return (line, start[line:end]) if end else None
 
 
 def _first_of(block: bytes, marks: Iterable[bytes]) -> int:
