@@ -52,7 +52,9 @@ class Hook:
 
     @property
     def environ(self) -> dict[str, str]:
-        return {"TMPDIR": str(self.temp), "HOME": str(self.home), "PATH": os.environ["PATH"]}
+        """Without a wait at the end of a session, also where the tests run in a container."""
+        places = {"TMPDIR": str(self.temp), "HOME": str(self.home), "PATH": os.environ["PATH"]}
+        return {**places, "CONNECTOR_WAIT_ON_END": "0"}
 
     def command(self, name: str = "PreToolUse") -> list[str]:
         program = str(self.home / self.program)
@@ -125,6 +127,28 @@ def test_prompts_and_ends_start_the_worker_without_codex_descriptors(hook: Hook,
     without_site = ["-S"] if hook.program == "hook.py" else []
     assert started == ["-I", *without_site, str(hook.home / "worker.py"), spool, name]
     assert "pipe:" not in hook.fds.read_text()
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize("variables", [{"CONNECTOR_WAIT_ON_END": "60"}, {"CONNECTOR_WAIT_ON_END": "", "CI": "true"}])
+def test_the_end_of_a_session_waits_for_the_worker_where_the_machine_may_end(
+    hook: Hook, variables: dict[str, str]
+) -> None:
+    """The worker is told to wait for other processes, and has ended when the hook ends. No other event waits."""
+    hook.run(event(), "SessionEnd", env={**hook.environ, **variables})
+    assert hook.started.read_text().splitlines()[-2:] == ["SessionEnd", "wait"]
+    hook.started.unlink()
+    hook.run(event(), "Stop", env={**hook.environ, **variables})
+    assert wait_for(hook.started).splitlines()[-1] == "Stop"
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+def test_the_wait_at_the_end_of_a_session_is_bounded(hook: Hook) -> None:
+    """A worker that never ends delays the agent by less than its own limit for the hook, and keeps running."""
+    worker = hook.home / "venv" / "bin" / "python"
+    worker.write_text(f"#!/bin/sh\necho $$ >{hook.started}\nexec sleep 60\n")
+    hook.run(event(), "SessionEnd", env={**hook.environ, "CONNECTOR_WAIT_ON_END": "60"}, timeout=20)
+    os.kill(int(wait_for(hook.started)), signal.SIGKILL)
 
 
 def test_a_tool_event_starts_no_worker(hook: Hook) -> None:

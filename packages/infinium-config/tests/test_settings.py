@@ -62,6 +62,7 @@ TABLE = {
     "flush_on_stop": Row(text="0", value=False, in_file=False, invalid=FLAG),
     "flush_on_session_end": Row(text="off", value=False, in_file=False, invalid=FLAG),
     "session_ttl": Row(text="90.5", value=90.5, invalid=SECONDS),
+    "wait_on_end": Row(text="0", value=0.0, invalid=("-1", "abc", "nan")),
     "session_dir": Row(text="/some where/x", value=Path("/some where/x"), invalid=("relative/x", "~nobody-here-7/x")),
     "max_input_preview": Row(text="0", value=0, invalid=COUNT),
     "max_output_preview": Row(text="12", value=12, invalid=COUNT),

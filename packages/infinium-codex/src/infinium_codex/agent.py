@@ -31,6 +31,10 @@ class HookNames(Struct, frozen=True, kw_only=True):
     """Events after which no turn is open: the end of a turn, an interrupt, the end of the session."""
     subagent_ended: tuple[str, ...] = ()
     """Events after which a turn that waited for a subagent may be complete."""
+    session_ended: str = ""
+    """The event that ends a session, one of `turn_ended`; empty if the agent has none."""
+    end_wait_seconds: float = 0.0
+    """How long the hook of `session_ended` may wait for the worker within the agent's timeout for that hook."""
     session_id: str = "session_id"
     """The field of the payload, a JSON object, that holds the session's id."""
 

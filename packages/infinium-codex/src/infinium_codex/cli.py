@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Print one trace.",
     "errors": "List errors, dead letters and dropped traces, newest first.",
     "retry": "Send queued traces now.",
+    "flush": "Trace and send everything that is left, and wait until it is sent.",
     "cleanup": "Remove old history, old logs and leftovers of ended sessions.",
     "managed-config": "Print a requirements.toml that installs the hooks for every user of a machine.",
     "completion": "Print a shell completion script.",

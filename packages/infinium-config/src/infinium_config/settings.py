@@ -35,6 +35,7 @@ from infinium_config.variables import (
     SESSION_TTL_VARIABLE,
     parse_bool,
     parse_seconds,
+    parse_wait,
 )
 
 LOCAL_AGENT = "local"
@@ -115,6 +116,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         SESSION_TTL_SECONDS,
         parse_seconds,
         "Seconds without an event after which a session times out",
+    )
+    wait_on_end: Setting[float | None] = _setting(
+        "wait_on_end",
+        "CONNECTOR_WAIT_ON_END",
+        None,
+        parse_wait,
+        "Seconds that the end of a session waits until its traces are sent, within the agent's limit; not set: as long "
+        "as the agent allows in a container or CI job, else 0",
     )
     session_dir: Setting[Path | None] = _setting(
         "session_dir",

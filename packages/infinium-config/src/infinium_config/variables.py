@@ -42,6 +42,17 @@ def parse_bool(text: str) -> bool:
     raise ValueError("use true or false")
 
 
+def parse_wait(text: str) -> float:
+    """Parse a number of seconds, zero or more. Raises ValueError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise ValueError("use a number of seconds, zero or more")
+    return seconds
+
+
 def parse_seconds(text: str) -> float:
     """Parse a number of seconds above zero. Raises ValueError."""
     try:

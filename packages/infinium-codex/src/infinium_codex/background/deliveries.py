@@ -8,15 +8,30 @@ from infinium_transport import DeliveryReport, ProblemKind
 
 from infinium_codex.background.schedule import OUTBOX, Schedule
 from infinium_codex.background.wake_up import ensure_scheduler
-from infinium_codex.delivery.send import deliver_after_others
+from infinium_codex.delivery.send import deliver_after_others, deliver_until_sent
 from infinium_codex.support.paths import Places
+
+WAIT_SECONDS = 60.0
+"""How long a worker that the hook waits for waits for other processes; the hook waits less."""
 
 
 def deliver_and_schedule(
-    places: Places, environ: Mapping[str, str], settings: Settings, schedule: Schedule, *, scheduler: bool = False
+    places: Places,
+    environ: Mapping[str, str],
+    settings: Settings,
+    schedule: Schedule,
+    *,
+    scheduler: bool = False,
+    wait: bool = False,
 ) -> bool:
-    """Send what is due and schedule the rest; returns what `schedule_next_delivery` does."""
-    report = deliver_after_others(places, environ, settings)
+    """Send what is due and schedule the rest; returns what `schedule_next_delivery` does.
+
+    With `wait` it also waits for other processes that send, and for delayed traces.
+    """
+    if wait:
+        report = deliver_until_sent(places, settings, time.monotonic() + WAIT_SECONDS)
+    else:
+        report = deliver_after_others(places, environ, settings)
     return schedule_next_delivery(report, environ, settings, schedule, scheduler=scheduler)
 
 

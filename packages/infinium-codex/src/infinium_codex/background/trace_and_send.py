@@ -1,10 +1,13 @@
 """What the worker does with one session: trace what ended in it, then send what is queued."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from infinium_config.locks import HeldLock
+
 from infinium_codex.agent import Agent, load_agent
-from infinium_codex.background.deliveries import deliver_and_schedule
+from infinium_codex.background.deliveries import WAIT_SECONDS, deliver_and_schedule
 from infinium_codex.background.schedule import LINK, Schedule, entry_name
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture import install
@@ -15,30 +18,39 @@ from infinium_codex.support.files import replace_link
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
+POLL_SECONDS = 0.02
 
-def run_worker(spool: str, agent: str, environ: Mapping[str, str]) -> None:
+
+def run_worker(spool: str, agent: str, environ: Mapping[str, str], *, wait: bool = False) -> None:
     """Trace and send the session of this spool file. `agent` is the agent's import reference."""
     files = SessionFiles(Path(spool))
-    trace_and_send(load_agent(agent), files, find_places(environ)._replace(spool=files.directory), environ)
+    places = find_places(environ)._replace(spool=files.directory)
+    trace_and_send(load_agent(agent), files, places, environ, wait=wait)
 
 
 def trace_and_send(
-    agent: Agent, files: SessionFiles, places: Places, environ: Mapping[str, str], *, close: bool = False
+    agent: Agent,
+    files: SessionFiles,
+    places: Places,
+    environ: Mapping[str, str],
+    *,
+    close: bool = False,
+    wait: bool = False,
 ) -> None:
     """Trace what ended in the session, then send what is queued. With `close`, open turns count as ended.
 
     One process works on a session. A second one ends at once, because the first looks for new events after it has
-    released the lock.
+    released the lock. With `wait` the second one waits for the first, and for the process that sends.
     """
     collect_hook_errors(places)
     _repair_hook_home(places, agent)
     _link_schedule(places)
     schedule = Schedule(str(places.schedule))
-    progress = _trace(agent, files, places, environ, schedule, close=close)
+    progress = _trace(agent, files, places, environ, schedule, close=close, patience=WAIT_SECONDS if wait else 0.0)
     if progress is None:
         return
     settings = progress.settings
-    scheduled = settings is not None and deliver_and_schedule(places, environ, settings, schedule)
+    scheduled = settings is not None and deliver_and_schedule(places, environ, settings, schedule, wait=wait)
     if not scheduled and progress.state is not State.done:
         ensure_scheduler(schedule.directory, environ)
 
@@ -58,11 +70,12 @@ def _trace(
     schedule: Schedule,
     *,
     close: bool,
+    patience: float,
 ) -> Progress | None:
-    """Trace until hooks have added nothing new; None if another process works on the session."""
+    """Trace until hooks have added nothing new; None if another process still works on the session after `patience`."""
     settings = None
     while True:
-        lock = files.try_lock()
+        lock = lock_session(files, patience)
         if lock is None:
             return None
         with lock:
@@ -78,6 +91,14 @@ def _trace(
                 schedule.add_session(str(files.spool), agent.reference, environ)
         if progress.settings is None or files.spool_size <= progress.read_to:
             return Progress(state=progress.state, settings=settings, read_to=progress.read_to)
+
+
+def lock_session(files: SessionFiles, patience: float) -> HeldLock | None:
+    """Lock the session; None if another process still works on it after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while (lock := files.try_lock()) is None and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return lock
 
 
 def _repair_hook_home(places: Places, agent: Agent) -> None:

@@ -2,7 +2,8 @@
 
 The hook starts it through the launcher in the hook's home: `python -I -S worker.py SPOOL EVENT`. At a prompt it only
 makes sure that the scheduler will close the session if no further event comes, and imports almost nothing. At the end
-of a turn it traces the session and sends the traces (`trace_and_send`).
+of a turn it traces the session and sends the traces (`trace_and_send`). With `wait` as third argument the hook waits
+for it: it then ends only when its session is traced and sent, by itself or by other processes.
 """
 
 import gc
@@ -27,9 +28,11 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
     """
     spool = os.path.abspath(argv[1])  # noqa: PTH100
     prompt = argv[2:] == [turn_started]
+    wait = argv[3:] == ["wait"]
     os.chdir("/")  # the session's directory may be removed or unmounted meanwhile
     os.umask(0o077)
-    _lower_priority()
+    if not wait:
+        _lower_priority()
     try:
         if prompt:
             _schedule_session(spool, agent, os.environ)
@@ -39,7 +42,7 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
 
             gc.freeze()
             gc.enable()
-            run_worker(spool, agent, os.environ)
+            run_worker(spool, agent, os.environ, wait=wait)
     except Exception as error:  # the process has no output: the ledger is where a failure can be seen
         from infinium_codex.background.trace_and_send import record_failure
 

@@ -10,7 +10,7 @@ the spool's directory (`support.paths`), the record's frame (`capture.frame`), h
 """
 
 import posix
-from time import time_ns
+from time import monotonic, sleep, time_ns
 
 MAX_EVENT_BYTES = 64 << 20
 """A larger event is truncated here. It is then not valid JSON, and the trace is made from the transcript."""
@@ -18,27 +18,40 @@ MAX_FILE_BYTES = 1 << 20
 PIPE_BYTES = 1 << 16
 """One read of stdin: a pipe holds no more, and Python would map and unmap memory for a larger buffer."""
 MAX_ERRORS_BYTES = 64 << 10
+SHORT_LIVED_VARIABLES = (b"container", b"KUBERNETES_SERVICE_HOST", b"JENKINS_URL", b"TEAMCITY_VERSION", b"TF_BUILD")
+"""Set in containers, and by CI systems that do not set CI."""
 PRIME = 1_000_000_007
 """The checksum is the payload modulo this prime. In many Pythons a CRC would need a library to be loaded."""
 
 
-def main(argv: list[str], triggers: tuple[str, ...], session_field: bytes) -> None:
+def main(
+    argv: list[str], triggers: tuple[str, ...], session_field: bytes, session_ended: str = "", wait_limit: float = 0.0
+) -> None:
     """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns.
 
-    Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id.
+    Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id. On
+    `session_ended` the hook waits for the worker, at most `wait_limit` seconds, where the machine may end with the
+    agent.
     """
     home = argv[0].rpartition("/")[0] or "."
     try:
-        _record(argv[1] if len(argv) > 1 else "", home, triggers, session_field)
+        event = argv[1] if len(argv) > 1 else ""
+        spool = _record(event, session_field)
+        if spool and event in triggers:
+            seconds = _wait_seconds(wait_limit) if event == session_ended else 0.0
+            worker = _start_worker(home, spool, event, ("wait",) if seconds > 0 else ())
+            if seconds > 0:
+                _wait_for(worker, seconds)
     except BaseException as error:
         _log_error(home, error)
     posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, home: str, triggers: tuple[str, ...], session_field: bytes) -> None:
+def _record(event: str, session_field: bytes) -> str:
+    """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
     payload = _read_stdin()
     if not payload or not _is_recording():
-        return
+        return ""
     path = f"{_spool_directory()}/{_session_id(payload, session_field)}.spool"
     frame = b"\x1eI3 %s %d %d %d %d\n" % (
         event.encode("ascii", "replace").replace(b" ", b"?"),
@@ -48,8 +61,7 @@ def _record(event: str, home: str, triggers: tuple[str, ...], session_field: byt
         int.from_bytes(payload, "little") % PRIME,
     )
     _append(path, frame + payload + b"\n")
-    if event in triggers:
-        _start_worker(home, path, event)
+    return path
 
 
 def _read_stdin() -> bytes:
@@ -210,17 +222,52 @@ def _append(path: str, record: bytes) -> None:
             posix.close(fd)
 
 
-def _start_worker(home: str, spool: str, event: str) -> None:
-    """Start the worker in a session of its own. It inherits no descriptor: the agent waits until all are closed."""
+def _start_worker(home: str, spool: str, event: str, options: tuple[str, ...]) -> int:
+    """Start the worker in a session of its own; return its process id.
+
+    It inherits no descriptor: the agent waits until all are closed.
+    """
     python = f"{home}/venv/bin/python"
-    arguments = [python, "-I", "-S", f"{home}/worker.py", spool, event]
+    arguments = [python, "-I", "-S", f"{home}/worker.py", spool, event, *options]
     for name in posix.listdir("/dev/fd"):
         try:
             posix.set_inheritable(int(name), False)
         except OSError:
             continue  # the descriptor of the listing itself, which is closed by now
     null = [(posix.POSIX_SPAWN_OPEN, fd, "/dev/null", posix.O_RDWR, 0) for fd in (0, 1, 2)]
-    posix.posix_spawn(python, arguments, posix.environ, file_actions=null, setsid=True)
+    return posix.posix_spawn(python, arguments, posix.environ, file_actions=null, setsid=True)
+
+
+def _wait_seconds(limit: float) -> float:
+    """How long to wait at the end of a session: 0, unless CONNECTOR_WAIT_ON_END or a container or CI asks for it."""
+    environ = posix.environ
+    try:
+        return min(float(environ.get(b"CONNECTOR_WAIT_ON_END") or limit * _is_short_lived()), limit)
+    except ValueError:
+        return limit * _is_short_lived()
+
+
+def _is_short_lived() -> bool:
+    """Whether this machine is a container or a CI job, whose processes and files may end with the agent."""
+    environ = posix.environ
+    if environ.get(b"CI", b"").lower() not in (b"", b"0", b"false"):
+        return True
+    if any(name in environ for name in SHORT_LIVED_VARIABLES):
+        return True
+    for path in ("/.dockerenv", "/run/.containerenv"):
+        try:
+            posix.stat(path)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _wait_for(worker: int, seconds: float) -> None:
+    """Wait until the worker ends, at most this long."""
+    deadline = monotonic() + seconds
+    while not posix.waitpid(worker, posix.WNOHANG)[0] and monotonic() < deadline:
+        sleep(0.01)
 
 
 def _log_error(home: str, error: BaseException) -> None:

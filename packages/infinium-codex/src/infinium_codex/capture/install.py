@@ -123,7 +123,10 @@ def hook_program(names: HookNames, module: str = _HOOK_MODULE) -> bytes:
     """The hook's program: the source of a hook module, and the call of its `main` with the agent's names."""
     source = (Path(infinium_codex.__path__[0]) / "capture" / module).read_text("utf-8")
     session_field = f'"{names.session_id}"'.encode()
-    return f"{source}\n\nimport sys\n\nmain(sys.argv, {names.triggers!r}, {session_field!r})\n".encode()
+    arguments: tuple[object, ...] = (names.triggers, session_field)
+    if module == "hook.py":  # containers and CI on Windows use `flush`
+        arguments += (names.session_ended, names.end_wait_seconds)
+    return f"{source}\n\nimport sys\n\nmain(sys.argv, {', '.join(map(repr, arguments))})\n".encode()
 
 
 def _programs(agent: Agent) -> dict[str, bytes]:

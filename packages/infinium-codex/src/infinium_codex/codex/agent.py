@@ -17,6 +17,9 @@ from infinium_codex.support.files import first_line_checksum
 from infinium_codex.support.json_fields import text
 from infinium_codex.support.processes import is_held_open
 
+HOOK_START_SECONDS = 0.5
+"""Part of a hook's timeout that the start of the hook takes, on a busy machine."""
+
 
 class CodexTranscript:
     """A Codex transcript whose positions can be stored in a checkpoint."""
@@ -50,6 +53,8 @@ class Codex:
         turn_started=USER_PROMPT_SUBMIT.name,
         turn_ended=(STOP.name, INTERRUPT.name, SESSION_END.name),
         subagent_ended=(SUBAGENT_STOP.name,),
+        session_ended=SESSION_END.name,
+        end_wait_seconds=SESSION_END.timeout_seconds - HOOK_START_SECONDS,
     )
 
     def translate(self, payload: Mapping[str, object], at_ms: int) -> HookCall:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from infinium_config import SECRET_VARIABLE, Settings
 from infinium_config.locks import try_lock
 from infinium_transport import DeliveryOptions, DeliveryReport, deliver
+from msgspec.structs import replace
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
@@ -20,6 +21,7 @@ USER_AGENT = f"infinium-codex-connector/{VERSION}"
 BUSY_SECONDS = 60.0
 """How long a worker waits for another shell's sender. After that, the scheduler or the agent's next turn sends."""
 _POLL_SECONDS = 0.5
+_SHORT_POLL_SECONDS = 0.05
 
 
 def make_client(settings: Settings) -> "Client":
@@ -37,6 +39,22 @@ def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
         USER_AGENT,
         DeliveryOptions(**settings.delivery_options()),
     )
+
+
+def deliver_until_sent(places: Places, settings: Settings, deadline: float) -> DeliveryReport:
+    """Send as `deliver_queued` does, and wait for other processes that send and for delayed traces.
+
+    Returns when nothing is queued, when nothing that is queued can be sent, or at `deadline` (`time.monotonic`).
+    """
+    sent = 0
+    while True:
+        report = deliver_queued(places, settings)
+        sent += report.sent
+        now = time.monotonic()
+        if not report.queued or not (report.busy or report.next_due) or now >= deadline:
+            return replace(report, sent=sent)
+        pause = _SHORT_POLL_SECONDS if report.busy else max((report.next_due or 0.0) - time.time(), 0.0)
+        time.sleep(min(pause, deadline - now))
 
 
 def deliver_after_others(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:
