@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 from infinium_codex.capture import hook as hook_posix
 from infinium_codex.capture import hook_windows
-from infinium_codex.capture.frame import PRIME, encode
+from infinium_codex.capture.frame import PRIME, PROJECT, encode
 from infinium_codex.capture.install import hook_program
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.codex.agent import CODEX
@@ -102,10 +102,27 @@ def wait_for(path: Path) -> str:
 def test_an_event_is_spooled_as_codex_sent_it_and_nothing_is_printed(hook: Hook) -> None:
     payload = event(prompt="ünïcode \u2028 and \\u001e")
     hook.run(payload, "UserPromptSubmit")
-    (record,) = hook.records()
+    record = hook.records()[-1]
     assert isinstance(record, Record)
     assert (record.event, record.payload) == ("UserPromptSubmit", payload)
     assert abs(record.at_ms - time.time() * 1000) < 60_000
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+def test_a_prompt_is_recorded_with_the_project_it_belongs_to(hook: Hook) -> None:
+    """Settings and directory may change before the worker reads the event. Other events need no such record."""
+    config = hook.project / ".infinium" / "config.json"
+    below = hook.project / "src"
+    below.mkdir()
+    hook.run(event(), "PreToolUse")
+    hook.run(event(), "UserPromptSubmit", cwd=below, env={**hook.environ, "INFINIUM_AGENT_ID": "an id"})
+    assert [record.event for record in hook.records() if isinstance(record, Record)] == [
+        "PreToolUse",
+        PROJECT,
+        "UserPromptSubmit",
+    ]
+    assert hook.payloads()[1] == b"\0".join([os.fsencode(config), b"an id", b"", config.read_bytes()])
+    assert hook_posix.PROJECT == PROJECT
 
 
 def test_only_the_user_can_read_the_spool(hook: Hook) -> None:

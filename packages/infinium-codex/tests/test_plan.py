@@ -32,7 +32,7 @@ def plan(
     for offset, event in enumerate(events):
         reading.events.append(event)
         reading.add_hook_event(event, offset)
-    return make_plan(reading, Checkpoint(), policy=policy, is_running=is_running, trace_turns=True, summarize=summarize)
+    return make_plan(reading, Checkpoint(), policy=policy, is_running=is_running, summarize=summarize)
 
 
 def closed(found: Plan) -> list[tuple[str, str | None]]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from infinium_config.parse import parse_agent_id, parse_base_url
     from infinium_config.precedence import resolve
     from infinium_config.project import find_project, home_directory, load
-    from infinium_config.project_file import read_project_file, read_user_file, write_project_file
+    from infinium_config.project_file import parse_project_file, read_project_file, read_user_file, write_project_file
     from infinium_config.secret import Secret
     from infinium_config.settings import DECLARED, Declared, Settings, granularity_flags
 
@@ -80,6 +80,7 @@ __all__ = [
     "origin_of",
     "parse_agent_id",
     "parse_base_url",
+    "parse_project_file",
     "read_checkout",
     "read_project_file",
     "read_user_file",
@@ -120,7 +121,7 @@ _MODULES = {
     "parse": ("parse_agent_id", "parse_base_url"),
     "precedence": ("resolve",),
     "project": ("find_project", "home_directory", "load"),
-    "project_file": ("read_project_file", "read_user_file", "write_project_file"),
+    "project_file": ("parse_project_file", "read_project_file", "read_user_file", "write_project_file"),
     "secret": ("Secret",),
     "settings": ("DECLARED", "Declared", "Settings", "granularity_flags"),
 }

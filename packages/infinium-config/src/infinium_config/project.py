@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infinium_config.checkout import main_checkout
 from infinium_config.files import read_small_file
-from infinium_config.model import Project
+from infinium_config.model import Project, UserFile
 from infinium_config.precedence import resolve
 from infinium_config.project_file import read_project_file, read_user_file
 from infinium_config.settings import Settings
@@ -24,8 +24,7 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None, *,
     home = home_directory(environ) if home is None else home
     project = _find(Path() if start is None else start, home)
     file = read_project_file(project.config_path) if project else None
-    user = read_user_file(home / CONFIG) if home is not None else None
-    return resolve(environ, project, file, user)
+    return resolve(environ, project, file, user_file(home))
 
 
 def find_project(start: Path | None = None, *, home: Path | None = None) -> Project | None:
@@ -35,6 +34,11 @@ def find_project(start: Path | None = None, *, home: Path | None = None) -> Proj
     `home` the user's home directory, whose own `.infinium` is not a project.
     """
     return _find(Path() if start is None else start, home_directory(os.environ) if home is None else home)
+
+
+def user_file(home: Path | None) -> UserFile | None:
+    """The user's own file, in the home directory; None if there is none. Raises ProjectFileError."""
+    return None if home is None else read_user_file(home / CONFIG)
 
 
 def home_directory(environ: Mapping[str, str]) -> Path | None:

@@ -19,7 +19,15 @@ _MAX_SHOWN = 60
 
 def read_project_file(path: Path) -> ProjectFile:
     """Read a project file. Raises ProjectFileError, which names the file, the key and what to do."""
-    record = _read(path)
+    return _project_file(path, _read(path))
+
+
+def parse_project_file(path: Path, content: bytes) -> ProjectFile:
+    """Parse the content that a project file had. Raises ProjectFileError as `read_project_file` does."""
+    return _project_file(path, _parse(path, content))
+
+
+def _project_file(path: Path, record: Mapping[str, object]) -> ProjectFile:
     extra = {key: value for key, value in record.items() if key not in _PROJECT_KEYS}
     return ProjectFile(**_values(path, record, _PROJECT_KEYS.values()), extra=extra)
 
@@ -58,8 +66,12 @@ def _read(path: Path) -> dict[str, object]:
         raise ProjectFileError(
             f"{path} cannot be read: it must be a regular file of at most 1 MiB. Run init again, or remove it."
         )
+    return _parse(path, raw)
+
+
+def _parse(path: Path, content: bytes) -> dict[str, object]:
     try:
-        record = json.loads(raw)
+        record = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ProjectFileError(
             f"{path} is not valid JSON ({error}). Correct it, or remove it and run init again."

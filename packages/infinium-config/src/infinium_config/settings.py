@@ -187,6 +187,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         flags = (self.flush_on_stop.value, self.flush_on_session_end.value)
         return next((granularity for granularity, pair in _FLAGS.items() if pair == flags), None)
 
+    @property
+    def names_agent(self) -> bool:
+        """Whether an agent is configured. Local traces need none."""
+        return self.agent_id.value is not None or self.base_url.value == LOCAL
+
     def destination(self) -> "Destination | None":
         """Agent and address of new traces; None if recording is paused or no agent is configured.
 

@@ -4,10 +4,14 @@ A record is `0x1e "I3 " event " " time_ns " " pid " " length " " checksum "\n" p
 importing this module (a test compares them with `encode`); `records` reads it. Another number than 3 marks a frame that
 another version of the hook wrote.
 
+A record of the event PROJECT comes directly before the record that begins a turn, in the same write. Its payload is the
+path of the project file, INFINIUM_AGENT_ID, INFINIUM_BASE_URL and the file's content, with zero bytes between them.
+
 A worker imports this module at every prompt, so it imports nothing.
 """
 
 MARK = b"\x1eI3 "
+PROJECT = ".project"
 PRIME = 1_000_000_007
 MAX_HEAD_BYTES = 256
 

@@ -20,6 +20,8 @@ PIPE_BYTES = 1 << 16
 MAX_ERRORS_BYTES = 64 << 10
 SHORT_LIVED_VARIABLES = (b"container", b"KUBERNETES_SERVICE_HOST", b"JENKINS_URL", b"TEAMCITY_VERSION", b"TF_BUILD")
 """Set in containers, and by CI systems that do not set CI."""
+PROJECT = ".project"
+"""Name of the record before a prompt's: the project that the turn belongs to."""
 PRIME = 1_000_000_007
 """The checksum is the payload modulo this prime. In many Pythons a CRC would need a library to be loaded."""
 
@@ -36,7 +38,7 @@ def main(
     home = argv[0].rpartition("/")[0] or "."
     try:
         event = argv[1] if len(argv) > 1 else ""
-        spool = _record(event, session_field)
+        spool = _record(event, session_field, begins_turn=event == triggers[0])
         if spool and event in triggers:
             seconds = _wait_seconds(wait_limit) if event == session_ended else 0.0
             worker = _start_worker(home, spool, event, ("wait",) if seconds > 0 else ())
@@ -47,21 +49,29 @@ def main(
     posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, session_field: bytes) -> str:
+def _record(event: str, session_field: bytes, *, begins_turn: bool) -> str:
     """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
     payload = _read_stdin()
-    if not payload or not _is_recording():
+    project = _project() if payload else None
+    if project is None:
         return ""
     path = f"{_spool_directory()}/{_session_id(payload, session_field)}.spool"
-    frame = b"\x1eI3 %s %d %d %d %d\n" % (
+    record = _frame(event, payload)
+    if begins_turn:  # the turn belongs to the project and the agent as they are now
+        record = _frame(PROJECT, b"\0".join(project)) + record
+    _append(path, record)
+    return path
+
+
+def _frame(event: str, payload: bytes) -> bytes:
+    return b"\x1eI3 %s %d %d %d %d\n%s\n" % (
         event.encode("ascii", "replace").replace(b" ", b"?"),
         time_ns(),
         posix.getpid(),
         len(payload),
         int.from_bytes(payload, "little") % PRIME,
+        payload,
     )
-    _append(path, frame + payload + b"\n")
-    return path
 
 
 def _read_stdin() -> bytes:
@@ -84,26 +94,32 @@ def _session_id(payload: bytes, field: bytes) -> str:
     return "unidentified"
 
 
-def _is_recording() -> bool:
-    """Whether tracing is set up here and not paused. While it is paused, nothing at all is recorded."""
+def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
+    """The project's file, the variables that name agent and address, and the file's content.
+
+    None if tracing is not set up here or is paused: then nothing at all is recorded.
+    """
+    environ = posix.environ
+    agent, address = environ.get(b"INFINIUM_AGENT_ID", b""), environ.get(b"INFINIUM_BASE_URL", b"")
     try:
-        directory = posix.getcwd()
-    except OSError:
-        return True
-    config = _project_config(directory)
-    if config is None:
-        return bool(posix.environ.get(b"INFINIUM_AGENT_ID") or posix.environ.get(b"INFINIUM_BASE_URL"))
-    return not _is_paused(config)
+        found = _project_config(posix.getcwd())
+    except OSError:  # the directory was removed; the worker decides
+        return b"", agent, address, b""
+    if found is None:
+        return (b"", agent, address, b"") if agent or address else None
+    path, config = found
+    return None if _is_paused(config) else (path.encode("utf-8", "surrogateescape"), agent, address, config)
 
 
-def _project_config(directory: str) -> bytes | None:
+def _project_config(directory: str) -> tuple[str, bytes] | None:
     """The nearest project file at or above a directory; from a linked worktree, in its main checkout too."""
     in_main_checkout = False
     while True:
         base = directory.rstrip("/")
-        config = _read_small_file(f"{base}/.infinium/config.json")
+        path = f"{base}/.infinium/config.json"
+        config = _read_small_file(path)
         if config is not None and not _is_home(directory):
-            return config
+            return path, config
         if not in_main_checkout and (main_checkout := _main_checkout(base)):
             in_main_checkout = True
             directory = main_checkout

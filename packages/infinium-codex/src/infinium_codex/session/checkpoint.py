@@ -1,6 +1,6 @@
 """How far a session is traced: kept beside its spool, written when its traces are safe in the outbox."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.agent import Offset, TranscriptPosition
+from infinium_codex.session.snapshot import ProjectSnapshot
 
 _REMEMBERED = 64
 """Closed turns that are remembered: an older one gets no late event any more."""
@@ -47,6 +48,21 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     """Turns that are in a summary, so that the next one leaves them out."""
     turns_without_spool: tuple[str, ...] = ()
     """Turns that are closed, in no summary, and in no spool any more: only the transcript records them."""
+    projects: tuple[ProjectSnapshot, ...] = ()
+    """The projects of the turns in `turn_projects`, each once."""
+    turn_projects: Mapping[str, Offset] = {}
+    """For each turn that is open or in no summary yet, the number of its project in `projects`."""
+
+    def projects_by_turn(self) -> dict[str, ProjectSnapshot]:
+        """The project of each turn that is open or in no summary yet."""
+        known = self.projects
+        return {turn: known[number] for turn, number in self.turn_projects.items() if number < len(known)}
+
+    def with_projects(self, projects: Mapping[str, ProjectSnapshot]) -> Self:
+        """The checkpoint with these projects, by turn."""
+        known = tuple(dict.fromkeys(projects.values()))
+        numbers = {turn: known.index(snapshot) for turn, snapshot in projects.items()}
+        return replace(self, projects=known, turn_projects=numbers)
 
     @property
     def unsummarized(self) -> tuple[str, ...]:

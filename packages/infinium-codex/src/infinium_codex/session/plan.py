@@ -32,7 +32,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     session: Session
     turns: tuple[Turn, ...]
-    """Turns whose traces are queued."""
+    """Turns that are over and not yet traced."""
     checkpoint: Checkpoint
     """The checkpoint that is right once these traces are queued."""
     end_reason: str | None
@@ -55,13 +55,12 @@ def make_plan(
     *,
     policy: ClosePolicy,
     is_running: Callable[[], bool],
-    trace_turns: bool,
     summarize: bool,
 ) -> Plan:
     """Plan what follows from a reading that began at `checkpoint.next_turn`.
 
-    `is_running` tells whether a process of the agent has the session open. `trace_turns` and `summarize` are the
-    project's granularity.
+    `is_running` tells whether a process of the agent has the session open. `summarize` says whether a project of the
+    session wants a summary.
     """
     selection = select_turns(reading, end_reason=None)
     end_reason = _end_reason(reading, selection, policy, is_running)
@@ -71,7 +70,7 @@ def make_plan(
     is_users = selection.session.spawned_by is None
     return Plan(
         session=selection.session,
-        turns=selection.closed if trace_turns and is_users else (),
+        turns=selection.closed if is_users else (),
         checkpoint=_advance(checkpoint, reading, selection, keep_for_summary=summarize),
         end_reason=end_reason,
         has_open_turns=bool(selection.open),

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from infinium_config import Settings
+from infinium_config import Settings, resolve
 from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.agent import Agent
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.session.files import SessionFiles
-from infinium_codex.session.plan import SESSION_ENDED, ClosePolicy, make_plan
+from infinium_codex.session.plan import SESSION_ENDED, ClosePolicy, Plan, make_plan
 from infinium_codex.session.reader import read_session
 from infinium_codex.session.reading import Reading
-from infinium_codex.session.summarizer import queue_summary
-from infinium_codex.session.trace_builder import Tracer
+from infinium_codex.session.recipients import Recipients
+from infinium_codex.session.summarizer import queue_summaries
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.support.settings import load_settings
@@ -49,7 +49,8 @@ class _Opened(Struct, frozen=True, kw_only=True):
     reading: Reading
     checkpoint: Checkpoint
     settings: Settings
-    tracer: Tracer
+    """The settings at the session's present directory."""
+    recipients: Recipients
 
 
 def trace_session(
@@ -67,22 +68,24 @@ def trace_session(
     opened = _open(agent, files, places, environ)
     if opened is None:
         return Progress(state=State.blocked)
-    reading, settings, tracer = opened.reading, opened.settings, opened.tracer
+    reading, settings, recipients = opened.reading, opened.settings, opened.recipients
     plan = make_plan(
         reading,
         opened.checkpoint,
         policy=policy,
         is_running=lambda: reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path)),
-        trace_turns=settings.flush_on_stop.value,
-        summarize=settings.flush_on_session_end.value,
+        summarize=_wants_summary(opened),
     )
-    for turn in plan.turns:
-        tracer.queue_turn(plan.session, turn)
-    files.save_checkpoint(plan.checkpoint)
-    checkpoint, end_reason, has_open_turns = plan.checkpoint, plan.end_reason, plan.has_open_turns
+    if not _queue_turns(plan, recipients):
+        return Progress(state=State.blocked, settings=settings, read_to=reading.spool_size)
+    open_turns = reading.hook_turns.difference(plan.checkpoint.closed_turns)
+    projects = recipients.snapshots(sorted(open_turns.union(plan.checkpoint.unsummarized)))
+    checkpoint = plan.checkpoint.with_projects(projects)
+    files.save_checkpoint(checkpoint)
+    end_reason, has_open_turns = plan.end_reason, plan.has_open_turns
     reading.events.clear()  # a summary may need the memory that the turns take
     del plan
-    checkpoint = _summarize(agent, files, checkpoint, tracer, end_reason)
+    checkpoint = _summarize(agent, files, checkpoint, recipients, end_reason)
     pending = reading.more or has_open_turns or checkpoint.summary_start.spool < reading.spool_end
     if not pending and files.remove_spool(reading.spool_end, reading.spool_size):
         start = replace(checkpoint.next_turn, spool=0, spool_head=0)
@@ -144,33 +147,56 @@ def _open(agent: Agent, files: SessionFiles, places: Places, environ: Mapping[st
     _keep_foreign(files, reading, places)
     if reading.cwd is None:
         return None
-    cwd = Path(reading.cwd)
-    settings = load_settings(places, cwd, environ)
-    if settings is None:
+    recipients = Recipients(agent.program, files.session_id, places, environ, checkpoint)
+    recipients.learn(reading)
+    if not reading.hook_turns and not checkpoint.unsummarized and recipients.at(reading.cwd) is None:
         return None
-    tracer = Tracer.open(agent.program, files.session_id, cwd, places, settings)
-    if tracer is None:
-        return None
+    settings = load_settings(places, Path(reading.cwd), environ) or resolve(environ, None, None)
     if checkpoint.next_turn.spool and checkpoint.next_turn.spool_head != reading.spool_head:
         checkpoint = checkpoint.without_spool(reading.spool_head)
         _record_removed(files, checkpoint, places)
-    return _Opened(reading=reading, checkpoint=checkpoint, settings=settings, tracer=tracer)
+    return _Opened(reading=reading, checkpoint=checkpoint, settings=settings, recipients=recipients)
+
+
+def _wants_summary(opened: _Opened) -> bool:
+    """Whether a project of the session's turns wants a summary; without turns, the project at its directory."""
+    turns = {*opened.reading.hook_turns, *opened.checkpoint.unsummarized}
+    found = [recipient for turn in turns if (recipient := opened.recipients.of(turn)) is not None]
+    if not found:
+        return opened.settings.flush_on_session_end.value
+    return any(recipient.settings.flush_on_session_end.value for recipient in found)
+
+
+def _queue_turns(plan: Plan, recipients: Recipients) -> bool:
+    """Queue the traces of the plan's turns, each for the agent it belongs to; False if one has no agent."""
+    complete = True
+    for turn in plan.turns:
+        recipient = recipients.of(turn.id)
+        if recipient is None:
+            complete = False
+        elif recipient.settings.flush_on_stop.value:
+            recipient.tracer.queue_turn(plan.session, turn)
+    return complete
 
 
 def _summarize(
-    agent: Agent, files: SessionFiles, checkpoint: Checkpoint, tracer: Tracer, end_reason: str | None
+    agent: Agent, files: SessionFiles, checkpoint: Checkpoint, recipients: Recipients, end_reason: str | None
 ) -> Checkpoint:
-    """Queue the summary of a session that ended, after one that a kill interrupted; return the checkpoint then."""
+    """Queue the summaries of a session that ended, after those that a kill interrupted; return the checkpoint then."""
     if checkpoint.summary_end is not None:
         reason = end_reason or SESSION_ENDED
-        checkpoint = queue_summary(agent, files, checkpoint, checkpoint.summary_end, tracer, reason)
+        checkpoint = queue_summaries(agent, files, checkpoint, checkpoint.summary_end, recipients, reason)
         files.save_checkpoint(checkpoint)
     end = checkpoint.next_turn
     if end_reason is not None and (checkpoint.summary_start != end or checkpoint.turns_without_spool):
         checkpoint = replace(checkpoint, summary_end=end)
         files.save_checkpoint(checkpoint)
-        checkpoint = queue_summary(agent, files, checkpoint, end, tracer, end_reason)
+        checkpoint = queue_summaries(agent, files, checkpoint, end, recipients, end_reason)
         checkpoint = replace(checkpoint, summarized_turns=checkpoint.closed_turns)
+        open_turns = {
+            turn: found for turn, found in checkpoint.projects_by_turn().items() if turn not in checkpoint.closed_turns
+        }
+        checkpoint = checkpoint.with_projects(open_turns)
         files.save_checkpoint(checkpoint)
     return checkpoint
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from infinium_trace.events import EventSource, RecordSkipped
 
-from infinium_codex.agent import Agent
+from infinium_codex.agent import Agent, HookCall
+from infinium_codex.capture.frame import PROJECT
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.reading import EventFilter, Reading
+from infinium_codex.session.snapshot import from_record
 from infinium_codex.session.transcripts import Wait, read_transcripts
 from infinium_codex.support.files import first_line_checksum
 from infinium_codex.support.json_fields import parse_object
@@ -62,11 +64,16 @@ def _read_spool(agent: Agent, spool: Path, position: ReadPosition, until: int | 
         reading.spool_end = start
         reading.spool_size = file.seek(0, os.SEEK_END)
         seen: set[str] = set()
+        project: Record | None = None
         for record in read_records(file, start):
             if until is not None and record.start >= until:
                 break
             reading.spool_end = record.end
-            _add_record(agent, record, reading, seen)
+            if isinstance(record, Record) and record.event == PROJECT:
+                project = record  # of the next record, which the hook wrote together with it
+                continue
+            _add_record(agent, record, project, reading, seen)
+            project = None
             if _is_slice_complete(reading, record.end - start):
                 reading.more = record.end < (spool.stat().st_size if until is None else until)
                 break
@@ -76,7 +83,9 @@ def _is_slice_complete(reading: Reading, size: int) -> bool:
     return bool(reading.ended) and size > SLICE_BYTES and not reading.session_ended
 
 
-def _add_record(agent: Agent, record: Record | Damage, reading: Reading, seen: set[str]) -> None:
+def _add_record(
+    agent: Agent, record: Record | Damage, project: Record | None, reading: Reading, seen: set[str]
+) -> None:
     if isinstance(record, Damage):
         what = "spool:other version" if record.foreign else "spool:damaged"
         reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
@@ -84,10 +93,10 @@ def _add_record(agent: Agent, record: Record | Damage, reading: Reading, seen: s
             reading.add_foreign(record)
     elif record.identity not in seen:  # a hook writes its event twice if the spool is removed in this moment
         seen.add(record.identity)
-        _add_hook_call(agent, record, reading)
+        _add_hook_call(agent, record, project, reading)
 
 
-def _add_hook_call(agent: Agent, record: Record, reading: Reading) -> None:
+def _add_hook_call(agent: Agent, record: Record, project: Record | None, reading: Reading) -> None:
     payload = parse_object(record.payload)
     if payload is None:
         what = f"hook:{record.event}:unreadable"
@@ -97,9 +106,21 @@ def _add_hook_call(agent: Agent, record: Record, reading: Reading) -> None:
     for event in call.events:
         reading.events.append(event)
         if event.subagent_id == call.subagent_id:  # else an event about the subagent, not of it
-            reading.add_hook_event(event, record.start)
+            reading.add_hook_event(event, record.start if project is None else project.start)
     reading.cwd = call.cwd or reading.cwd
+    _note_project(call, project, reading)
     if call.subagent_id is None:
         reading.transcript_path = call.transcript_path or reading.transcript_path
     elif call.transcript_path is not None and call.transcript_path != reading.transcript_path:
         reading.subagent_transcripts[call.subagent_id] = call.transcript_path
+
+
+def _note_project(call: HookCall, project: Record | None, reading: Reading) -> None:
+    """Note the directory, and the project if the hook recorded it, of a turn whose first event this is."""
+    for event in call.events:
+        if event.turn_id is None or event.subagent_id is not None or event.turn_id in reading.turn_cwds:
+            continue
+        cwd = call.cwd or reading.cwd or "/"
+        reading.turn_cwds[event.turn_id] = cwd
+        if project is not None:
+            reading.projects[event.turn_id] = from_record(project.payload, cwd)

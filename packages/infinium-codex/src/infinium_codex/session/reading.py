@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from infinium_codex.agent import TranscriptPosition
 from infinium_codex.capture.records import Damage
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
+from infinium_codex.session.snapshot import ProjectSnapshot
 
 
 class Reading(Struct, kw_only=True):
@@ -17,6 +18,10 @@ class Reading(Struct, kw_only=True):
     cwd: str | None = None
     transcript_path: str | None = None
     subagent_transcripts: dict[str, str] = field(default_factory=dict)
+    projects: dict[str, ProjectSnapshot] = field(default_factory=dict)
+    """The project in which each of the user's turns began, where the hook recorded it with the prompt."""
+    turn_cwds: dict[str, str] = field(default_factory=dict)
+    """The session's directory at the first event of each of the user's turns."""
 
     hook_turns: set[str] = field(default_factory=set)
     """The user's turns that a hook saw. Only these are traced: a turn during a pause has no hook."""

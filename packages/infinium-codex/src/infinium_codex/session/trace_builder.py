@@ -37,6 +37,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
     agent_id: str
     base_url: str
     outbox: Outbox
+    project: Path
+    """The project's directory; without a project, the session's."""
     context: TraceContext
     options: TraceOptions
 
@@ -55,6 +57,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
             agent_id=agent_id,
             base_url=base_url,
             outbox=open_outbox(places),
+            project=root,
             context=TraceContext(
                 session_id=session_id,
                 runtime=f"{platform.python_implementation()} {platform.python_version()}",
