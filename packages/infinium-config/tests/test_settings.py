@@ -66,6 +66,7 @@ TABLE = {
     "session_dir": Row(text="/some where/x", value=Path("/some where/x"), invalid=("relative/x", "~nobody-here-7/x")),
     "max_input_preview": Row(text="0", value=0, invalid=COUNT),
     "max_output_preview": Row(text="12", value=12, invalid=COUNT),
+    "max_failure_preview": Row(text="15", value=15, invalid=COUNT),
     "max_input_summary": Row(text="13", value=13, invalid=COUNT),
     "max_output_summary": Row(text="14", value=14, invalid=COUNT),
     "timeout": Row(text="2.5", value=2.5, invalid=SECONDS),
@@ -318,6 +319,18 @@ def test_trace_options_hold_the_environments_secret_and_settings_do_not_show_it(
     assert (options["max_input_preview"], options["max_output_preview"], options["redaction"]) == (7, 300, "on")
     assert NOT_SHOWN not in repr(settings)
     assert place.load(INFINIUM_AGENT_SECRET="  ").trace_options()["secrets"] == ()
+
+
+def test_a_limit_of_previews_alone_also_limits_the_longer_texts(place: Place) -> None:
+    """A user who limits previews wants no other field to hold more of the same text."""
+    options = place.load(CONNECTOR_MAX_INPUT_PREVIEW="7", CONNECTOR_MAX_OUTPUT_PREVIEW="9").trace_options()
+    assert (options["max_input_summary"], options["max_failure_preview"]) == (7, 9)
+    options = place.load(
+        CONNECTOR_MAX_INPUT_PREVIEW="7", CONNECTOR_MAX_INPUT_SUMMARY="50", CONNECTOR_MAX_FAILURE_PREVIEW="60"
+    ).trace_options()
+    assert (options["max_input_summary"], options["max_failure_preview"]) == (50, 60)
+    options = place.load(CONNECTOR_MAX_OUTPUT_PREVIEW="5000").trace_options()
+    assert options["max_failure_preview"] == 1_200
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_a_failed_command_is_an_error_with_its_exit_code() -> None:
     assert payload["errors"] == [
         {
             "error_type": "CommandFailed",
-            "message": "shell ended with exit code 3: E   no module named cart",
+            "message": "shell ended with exit code 3: E no module named cart",
             "recoverable": True,
             "error_code": "3",
         }
@@ -200,6 +200,13 @@ def test_a_failed_command_is_an_error_with_its_exit_code() -> None:
     assert step["metadata"]["exit_code"] == 3
     assert step["tool_call"]["error"] == payload["errors"][0]["message"]
     assert [one["step_number"] for one in payload["steps"] if "error" in one] == [1]
+
+
+def test_a_failure_without_output_says_so() -> None:
+    (error,) = traced(a_turn(ToolFinished(**transcript(10, "t"), call_id="c", tool="shell", output="", exit_code=1)))[
+        "errors"
+    ]
+    assert error["message"] == "shell ended with exit code 1, without output"
 
 
 def test_a_command_that_succeeded_has_exit_code_0() -> None:
@@ -309,21 +316,33 @@ def test_the_summary_of_many_turns_keeps_the_limit_and_says_what_is_missing() ->
     assert payload["llm_usage"]["api_calls_count"] == 900
 
 
-def test_previews_and_summaries_are_truncated_at_their_limits() -> None:
-    options = replace(OPTIONS, max_input_preview=10, max_output_preview=20, max_input_summary=30, max_output_summary=40)
+def test_previews_and_summaries_are_never_longer_than_their_limits_and_keep_both_ends() -> None:
+    options = replace(OPTIONS, max_input_preview=40, max_output_preview=50, max_input_summary=60, max_output_summary=70)
     events = a_turn(
-        ToolStarted(**transcript(10, "t"), call_id="c", tool="shell", arguments={"command": "i" * 99}),
-        ToolFinished(**transcript(20, "t"), call_id="c", output="o" * 99, exit_code=0),
-        TurnEnded(**transcript(49_000, "t"), status=TurnStatus.COMPLETED, last_message="s" * 99),
-        prompt="p" * 99,
+        ToolStarted(**transcript(10, "t"), call_id="c", tool="shell", arguments={"command": f"i{'x' * 99}I"}),
+        ToolFinished(**transcript(20, "t"), call_id="c", output=f"o{'x' * 99}O", exit_code=0),
+        TurnEnded(**transcript(49_000, "t"), status=TurnStatus.COMPLETED, last_message=f"s{'x' * 99}S"),
+        prompt=f"p{'x' * 99}P",
     )
     payload = traced(events, options=options)
     (step,) = payload["steps"]
-    assert step["input_preview"] == "i" * 10 + "… [+89 characters]"
-    assert step["output_preview"] == "o" * 20 + "… [+79 characters]"
-    assert payload["input_summary"] == "p" * 30 + "… [+69 characters]"
-    assert payload["output_summary"] == "s" * 40 + "… [+59 characters]"
+    texts = (step["input_preview"], step["output_preview"], payload["input_summary"], payload["output_summary"])
+    assert [limit - len(text) in (0, 1, 2) for text, limit in zip(texts, (40, 50, 60, 70), strict=True)] == [True] * 4
+    assert [text[0] + text[-1] for text in texts] == ["iI", "oO", "pP", "sS"]
     assert payload["environment"]["custom_tags"]["previews_cut"] == "4"
+
+
+def test_a_failed_call_shows_more_of_its_output_most_of_it_from_the_end() -> None:
+    options = replace(OPTIONS, max_output_preview=100, max_failure_preview=400)
+    output = "h" * 500 + "t" * 500
+    shown = [
+        traced(a_turn(ToolFinished(**transcript(20, "t"), call_id="c", output=output, exit_code=code)), options=options)
+        for code in (0, 1)
+    ]
+    passed, failed = (payload["steps"][0]["output_preview"] for payload in shown)
+    assert 90 < len(passed) <= 100
+    assert 390 < len(failed) <= 400
+    assert failed.count("t") > 2 * failed.count("h")
 
 
 def test_a_command_that_cannot_be_shown_still_has_a_description() -> None:

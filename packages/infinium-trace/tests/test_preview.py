@@ -1,4 +1,4 @@
-"""Previews have the readable beginning of a text and the number of missing characters."""
+"""Previews have the readable ends of a text and the number of missing characters, and keep their limit."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from infinium_trace import clean, preview
 
-MARK = re.compile(r"… \[\+([0-9,]+) characters\]\Z")
+MARK = re.compile(r"… \[\+([0-9,]+) characters\](?: …)?")
 ROUGH = "a\u0301\u200d\ufe0f\u20e3\x1b[]P;\\m1\x07\x00\x9b\r\n\ud83d\ude00👩💻"
 ANY_TEXT = st.text(st.characters()) | st.text(ROUGH, max_size=40)
 
@@ -18,11 +18,23 @@ def test_a_short_text_is_unchanged() -> None:
 
 
 def test_a_long_text_ends_in_a_mark_that_counts_what_is_missing() -> None:
-    assert preview("x" * 1_500, 300) == "x" * 300 + "… [+1,200 characters]"
+    assert preview("x" * 1_500, 300) == "x" * 279 + "… [+1,221 characters]"
+
+
+def test_head_and_tail_are_kept() -> None:
+    shown = preview("head" + "x" * 1_500 + "tail", 100, tail=0.5)
+    assert (shown[:5], shown[-5:], len(shown)) == ("headx", "xtail", 100)
+    assert "… [+1,431 characters] …" in shown
+
+
+def test_more_of_the_tail_is_kept_if_wanted() -> None:
+    shown = preview("h" * 500 + "t" * 500, 124, tail=0.75)
+    head, _, tail = shown.partition("… [")
+    assert (len(head), tail.count("t") - 1) == (26, 75)
 
 
 def test_characters_are_counted_not_bytes() -> None:
-    assert preview("€" * 10, 4) == "€€€€… [+6 characters]"
+    assert preview("€" * 100, 40) == "€" * 21 + "… [+79 characters]"
 
 
 @pytest.mark.parametrize(
@@ -37,14 +49,18 @@ def test_characters_are_counted_not_bytes() -> None:
     ],
 )
 def test_combined_characters_are_not_split(whole: str, why: str) -> None:
-    text = "ab" + whole + "cd"
-    for limit in range(2, 2 + len(whole)):
-        assert preview(text, limit) == f"ab… [+{len(whole) + 2} characters]", why
-    assert preview(text, 2 + len(whole)) == f"ab{whole}… [+2 characters]"
+    text = "x" * 20 + whole + "cd" + "y" * 200 + "cd" + whole + "z" * 20
+    for limit in range(60, 80):
+        shown = preview(text, limit, tail=0.5)
+        mark = MARK.search(shown)
+        assert mark is not None
+        head, tail = shown[: mark.start()], shown[mark.end() :]
+        assert head in (text[:20], *(text[: 20 + len(whole) + n] for n in range(30))) or len(head) < 20, why
+        assert tail in (text[-20:], *(text[-20 - len(whole) - n :] for n in range(30))) or len(tail) < 20, why
 
 
 def test_a_character_outside_the_basic_plane_is_not_split() -> None:
-    assert preview("😀😀😀", 2) == "😀😀… [+1 characters]"
+    assert preview("😀" * 3, 2) == "😀…"
 
 
 def test_a_lone_surrogate_is_replaced() -> None:
@@ -86,23 +102,28 @@ def test_a_text_is_cleaned_before_it_is_truncated() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_of_zero_leaves_the_mark(limit: int) -> None:
-    assert preview("abc", limit) == "… [+3 characters]"
+def test_a_limit_of_zero_leaves_nothing(limit: int) -> None:
+    assert preview("abc", limit) == ""
 
 
-@given(ANY_TEXT, st.integers(-5, 60))
-@example("\u0301" * 30, 10)
-def test_a_preview_keeps_its_length_and_its_count_is_right(text: str, limit: int) -> None:
-    shown, whole = preview(text, limit), clean(text)
-    mark = MARK.search(shown)
+@given(ANY_TEXT.map(lambda text: text * 5), st.integers(-5, 120), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
+@example("\u0301" * 30, 10, 0.5)
+@example("\u0301" * 90, 60, 1.0)
+def test_a_preview_is_never_longer_than_its_limit_and_its_count_is_right(text: str, limit: int, tail: float) -> None:
+    shown, whole = preview(text, limit, tail=tail), clean(text)
     if len(whole) <= limit:
         assert shown == whole
-    else:
-        assert mark is not None
-        kept = shown[: mark.start()]
-        assert len(kept) <= max(limit, 0)
-        assert whole.startswith(kept)
-        assert int(mark[1].replace(",", "")) == len(whole) - len(kept)
+        return
+    assert len(shown) <= max(limit, 0)
+    marks = [mark for mark in MARK.finditer(shown) if mark[0] not in whole]
+    if not marks:
+        assert whole.startswith(shown.removesuffix("…"))
+        return
+    [mark] = marks
+    head, rest = shown[: mark.start()], shown[mark.end() :]
+    assert whole.startswith(head)
+    assert whole.endswith(rest)
+    assert int(mark[1].replace(",", "")) == len(whole) - len(head) - len(rest)
 
 
 @given(ANY_TEXT)

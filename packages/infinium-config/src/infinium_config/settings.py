@@ -138,6 +138,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_output_preview: Setting[int] = _setting(
         "max_output_preview", "CONNECTOR_MAX_OUTPUT_PREVIEW", 300, parse_count, "Characters kept of a step's output"
     )
+    max_failure_preview: Setting[int] = _setting(
+        "max_failure_preview",
+        "CONNECTOR_MAX_FAILURE_PREVIEW",
+        1_200,
+        parse_count,
+        "Characters kept of the output of a call that failed",
+    )
     max_input_summary: Setting[int] = _setting(
         "max_input_summary", "CONNECTOR_MAX_INPUT_SUMMARY", 3_000, parse_count, "Characters kept of the prompt"
     )
@@ -207,7 +214,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     def trace_options(self) -> "TraceOptionValues":
         """The settings of a trace's content, under the names of the options in `infinium_trace`.
 
-        They include the secret in the environment, so that no trace contains it.
+        They include the secret in the environment, so that no trace contains it. If only the limit of a preview is set,
+        the longer text of the same kind has no more characters.
         """
         secret = self.environment_secret
         return TraceOptionValues(
@@ -217,7 +225,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             secrets=(secret.reveal(),) if secret else (),
             max_input_preview=self.max_input_preview.value,
             max_output_preview=self.max_output_preview.value,
-            max_input_summary=self.max_input_summary.value,
+            max_failure_preview=_unless_set(self.max_failure_preview, self.max_output_preview),
+            max_input_summary=_unless_set(self.max_input_summary, self.max_input_preview),
             max_output_summary=self.max_output_summary.value,
         )
 
@@ -229,6 +238,13 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 DECLARED = tuple(_declared)
+
+
+def _unless_set(limit: Setting[int], preview: Setting[int]) -> int:
+    """Return the limit of a text; if it has no value of its own, at most the one that is set for its preview."""
+    if limit.source is Source.DEFAULT and preview.source is not Source.DEFAULT:
+        return min(limit.value, preview.value)
+    return limit.value
 
 
 class Destination(TypedDict):
@@ -255,6 +271,7 @@ class TraceOptionValues(TypedDict):
     secrets: tuple[str, ...]
     max_input_preview: int
     max_output_preview: int
+    max_failure_preview: int
     max_input_summary: int
     max_output_summary: int
 

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from infinium_trace._format import Payload
 from infinium_trace.fit import MAX_BODY_BYTES, size_of, without_previews
-from infinium_trace.preview import preview
+from infinium_trace.preview import preview_of_ends
 
 T = TypeVar("T")
 
@@ -84,11 +84,11 @@ class BoundedErrors:
 
 
 class BoundedText:
-    """Texts joined by a separator, of which the first `limit` characters are kept."""
+    """Texts joined by a separator, of which the first and the last `limit` characters are kept."""
 
     def __init__(self, separator: str, limit: int) -> None:
         self._separator, self._limit = separator, limit
-        self._text = ""
+        self._beginning = self._end = ""
         self._length = 0
 
     def add(self, text: str) -> None:
@@ -96,15 +96,16 @@ class BoundedText:
         if self._length:
             text = self._separator + text
         self._length += len(text)
-        self._text += text[: max(self._limit + 1 - len(self._text), 0)]
+        self._beginning += text[: max(self._limit + 1 - len(self._beginning), 0)]
+        self._end = (self._end + text[-self._limit - 1 :])[-self._limit - 1 :]
 
     @property
     def is_truncated(self) -> bool:
         """Whether the text is longer than the limit."""
         return self._length > self._limit
 
-    def preview(self, limit: int | None = None) -> str:
-        """Return the whole text, or if it is truncated a preview of `limit` characters (default: its own limit)."""
+    def preview(self, *, tail: float = 0.0) -> str:
+        """Return the whole text, or if it is too long a preview; `tail` is the share taken from the end."""
         if not self.is_truncated:
-            return self._text
-        return preview(self._text, self._limit if limit is None else limit, length=self._length)
+            return self._beginning
+        return preview_of_ends(self._beginning, self._end, self._length, self._limit, tail=tail)

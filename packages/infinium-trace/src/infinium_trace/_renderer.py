@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from infinium_trace._format import Payload
-from infinium_trace.preview import clean, preview
+from infinium_trace.preview import clean, clip, preview
 from infinium_trace.redact import Redactor
 
 Arguments = Mapping[str, object] | str | None
@@ -48,14 +48,14 @@ class Renderer:
         return found
 
     def first_line(self, value: str | None, limit: int) -> str:
-        """Return the first line that is not empty, truncated."""
+        """Return the first line that is not empty, clipped."""
         lines = self.text(value).strip().splitlines()
-        return preview(lines[0], limit) if lines else ""
+        return clip(lines[0], limit) if lines else ""
 
-    def preview(self, value: str | None, limit: int) -> str | None:
-        """Return a preview of the text; None if the text is empty."""
+    def preview(self, value: str | None, limit: int, *, tail: float = 0.5) -> str | None:
+        """Return a preview of the text; None if it is empty. `tail` is the share taken from the end of the text."""
         text = self.text(value)
-        shown = preview(text, limit)
+        shown = preview(text, limit, tail=tail)
         self.truncated += shown != text
         return shown or None
 

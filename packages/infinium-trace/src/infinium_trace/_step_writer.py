@@ -7,6 +7,7 @@ from infinium_trace._bounded import BoundedErrors, BoundedSteps
 from infinium_trace._format import Payload, file_change, milliseconds, present, relative_path
 from infinium_trace._renderer import Arguments, Renderer, argument_text
 from infinium_trace.events import ContextItem, TokenUsage, TurnStatus
+from infinium_trace.failure_reason import failure_reason
 from infinium_trace.options import TraceOptions
 from infinium_trace.preview import preview
 from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
@@ -14,6 +15,8 @@ from infinium_trace.session import Compaction, Message, PermissionRequest, Step,
 _LINE = 80
 _DESCRIPTION = 500
 _ERROR_LINE = 300
+_TAIL_OF_FAILURE = 0.7
+"""Share of a failed call's preview that is taken from the end of its output, where reasons are."""
 _MCP = "mcp__"
 
 
@@ -122,7 +125,7 @@ class StepWriter:
     def _tool_call(self, call: ToolCall, subagent_id: str | None) -> None:
         arguments = self._renderer.arguments(call.arguments)
         input_preview = self._renderer.preview(argument_text(arguments), self._options.max_input_preview)
-        output_preview = self._renderer.preview(call.output, self._options.max_output_preview)
+        output_preview = self._output_preview(call)
         error = self._tool_error(call) if call.failed else None
         duration = milliseconds(call.duration_ms)
         server, _, tool = call.tool.removeprefix(_MCP).partition("__") if call.tool.startswith(_MCP) else ("", "", "")
@@ -155,6 +158,12 @@ class StepWriter:
             ),
         )
 
+    def _output_preview(self, call: ToolCall) -> str | None:
+        """Return a preview of the output. That of a failed call is longer and has more of the end."""
+        if call.failed:
+            return self._renderer.preview(call.output, self._options.max_failure_preview, tail=_TAIL_OF_FAILURE)
+        return self._renderer.preview(call.output, self._options.max_output_preview)
+
     def _tool_description(self, call: ToolCall, arguments: Arguments) -> str:
         command = arguments.get("command") if isinstance(arguments, Mapping) else None
         if isinstance(command, str):
@@ -165,13 +174,19 @@ class StepWriter:
         return call.tool
 
     def _tool_error(self, call: ToolCall) -> Payload:
-        line = next((line for line in self._renderer.text(call.output).splitlines() if line.strip()), "")
+        reason = failure_reason(self._renderer.text(call.output))
         if call.exit_code is not None:
             message = f"{call.tool} ended with exit code {call.exit_code}"
-            message += f": {preview(line, _ERROR_LINE)}" if line else ""
+            if reason:
+                message += f": {preview(reason, _ERROR_LINE)}"
+            elif call.output is not None and not call.output.strip():
+                message += ", without output"
             return self._add_error("CommandFailed", message, str(call.exit_code))
         kind = "ToolRefused" if call.refused else "ToolAborted" if call.aborted else "ToolFailed"
-        return self._add_error(kind, self._renderer.text(call.error) or line or f"{call.tool} failed")
+        error = self._renderer.text(call.error)
+        if len(error) > _ERROR_LINE:
+            error = failure_reason(error)
+        return self._add_error(kind, error or reason or f"{call.tool} failed")
 
     def _add_error(self, kind: str, message: str, code: str | None = None) -> Payload:
         text = message if code else preview(message, _ERROR_LINE)

@@ -16,8 +16,8 @@ MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
 MAX_DURATION_SECONDS = 86_400.0
 _TITLE = 80
-_PREVIEW_MARK = 40
-"""Characters reserved for the mark at the end of a preview."""
+_TAIL = 0.3
+"""Share of a truncated prompt or last message that is taken from its end."""
 
 
 class PayloadWriter:
@@ -55,7 +55,7 @@ class PayloadWriter:
         prompts, last_messages = self._summary(totals.prompts), self._summary(totals.last_messages)
         head = present(
             name=title[:MAX_NAME],
-            description=self._description.preview(MAX_DESCRIPTION - _PREVIEW_MARK),
+            description=self._description.preview(),
             current_datetime=iso_time(ended),
             duration=min(max(totals.duration_ms / 1000, 0.0), MAX_DURATION_SECONDS),
             input_summary=prompts,
@@ -87,7 +87,7 @@ class PayloadWriter:
 
     def _summary(self, text: BoundedText) -> str | None:
         self.renderer.truncated += text.is_truncated
-        return text.preview() or None
+        return text.preview(tail=_TAIL) or None
 
     def _sections(self, started: int, ended: int) -> Payload:
         totals = self.totals
