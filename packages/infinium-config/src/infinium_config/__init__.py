@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Stored,
         delete_secret,
         find_secret,
+        look_up_secret,
         may_send_secret,
         store_secret,
     )
@@ -75,6 +76,7 @@ __all__ = [
     "granularity_flags",
     "home_directory",
     "load",
+    "look_up_secret",
     "main_checkout",
     "may_send_secret",
     "origin_of",
@@ -101,6 +103,7 @@ _MODULES = {
         "Stored",
         "delete_secret",
         "find_secret",
+        "look_up_secret",
         "may_send_secret",
         "store_secret",
     ),

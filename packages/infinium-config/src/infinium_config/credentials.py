@@ -1,7 +1,7 @@
 """Find, store and delete the agent's secret, and decide where it may be sent."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,8 @@ CHANGE_SECONDS = 30.0
 _UNSAFE_BACKENDS = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
 
 T = TypeVar("T")
+LookUp: TypeAlias = "Callable[[str], Secret | KeyringUnavailable | None]"
+"""Looks an agent's secret up in the keyring, as `look_up_secret` does."""
 
 
 class SecretFound(Struct, frozen=True, kw_only=True):
@@ -88,11 +90,13 @@ def find_secret(
     *,
     origins: ApprovedOrigins | None = None,
     deadline: float = LOOK_UP_SECONDS,
+    look_up: "LookUp | None" = None,
 ) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
     """Find an agent's secret for requests to an address, in the environment or else in the keyring.
 
     Agent and address are by default those of the settings; traces that are still queued may have others. The secret in
-    the environment belongs to the agent that the settings name. The keyring gets `deadline` seconds to answer.
+    the environment belongs to the agent that the settings name. The keyring gets `deadline` seconds to answer, or
+    `look_up` is asked in its place.
     """
     agent_id, base_url = _agent_and_address(settings, agent_id, base_url)
     if agent_id is None:
@@ -110,15 +114,26 @@ def find_secret(
     secret = _environment_secret(settings, agent_id)
     if secret is not None:
         return SecretFound(secret=secret, source=Source.ENVIRONMENT)
-    found = _within(deadline, lambda: _backend().get_password(KEYRING_SERVICE, agent_id))
+    found = look_up(agent_id) if look_up is not None else look_up_secret(agent_id, deadline)
     if isinstance(found, KeyringUnavailable):
         return replace(found, reason=f"{_environment_state(settings)}, and {found.reason}")
-    if not found.value:
+    if found is None:
         return SecretMissing(
             reason=f"{_environment_state(settings)}, and the keyring has no secret for agent {agent_id}",
             hint=f"Run your connector's update-credentials command, or set {SECRET_VARIABLE}.",
         )
-    return SecretFound(secret=Secret(found.value), source=Source.KEYRING)
+    return SecretFound(secret=found, source=Source.KEYRING)
+
+
+def look_up_secret(agent_id: str, deadline: float = LOOK_UP_SECONDS) -> Secret | KeyringUnavailable | None:
+    """The agent's secret in the keyring, wherever it may be sent; None if the keyring has none.
+
+    A connector needs it to remove it from traces. The keyring gets `deadline` seconds to answer.
+    """
+    found = _within(deadline, lambda: _backend().get_password(KEYRING_SERVICE, agent_id))
+    if isinstance(found, KeyringUnavailable):
+        return found
+    return Secret(found.value) if found.value else None
 
 
 def store_secret(agent_id: str, secret: Secret, deadline: float = CHANGE_SECONDS) -> Stored | KeyringUnavailable:

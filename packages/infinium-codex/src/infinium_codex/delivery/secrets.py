@@ -1,11 +1,14 @@
-"""Finds the secret of a trace's agent, and decides whether it may be sent to the trace's address."""
+"""Finds the secret of a trace's agent: to remove it from the trace, and to send it where it may be sent."""
 
 import sys
+import time
 
 import infinium_config
 from infinium_config import (
+    LOCAL,
     ApprovedOrigins,
     KeyringUnavailable,
+    Secret,
     SecretFound,
     SecretMissing,
     SecretRefused,
@@ -15,6 +18,9 @@ from msgspec.structs import replace
 
 from infinium_codex.support.paths import Places
 
+REMEMBER_SECONDS = 10.0
+"""How long an answer of the keyring is used. A worker that redacts and then sends asks once, also if none comes."""
+_answers: dict[str, tuple[float, Secret | KeyringUnavailable | None]] = {}
 OTHER_AGENT_HINT = (
     "Run 'infinium-codex retry' in this agent's project, in a shell that has its secret, or store the secret in the "
     "keyring for every process with 'infinium-codex update-credentials'."
@@ -27,12 +33,43 @@ def find_secret(
     """Find the secret of an agent for a base URL; by default those of the settings."""
     other_agent = agent_id is not None and settings.agent_id.value != agent_id
     has_secret = settings.environment_secret is not None
-    if other_agent or not has_secret:
-        _make_keyring_importable()
-    found = infinium_config.find_secret(settings, agent_id, base_url, origins=ApprovedOrigins(places.origins))
+    found = infinium_config.find_secret(
+        settings, agent_id, base_url, origins=ApprovedOrigins(places.origins), look_up=_remembered
+    )
     if other_agent and has_secret and isinstance(found, SecretMissing | KeyringUnavailable):
         return replace(found, hint=OTHER_AGENT_HINT)
     return found
+
+
+def secrets_to_redact(settings: Settings, agent_id: str, base_url: str) -> tuple[str, ...]:
+    """The secrets that no trace of this agent may contain.
+
+    They are the one in the environment and, unless that is this agent's, the one in the keyring. Traces that stay on
+    this machine need no secret, so the keyring is not asked. If it does not answer, the trace is built without its
+    secret, and cannot be sent either until it answers.
+    """
+    own = settings.environment_secret
+    found = None
+    if base_url != LOCAL and (own is None or settings.agent_id.value != agent_id):
+        found = _look_up(agent_id)
+    return tuple(secret.reveal() for secret in (own, found) if isinstance(secret, Secret))
+
+
+def _look_up(agent_id: str) -> Secret | KeyringUnavailable | None:
+    """Ask the keyring, and remember its answer for the delivery that follows."""
+    _make_keyring_importable()
+    found = infinium_config.look_up_secret(agent_id)
+    _answers[agent_id] = time.monotonic(), found
+    return found
+
+
+def _remembered(agent_id: str) -> Secret | KeyringUnavailable | None:
+    """The keyring's answer of the last few seconds, while traces were built, or a new one."""
+    asked, found = _answers.get(agent_id, (0.0, None))
+    if agent_id in _answers and time.monotonic() - asked < REMEMBER_SECONDS:
+        return found
+    _make_keyring_importable()
+    return infinium_config.look_up_secret(agent_id)
 
 
 def _make_keyring_importable() -> None:

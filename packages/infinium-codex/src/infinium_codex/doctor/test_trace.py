@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infinium_config import LOCAL, Settings
+from infinium_config.settings import LOCAL_AGENT
 from infinium_trace import encode
 from infinium_transport import Accepted, Envelope, Outcome, Rejected, Retry, Unauthorized
 
-from infinium_codex.session.trace_builder import LOCAL_AGENT
 from infinium_codex.support.result import CommandError
 from infinium_codex.version import VERSION
 

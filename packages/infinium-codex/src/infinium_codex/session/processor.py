@@ -147,11 +147,11 @@ def _open(agent: Agent, files: SessionFiles, places: Places, environ: Mapping[st
     _keep_foreign(files, reading, places)
     if reading.cwd is None:
         return None
-    recipients = Recipients(agent.program, files.session_id, places, environ, checkpoint)
+    settings = load_settings(places, Path(reading.cwd), environ) or resolve(environ, None, None)
+    recipients = Recipients(agent.program, files.session_id, places, environ, settings, checkpoint)
     recipients.learn(reading)
     if not reading.hook_turns and not checkpoint.unsummarized and recipients.at(reading.cwd) is None:
         return None
-    settings = load_settings(places, Path(reading.cwd), environ) or resolve(environ, None, None)
     if checkpoint.next_turn.spool and checkpoint.next_turn.spool_head != reading.spool_head:
         checkpoint = checkpoint.without_spool(reading.spool_head)
         _record_removed(files, checkpoint, places)

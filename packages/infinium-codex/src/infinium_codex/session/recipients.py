@@ -1,41 +1,52 @@
 """Finds for each turn of a session the project it belongs to, and the tracer that queues its trace there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
-from infinium_config import Settings
-from msgspec import Struct
+from infinium_config import LOCAL, Settings
+from infinium_config.settings import LOCAL_AGENT
 
+from infinium_codex.delivery.secrets import secrets_to_redact
 from infinium_codex.session.checkpoint import Checkpoint
 from infinium_codex.session.reading import Reading
 from infinium_codex.session.snapshot import ProjectSnapshot, settings_of, take_snapshot
-from infinium_codex.session.trace_builder import Tracer
+from infinium_codex.session.trace_builder import RecipientId, Tracer
+from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 
 
-class Recipient(Struct, frozen=True, kw_only=True):
-    """A project, its agent, and its tracer for one session."""
+class Recipient:
+    """A project and its agent. The tracer is made when it is first needed, as it may ask the keyring."""
 
-    settings: Settings
-    tracer: Tracer
+    def __init__(self, identity: RecipientId, settings: Settings, make_tracer: Callable[[], Tracer]) -> None:
+        self.identity, self.settings, self._make_tracer = identity, settings, make_tracer
 
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """Equal for turns that one summary may cover: those of one agent in one project."""
-        return self.tracer.agent_id, self.tracer.base_url, str(self.tracer.project)
+    @cached_property
+    def tracer(self) -> Tracer:
+        """Queues traces for this recipient."""
+        return self._make_tracer()
 
 
 class Recipients:
     """The recipients of a session's turns.
 
     A turn's project is the one that the hook recorded with its prompt, or else the one found when its first event was
-    read. The checkpoint keeps it while the turn is open or waits for a summary.
+    read. The checkpoint keeps it while the turn is open or waits for a summary. `current` are the settings at the
+    session's present directory: a secret in the environment is that of their agent.
     """
 
     def __init__(
-        self, program: str, session_id: str, places: Places, environ: Mapping[str, str], checkpoint: Checkpoint
+        self,
+        program: str,
+        session_id: str,
+        places: Places,
+        environ: Mapping[str, str],
+        current: Settings,
+        checkpoint: Checkpoint,
     ) -> None:
-        self._program, self._session_id, self._places, self._environ = program, session_id, places, environ
+        self._program, self._session_id, self._places = program, session_id, places
+        self._environ, self._current = environ, current
         self._snapshots = checkpoint.projects_by_turn()
         self._found: dict[ProjectSnapshot, Recipient | None] = {}
 
@@ -62,12 +73,24 @@ class Recipients:
 
     def _recipient(self, snapshot: ProjectSnapshot) -> Recipient | None:
         if snapshot not in self._found:
-            self._found[snapshot] = self._open(snapshot)
+            self._found[snapshot] = self._find(snapshot)
         return self._found[snapshot]
 
-    def _open(self, snapshot: ProjectSnapshot) -> Recipient | None:
+    def _find(self, snapshot: ProjectSnapshot) -> Recipient | None:
         settings = settings_of(snapshot, self._places, self._environ)
         if settings is None:
             return None
-        tracer = Tracer.open(self._program, self._session_id, Path(snapshot.cwd), self._places, settings)
-        return None if tracer is None else Recipient(settings=settings, tracer=tracer)
+        cwd, base_url = Path(snapshot.cwd), settings.base_url.value
+        agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
+        if agent_id is None:
+            message = f"No agent id for {cwd}: set INFINIUM_AGENT_ID or run 'infinium-codex init' there."
+            record_error(self._places, "worker", message, {"session": self._session_id})
+            return None
+        project = settings.project.root if settings.project else cwd
+        identity = RecipientId(agent_id=agent_id, base_url=base_url, project=project)
+
+        def make_tracer() -> Tracer:
+            secrets = secrets_to_redact(self._current, agent_id, base_url)
+            return Tracer.open(self._program, self._session_id, identity, cwd, self._places, settings, secrets)
+
+        return Recipient(identity, settings, make_tracer)

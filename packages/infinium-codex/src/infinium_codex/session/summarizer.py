@@ -12,8 +12,9 @@ from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.plan import select_turns, subagents_of
 from infinium_codex.session.reader import read_session
 from infinium_codex.session.recipients import Recipient, Recipients
+from infinium_codex.session.trace_builder import RecipientId
 
-Summaries = dict[tuple[str, str, str], tuple[Recipient, SummaryBuilder]]
+Summaries = dict[RecipientId, tuple[Recipient, SummaryBuilder]]
 """The summaries by the identity of their recipient, in the order of their first turns."""
 
 
@@ -78,9 +79,9 @@ def _add_slice(
 
 def _by_recipient(
     turns: tuple[Turn, ...], recipients: Recipients, summaries: Summaries
-) -> dict[tuple[str, str, str], list[Turn]]:
+) -> dict[RecipientId, list[Turn]]:
     """The turns of each project that wants a summary; begins the summary of a project that is new."""
-    found: dict[tuple[str, str, str], list[Turn]] = {}
+    found: dict[RecipientId, list[Turn]] = {}
     for turn in turns:
         recipient = recipients.of(turn.id)
         if recipient is not None and recipient.settings.flush_on_session_end.value:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from infinium_config import LOCAL, Settings
+from infinium_config import Settings
 from infinium_trace import (
     PricesError,
     PriceTable,
@@ -27,47 +27,50 @@ from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
 
-LOCAL_AGENT = "local"
-"""The agent id of traces that stay on this machine and name no agent."""
+
+class RecipientId(Struct, frozen=True, kw_only=True):
+    """Whose a trace is. A summary covers the turns of one."""
+
+    agent_id: str
+    base_url: str
+    project: Path
+    """The project's directory; without a project, the session's."""
 
 
 class Tracer(Struct, frozen=True, kw_only=True):
     """Queues the traces of one session for the agent and the address of its project."""
 
-    agent_id: str
-    base_url: str
+    recipient: RecipientId
     outbox: Outbox
-    project: Path
-    """The project's directory; without a project, the session's."""
     context: TraceContext
     options: TraceOptions
 
     @classmethod
-    def open(cls, program: str, session_id: str, cwd: Path, places: Places, settings: Settings) -> Self | None:
-        """Return a tracer for the project at `cwd`. Without an agent id, note an error in the ledger, return None."""
-        base_url = settings.base_url.value
-        agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
-        if agent_id is None:
-            message = f"No agent id for {cwd}: set INFINIUM_AGENT_ID or run 'infinium-codex init' there."
-            record_error(places, "worker", message, {"session": session_id})
-            return None
+    def open(
+        cls,
+        program: str,
+        session_id: str,
+        recipient: RecipientId,
+        cwd: Path,
+        places: Places,
+        settings: Settings,
+        secrets: tuple[str, ...],
+    ) -> Self:
+        """Return a tracer for the project at `cwd`. `secrets` are removed from its traces."""
         git = read_git_state(cwd)
-        root = settings.project.root if settings.project else cwd
         return cls(
-            agent_id=agent_id,
-            base_url=base_url,
+            recipient=recipient,
             outbox=open_outbox(places),
-            project=root,
             context=TraceContext(
                 session_id=session_id,
                 runtime=f"{platform.python_implementation()} {platform.python_version()}",
                 os=platform.system(),
-                project_name=root.name,
+                project_name=recipient.project.name,
                 git_branch=git.branch,
                 git_commit=git.commit,
                 git_moves=git.moves,
             ),
-            options=_options(program, places, settings),
+            options=_options(program, places, settings, secrets),
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
@@ -86,8 +89,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
         self.outbox.put(
             Envelope(
                 key=trace.key,
-                agent_id=self.agent_id,
-                base_url=self.base_url,
+                agent_id=self.recipient.agent_id,
+                base_url=self.recipient.base_url,
                 body=trace.body,
                 created=time.time(),
                 name=trace.name,
@@ -96,8 +99,10 @@ class Tracer(Struct, frozen=True, kw_only=True):
         )
 
 
-def _options(program: str, places: Places, settings: Settings) -> TraceOptions:
-    return TraceOptions(program=program, version=VERSION, prices=_prices(places), **settings.trace_options())
+def _options(program: str, places: Places, settings: Settings, secrets: tuple[str, ...]) -> TraceOptions:
+    values = settings.trace_options()
+    values["secrets"] = secrets
+    return TraceOptions(program=program, version=VERSION, prices=_prices(places), **values)
 
 
 def _prices(places: Places) -> PriceTable:
