@@ -14,7 +14,7 @@ import pytest
 from infinium_codex.capture import hook as hook_posix
 from infinium_codex.capture import hook_windows
 from infinium_codex.capture.frame import PRIME, PROJECT, encode
-from infinium_codex.capture.install import hook_program
+from infinium_codex.capture.install import FOR_USER, hook_program
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.support.paths import spool_directory
@@ -321,6 +321,14 @@ def test_the_record_is_the_frame_that_the_worker_reads(hook: Hook) -> None:
     at, pid = map(int, record.identity.split("-"))
     assert spool.read_bytes() == encode("Pre Tool\xffUse", at, pid, payload)
     assert hook_posix.PRIME == hook_windows.PRIME == PRIME
+
+
+def test_a_hook_registered_for_the_user_marks_its_records(tmp_path: Path) -> None:
+    hook = Hook(tmp_path)
+    hook.run(event())
+    done = subprocess.run([*hook.command(), FOR_USER], input=event(), cwd=hook.project, env=hook.environ, check=True)
+    assert done.returncode == 0
+    assert [record.for_user for record in hook.records() if isinstance(record, Record)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ A record is `0x1e "I3 " event " " time_ns " " pid " " length " " checksum "\n" p
 importing this module (a test compares them with `encode`); `records` reads it. Another number than 3 marks a frame that
 another version of the hook wrote.
 
+The pid is negative if the hook is registered for all projects of the user. Where a project has the hooks too, each
+event has one record of either kind.
+
 A record of the event PROJECT comes directly before the record that begins a turn, in the same write. Its payload is the
 path of the project file, INFINIUM_AGENT_ID, INFINIUM_BASE_URL and the file's content, with zero bytes between them.
 

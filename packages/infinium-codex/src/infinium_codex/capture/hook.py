@@ -31,6 +31,9 @@ def main(
 ) -> None:
     """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns.
 
+    `argv[2]` is `user` where the hook is registered for all projects of the user: its records carry the process id as a
+    negative number, so that an event of which a project's hook made a record too is traced once.
+
     Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id. On
     `session_ended` the hook waits for the worker, at most `wait_limit` seconds, where the machine may end with the
     agent.
@@ -38,7 +41,8 @@ def main(
     home = argv[0].rpartition("/")[0] or "."
     try:
         event = argv[1] if len(argv) > 1 else ""
-        spool = _record(event, session_field, begins_turn=event == triggers[0])
+        process = -posix.getpid() if argv[2:] == ["user"] else posix.getpid()
+        spool = _record(event, process, session_field, begins_turn=event == triggers[0])
         if spool and event in triggers:
             seconds = _wait_seconds(wait_limit) if event == session_ended else 0.0
             worker = _start_worker(home, spool, event, ("wait",) if seconds > 0 else ())
@@ -49,25 +53,25 @@ def main(
     posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, session_field: bytes, *, begins_turn: bool) -> str:
+def _record(event: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:
     """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
     payload = _read_stdin()
     project = _project() if payload else None
     if project is None:
         return ""
     path = f"{_spool_directory()}/{_session_id(payload, session_field)}.spool"
-    record = _frame(event, payload)
+    record = _frame(event, process, payload)
     if begins_turn:  # the turn belongs to the project and the agent as they are now
-        record = _frame(PROJECT, b"\0".join(project)) + record
+        record = _frame(PROJECT, process, b"\0".join(project)) + record
     _append(path, record)
     return path
 
 
-def _frame(event: str, payload: bytes) -> bytes:
+def _frame(event: str, process: int, payload: bytes) -> bytes:
     return b"\x1eI3 %s %d %d %d %d\n%s\n" % (
         event.encode("ascii", "replace").replace(b" ", b"?"),
         time_ns(),
-        posix.getpid(),
+        process,
         len(payload),
         int.from_bytes(payload, "little") % PRIME,
         payload,

@@ -27,6 +27,8 @@ from infinium_codex.support.paths import APP, HOOK_HOME, Places
 SOURCE = "hook.py"
 COMPILED = "hook.pyc"
 LAUNCHER = "worker.py"
+FOR_USER = "user"
+"""The hook's last argument where it is registered for all projects of the user."""
 _HOOK_MODULE: Final = "hook.py" if os.name == "posix" else "hook_windows.py"
 
 
@@ -43,11 +45,12 @@ class HomeState(Struct, frozen=True, kw_only=True):
         return not self.missing and not self.outdated
 
 
-def hook_command(event: str, directory: Path | None = None) -> str:
+def hook_command(event: str, directory: Path | None = None, *, for_user: bool = False) -> str:
     """The shell command that the agent runs for `event`. It prints nothing and exits 0, even without a hook's home.
 
     The command is the same for every user, so that a project can commit it: the shell finds the home below `HOME`.
-    With `directory` the hook runs from there, for all users of a machine.
+    With `directory` the hook runs from there, for all users of a machine. `for_user` is the command to register for all
+    projects of the user.
 
     It does not `exec` the interpreter, because Python exits with 2 if its program is missing, which would block the
     user's tool. The hook itself always exits 0. So what follows `||` runs only if no hook has read the event: the
@@ -58,7 +61,8 @@ def hook_command(event: str, directory: Path | None = None) -> str:
     home = f'"$HOME/{HOOK_HOME}"' if directory is None else shlex.quote(str(directory))
     set_home = f"{_SET_HOME} " if directory is None else ""
     programs = ('"$h/python"', COMPILED), ('"$h/python"', SOURCE), ("python3", SOURCE)
-    attempts = " || ".join(f'{python} -I -S "$h/{program}" {event}' for python, program in programs)
+    arguments = f"{event} {FOR_USER}" if for_user else event
+    attempts = " || ".join(f'{python} -I -S "$h/{program}" {arguments}' for python, program in programs)
     return f"{set_home}h={home}; {{ {_IS_INSTALLED} && {{ {attempts}; }} || cat; }} >/dev/null 2>&1; exit 0"
 
 

@@ -26,6 +26,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """When the hook ran, UTC epoch milliseconds."""
     identity: str
     """Differs for every event. A record that a hook wrote twice has the same one."""
+    for_user: bool = False
+    """Whether the hook is registered for all projects of the user, not in one project."""
     payload: bytes
     """The bytes from the hook's stdin: a JSON object, unless they were truncated."""
     start: int
@@ -81,7 +83,8 @@ def _record_at(file: BinaryIO, offset: int, size: int) -> Record | None:
     return Record(
         event=event.decode("ascii", "replace"),
         at_ms=at // 1_000_000,
-        identity=f"{at}-{pid}",
+        identity=f"{at}-{abs(pid)}",
+        for_user=pid < 0,
         payload=payload,
         start=offset,
         end=end,

@@ -15,6 +15,7 @@ from infinium_codex.agent import Agent, HookCall
 from infinium_codex.capture.frame import PROJECT
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
+from infinium_codex.session.copies import Copies
 from infinium_codex.session.reading import EventFilter, Reading
 from infinium_codex.session.snapshot import from_record
 from infinium_codex.session.transcripts import Wait, read_transcripts
@@ -63,7 +64,7 @@ def _read_spool(agent: Agent, spool: Path, position: ReadPosition, until: int | 
         start = position.spool if reading.spool_head == position.spool_head else 0
         reading.spool_end = start
         reading.spool_size = file.seek(0, os.SEEK_END)
-        seen: set[str] = set()
+        copies = Copies()
         project: Record | None = None
         for record in read_records(file, start):
             if until is not None and record.start >= until:
@@ -72,7 +73,7 @@ def _read_spool(agent: Agent, spool: Path, position: ReadPosition, until: int | 
             if isinstance(record, Record) and record.event == PROJECT:
                 project = record  # of the next record, which the hook wrote together with it
                 continue
-            _add_record(agent, record, project, reading, seen)
+            _add_record(agent, record, project, reading, copies)
             project = None
             if _is_slice_complete(reading, record.end - start):
                 reading.more = record.end < (spool.stat().st_size if until is None else until)
@@ -84,15 +85,14 @@ def _is_slice_complete(reading: Reading, size: int) -> bool:
 
 
 def _add_record(
-    agent: Agent, record: Record | Damage, project: Record | None, reading: Reading, seen: set[str]
+    agent: Agent, record: Record | Damage, project: Record | None, reading: Reading, copies: Copies
 ) -> None:
     if isinstance(record, Damage):
         what = "spool:other version" if record.foreign else "spool:damaged"
         reading.events.append(RecordSkipped(at_ms=0, source=EventSource.HOOK, what=what))
         if record.foreign:
             reading.add_foreign(record)
-    elif record.identity not in seen:  # a hook writes its event twice if the spool is removed in this moment
-        seen.add(record.identity)
+    elif not copies.is_copy(record):
         _add_hook_call(agent, record, project, reading)
 
 
