@@ -240,6 +240,17 @@ def tests_and_commit() -> list[Reply]:
     ]
 
 
+def searches() -> list[Reply]:
+    """Three web searches, two of them the same, in one response."""
+    actions = [
+        {"type": "search", "query": "snow in May"},
+        {"type": "open_page", "url": "https://example.org/snow"},
+        {"type": "search", "query": "snow in May"},
+    ]
+    items = [Item({"type": "web_search_call", "status": "completed", "action": action}) for action in actions]
+    return [Reply([*items, Say("It snows.")], usage(1))]
+
+
 INSTRUCTIONS = "Answer briefly.\n"
 IDE_PROMPT = """\
 
@@ -526,6 +537,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         _exec("Add, then divide."),
         config=lambda _: f'[mcp_servers.calculator]\ncommand = "{sys.executable}"\nargs = ["{CALCULATOR}"]\n',
     ),
+    "searches": Scenario(searches, _exec("Search for snow.")),
     "ide": Scenario(thinks_and_answers, _asked_from_an_ide),
     "other-tools": Scenario(other_tools, _looked),
     "permission": Scenario(asks_twice, _asked),

@@ -11,6 +11,8 @@ from infinium_trace.events import (
     FileChange,
     ModelResponded,
     PermissionAsked,
+    PermissionReviewed,
+    PlanProposed,
     RecordSkipped,
     SessionEnded,
     SessionStarted,
@@ -23,6 +25,7 @@ from infinium_trace.events import (
     TurnEnded,
     TurnStarted,
     TurnStatus,
+    TurnsUndone,
 )
 from infinium_trace.fit import MAX_BODY_BYTES, encode
 from infinium_trace.fold import fold
@@ -63,6 +66,8 @@ __all__ = [
     "ModelResponded",
     "PermissionAsked",
     "PermissionRequest",
+    "PermissionReviewed",
+    "PlanProposed",
     "Price",
     "PriceTable",
     "PricesError",
@@ -91,6 +96,7 @@ __all__ = [
     "TurnEnded",
     "TurnStarted",
     "TurnStatus",
+    "TurnsUndone",
     "build_turn_trace",
     "clean",
     "encode",

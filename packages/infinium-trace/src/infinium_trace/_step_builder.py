@@ -13,6 +13,7 @@ from infinium_trace.events import (
     Event,
     EventSource,
     PermissionAsked,
+    PermissionReviewed,
     ToolFinished,
     ToolStarted,
 )
@@ -30,6 +31,7 @@ class StepBuilder:
         self._messages: dict[str, Message] = {}
         self._compacted: dict[tuple[str, EventSource], list[Compacted]] = {}
         self._permissions: dict[str, PermissionAsked] = {}
+        self._reviews: dict[str, list[PermissionReviewed]] = {}
 
     def _tool(self, call_id: str) -> ToolCallBuilder:
         return self._tools.setdefault(call_id, ToolCallBuilder(call_id))
@@ -50,6 +52,8 @@ class StepBuilder:
                     known.append(event)
             case PermissionAsked():
                 self._permissions.setdefault(repr(event), event)
+            case PermissionReviewed():
+                self._reviews.setdefault(event.review_id, []).append(event)
             case _:
                 pass
 
@@ -64,6 +68,10 @@ class StepBuilder:
             if message.text != last_message and not any(summary.endswith(message.text) for summary in summaries)
         ]
         requests = [_permission_request(asked, calls) for asked in self._permissions.values()]
+        for reviews in self._reviews.values():
+            reviewed = _reviewed_request(reviews)
+            requests = [one for one in requests if reviewed.call_id is None or one.call_id != reviewed.call_id]
+            requests.append(reviewed)
         return [*calls, *messages, *compactions, *requests]
 
     def _compactions(self) -> list[Compaction]:
@@ -99,6 +107,23 @@ def _permission_request(asked: PermissionAsked, calls: Iterable[ToolCall]) -> Pe
     call = max(matching, key=lambda call: call.started_at_ms)
     request = replace(request, call_id=call.call_id)
     return request if call.ended_at_ms is None else _answered(request, call, call.ended_at_ms)
+
+
+def _reviewed_request(reviews: Sequence[PermissionReviewed]) -> PermissionRequest:
+    """Return the request that an automatic review answered. It stands for the user's request for the same call."""
+    first, last = reviews[0], reviews[-1]
+    answer = None if last.granted is None else Answer.GRANTED if last.granted else Answer.REFUSED
+    return PermissionRequest(
+        started_at_ms=first.at_ms,
+        tool=last.tool,
+        arguments=last.arguments,
+        reason=last.reason,
+        call_id=last.call_id,
+        answer=answer,
+        waited_ms=float(max(last.at_ms - first.at_ms, 0)) if last.finished else None,
+        reviewed=True,
+        risk=last.risk,
+    )
 
 
 def _is_call_of(call: ToolCall, asked: PermissionAsked) -> bool:

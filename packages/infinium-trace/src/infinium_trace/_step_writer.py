@@ -27,13 +27,15 @@ class StepWriter:
         self.steps, self.errors = BoundedSteps(bounded=bounded), BoundedErrors(bounded=bounded)
         self._renderer, self._options = renderer, options
         self._count = 0
+        self._of_session = bounded
+        self._undone = False
         self._cwd: str | None = None
         """The directory of the current turn. Paths are relative to it."""
 
     def write(self, turns: Iterable[Turn], cwd: str | None) -> None:
         """Add the steps of these turns. The steps of a subagent follow its own. `cwd` is the session's directory."""
         for turn in turns:
-            self._cwd = turn.cwd or cwd
+            self._cwd, self._undone = turn.cwd or cwd, turn.undone
             if turn.context:
                 self._context(turn.context)
             for step in turn.steps:
@@ -84,7 +86,7 @@ class StepWriter:
         metadata: Mapping[str, object] | None = None,
         **fields: object,
     ) -> None:
-        all_metadata = {**(metadata or {}), **present(agent_id=subagent_id)}
+        all_metadata = {**(metadata or {}), **present(agent_id=subagent_id, undone=self._undone or None)}
         self._count += 1
         step = present(step_number=self._count, action=action, description=description, **fields, metadata=all_metadata)
         self.steps.add(self._renderer.redacted(step))
@@ -95,7 +97,13 @@ class StepWriter:
             "permission_request",
             f"Permission requested: {request.tool} ({answer})",
             subagent_id,
-            present(call_id=request.call_id, answer=answer, reason=self._renderer.text(request.reason)),
+            present(
+                call_id=request.call_id,
+                answer=answer,
+                answered_by="automatic review" if request.reviewed else None,
+                risk=request.risk,
+                reason=self._renderer.text(request.reason),
+            ),
             duration_ms=milliseconds(request.waited_ms),
             input_preview=self._renderer.preview(
                 argument_text(self._renderer.arguments(request.arguments)), self._options.max_input_preview
@@ -191,7 +199,8 @@ class StepWriter:
     def _add_error(self, kind: str, message: str, code: str | None = None) -> Payload:
         text = message if code else preview(message, _ERROR_LINE)
         error = present(error_type=kind, message=text, recoverable=True, error_code=code)
-        self.errors.add(self._renderer.redacted(error))
+        if not (self._undone and self._of_session):
+            self.errors.add(self._renderer.redacted(error))
         return error
 
 

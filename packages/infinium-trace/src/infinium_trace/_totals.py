@@ -19,9 +19,12 @@ _MAX_DISAGREEMENTS = 100
 class Totals:
     """Sums and lists over the turns so far."""
 
-    def __init__(self, options: TraceOptions, renderer: Renderer) -> None:
-        self._prices, self._renderer = options.prices, renderer
+    def __init__(self, options: TraceOptions, renderer: Renderer, *, of_session: bool) -> None:
+        """Begin with nothing. In the totals `of_session`, the work of undone turns is left out."""
+        self._prices, self._renderer, self._of_session = options.prices, renderer, of_session
         self.turns = 0
+        self.undone = 0
+        """Number of turns that the user undid."""
         self.last_turn: Turn | None = None
         self.started_at_ms: int | None = None
         self.ended_at_ms = 0
@@ -52,8 +55,11 @@ class Totals:
             self.turns += 1
             self.last_turn = turn
             self._add_times(turn)
-            self._add_texts(turn)
-            self._add_work(turn, turn.cwd or session.cwd)
+            self._add_changes(turn, turn.cwd or session.cwd)
+            self.undone += turn.undone
+            if not (turn.undone and self._of_session):
+                self._add_texts(turn)
+                self._add_work(turn)
         self.tokens.add([call for turn in turns for call in turn.calls], session.provider, self._prices)
 
     def _add_times(self, turn: Turn) -> None:
@@ -67,16 +73,19 @@ class Totals:
             if text := self._renderer.text(value):
                 texts.add(text)
 
-    def _add_work(self, turn: Turn, cwd: str | None) -> None:
+    def _add_changes(self, turn: Turn, cwd: str | None) -> None:
+        """Add what an undone turn has, too: its models, and its files, which undoing does not revert."""
         self.models |= dict.fromkeys(turn.models)
-        self.statuses.setdefault(turn.status.value)
-        self.continuations += turn.continuations
-        self.tools |= dict.fromkeys(call.tool for call in turn.tool_calls)
-        self.tests |= _test_runs(turn)
         for change in turn.changes:
             self._add_file(relative_path(change.moved_to or change.path, cwd))
         for disagreement in turn.disagreements:
             self._add_disagreement(disagreement)
+
+    def _add_work(self, turn: Turn) -> None:
+        self.statuses.setdefault(turn.status.value)
+        self.continuations += turn.continuations
+        self.tools |= dict.fromkeys(call.tool for call in turn.tool_calls)
+        self.tests |= _test_runs(turn)
 
     def _add_file(self, path: str) -> None:
         if path in self._files:
@@ -107,6 +116,11 @@ class Totals:
         if self._unlisted_changes:
             found.append(f"{count(self._unlisted_changes, 'file change')} not listed.")
         found += [f"{count(number, 'record')} skipped: {kind}" for kind, number in sorted(self._skipped.items())]
+        if self.undone and self._of_session:
+            found.append(
+                f"{count(self.undone, 'turn')} undone by the user: not counted, except for files and tokens,"
+                " which undoing does not revert."
+            )
         if EventSource.TRANSCRIPT not in self.sources:
             found.append("No transcript: tokens, exit codes and exact durations are not known.")
         return found

@@ -6,6 +6,7 @@ from infinium_trace.events import (
     Event,
     EventSource,
     ModelResponded,
+    PlanProposed,
     SourcesDisagreed,
     SubagentEnded,
     SubagentStarted,
@@ -71,6 +72,7 @@ class TurnBuilder(StepBuilder):
         super().__init__(started_at_ms)
         self.id = turn_id
         self.sources: set[EventSource] = set()
+        self.undone = False
         self.subagents: dict[str, SubagentBuilder] = {}
         self._calls: dict[tuple[str | None, str], ModelCall] = {}
         self._models: dict[str, None] = {}
@@ -90,6 +92,8 @@ class TurnBuilder(StepBuilder):
                     self._models.setdefault(event.model)
             case TurnEnded():
                 self._end(event)
+            case PlanProposed():
+                self.values.merge(event, plan=event.text)
             case ModelResponded() | SourcesDisagreed():
                 self._add_call_or_disagreement(event)
             case _:
@@ -102,6 +106,11 @@ class TurnBuilder(StepBuilder):
             self._add_call_or_disagreement(event)
         else:
             subagent.add(event)
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether the user began the turn with a prompt."""
+        return self.values.get("prompt", str) is not None
 
     def _add_call_or_disagreement(self, event: ModelResponded | SourcesDisagreed) -> None:
         """Add a model call or a disagreement, once, of the turn or of one of its subagents."""
@@ -143,7 +152,8 @@ class TurnBuilder(StepBuilder):
         """Return the turn; None if it has no content but an interruption: it ended before it began."""
         calls = sorted(self._calls.values(), key=lambda call: call.ended_at_ms)
         get = self.values.get
-        last_message = get("last_message", str)
+        plan = get("plan", str)
+        last_message = get("last_message", str) or plan
         ended = get("transcript_end_ms", int) or self.ended_at_ms
         subagents = [subagent.build(calls) for subagent in self.subagents.values()]
         turn = Turn(
@@ -157,6 +167,8 @@ class TurnBuilder(StepBuilder):
             prompt=get("prompt", str),
             context=tuple(self._context),
             last_message=last_message,
+            plan=plan,
+            undone=self.undone,
             models=tuple(self._models),
             permission_mode=get("permission_mode", str),
             effort=get("effort", str),

@@ -202,6 +202,32 @@ class PermissionAsked(_Event, frozen=True, kw_only=True):
     """Why the agent asks, in its own words."""
 
 
+class PermissionReviewed(_Event, frozen=True, kw_only=True):
+    """An automatic review decides on a call in place of the user. Events with the same `review_id` are one review."""
+
+    review_id: str
+    tool: str
+    arguments: Mapping[str, object] | str | None = None
+    call_id: str | None = None
+    finished: bool = False
+    granted: bool | None = None
+    """None if the review has not decided, or ended without a decision."""
+    risk: str | None = None
+    reason: str | None = None
+
+
+class PlanProposed(_Event, frozen=True, kw_only=True):
+    """The agent proposed a plan to the user, as the result of its turn."""
+
+    text: str
+
+
+class TurnsUndone(_Event, frozen=True, kw_only=True):
+    """The user undid the last `count` turns: they are no longer part of the conversation."""
+
+    count: int
+
+
 class Compacted(_Event, frozen=True, kw_only=True):
     """The conversation was compacted: `phase` is "started" or "finished"."""
 
@@ -249,6 +275,9 @@ Event = (
     | ToolStarted
     | ToolFinished
     | PermissionAsked
+    | PermissionReviewed
+    | PlanProposed
+    | TurnsUndone
     | Compacted
     | SubagentStarted
     | SubagentEnded

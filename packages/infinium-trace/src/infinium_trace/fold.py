@@ -12,6 +12,8 @@ from infinium_trace.events import (
     EventSource,
     ModelResponded,
     PermissionAsked,
+    PermissionReviewed,
+    PlanProposed,
     RecordSkipped,
     SessionEnded,
     SessionStarted,
@@ -22,12 +24,14 @@ from infinium_trace.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    TurnsUndone,
 )
 from infinium_trace.session import Session
 
 _ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
-    SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, Compacted, ModelResponded,
-    ToolFinished, AssistantMessage, SubagentEnded, SourcesDisagreed, RecordSkipped, TurnEnded, SessionEnded,
+    SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, PermissionReviewed, Compacted,
+    ModelResponded, ToolFinished, AssistantMessage, PlanProposed, SubagentEnded, SourcesDisagreed, RecordSkipped,
+    TurnEnded, TurnsUndone, SessionEnded,
 ))}  # fmt: skip
 """Order of events of the same millisecond."""
 
@@ -72,6 +76,8 @@ class _SessionBuilder:
             self.subagent_events.append((event.subagent_id, event, self.current))
         elif isinstance(event, SessionStarted):
             self._start(event)
+        elif isinstance(event, TurnsUndone):
+            self._undo(event.count)
         elif isinstance(event, SessionEnded):
             self.ended_at_ms = event.at_ms
             self.values.merge(event, end_reason=event.reason)
@@ -95,6 +101,12 @@ class _SessionBuilder:
             forked_from=event.forked_from,
             spawned_by=event.spawned_by,
         )
+
+    def _undo(self, count: int) -> None:
+        """Mark the last turns with a prompt that are not undone yet."""
+        turns = [turn for turn in self.turns.values() if turn.has_prompt and not turn.undone]
+        for turn in turns[len(turns) - min(count, len(turns)) :]:
+            turn.undone = True
 
     def _turn(self, event: Event) -> TurnBuilder | None:
         turn_id = event.turn_id or self.current

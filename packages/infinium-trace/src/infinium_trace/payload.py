@@ -29,7 +29,7 @@ class PayloadWriter:
         self.redactor = options.redactor()
         self.renderer = Renderer(self.redactor, metadata_only=options.metadata_only)
         self.steps = StepWriter(self.renderer, options, bounded=bounded)
-        self.totals = Totals(options, self.renderer)
+        self.totals = Totals(options, self.renderer, of_session=bounded)
         self._description = BoundedText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
@@ -158,6 +158,7 @@ class PayloadWriter:
             permission_mode=turn.permission_mode or self.session.permission_mode,
             models=", ".join(totals.models),
             originator=self.session.originator,
+            turns_undone=str(totals.undone) if totals.undone else None,
             stop_hook_continuations=str(totals.continuations) if totals.continuations else None,
         )
 
@@ -187,7 +188,12 @@ def _describe(turn: Turn) -> str:
     callers = {call.parent_call_id for call in turn.tool_calls}
     calls = [call for call in turn.tool_calls if call.call_id not in callers]
     failed = sum(call.failed for call in calls)
-    parts = [f"{turn.status.value} turn", count(len(calls), "tool call") + (f" ({failed} failed)" if failed else "")]
+    parts = [
+        f"{turn.status.value} turn{' (undone)' if turn.undone else ''}",
+        count(len(calls), "tool call") + (f" ({failed} failed)" if failed else ""),
+    ]
+    if turn.plan:
+        parts.append("proposed a plan")
     if turn.continuations:
         parts.append(f"continued {count(turn.continuations, 'time')} by a stop hook")
     if turn.subagents:

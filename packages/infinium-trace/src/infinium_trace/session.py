@@ -78,6 +78,10 @@ class PermissionRequest(Struct, frozen=True, kw_only=True):
     """None if unknown."""
     waited_ms: float | None = None
     """Time until the answer, in milliseconds; None if unknown."""
+    reviewed: bool = False
+    """An automatic review answered, not the user."""
+    risk: str | None = None
+    """The risk that the review found."""
 
 
 class Subagent(Struct, frozen=True, kw_only=True):
@@ -136,6 +140,10 @@ class Turn(Struct, frozen=True, kw_only=True):
     context: tuple[ContextItem, ...] = ()
     """What the model was given beside the request."""
     last_message: str | None = None
+    plan: str | None = None
+    """The plan that the agent proposed as the result of the turn."""
+    undone: bool = False
+    """The user undid the turn later."""
     models: tuple[str, ...] = ()
     permission_mode: str | None = None
     effort: str | None = None

@@ -57,7 +57,7 @@ class SummaryBuilder:
         """Add more turns, with the session as it was read with them."""
         if turns and self.first_turn_id is None:
             self.first_turn_id = turns[0].id
-            self._title = self._writer.title(turns[0])
+            self._title = self._writer.title(next((turn for turn in turns if not turn.undone), turns[0]))
         self._writer.add(session, turns)
 
     def build(self, *, part: int = 1) -> Trace:

@@ -87,6 +87,13 @@ def skill_in(message: str) -> ContextItem | None:
     return None if found is None else ContextItem(kind=SKILL, name=found[1].strip(), text=found[2])
 
 
+def without_plan_tags(message: str) -> str:
+    """Return a message without the tags around a proposed plan. An item reports the plan, too."""
+    if not message.lstrip().startswith("<proposed_plan>"):
+        return message
+    return message.strip().removeprefix("<proposed_plan>").removesuffix("</proposed_plan>").strip()
+
+
 def _split(prompt: str) -> tuple[str, tuple[ContextItem, ...]]:
     begin = prompt.lstrip()
     if not begin.startswith("# "):

@@ -17,6 +17,8 @@ Arguments = Mapping[str, object] | str | None
 SHELL = "shell"
 APPLY_PATCH = "apply_patch"
 WEB_SEARCH = "web_search"
+TOOL_SEARCH = "tool_search"
+"""Finds tools that Codex does not offer at once."""
 WRITE_STDIN = "write_stdin"
 """Sends input to a command in the background, or asks for its output."""
 CODE_MODE = "exec"

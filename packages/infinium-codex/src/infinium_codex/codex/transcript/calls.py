@@ -12,7 +12,6 @@ from infinium_codex.codex.tools import (
     APPLY_PATCH,
     CODE_MODE,
     SEND_INPUT,
-    WEB_SEARCH,
     WRITE_STDIN,
     call_arguments,
     followup_target,
@@ -22,7 +21,7 @@ from infinium_codex.codex.transcript.position import Position, without
 from infinium_codex.codex.transcript.subagents import subagents_in_output
 from infinium_codex.support.json_fields import text
 
-_UNNAMED_TOOLS = {"web_search_call": WEB_SEARCH, "local_shell_call": "local_shell"}
+_UNNAMED_TOOLS = {"local_shell_call": "local_shell"}
 """Tools whose records carry no name."""
 
 
@@ -33,13 +32,6 @@ def tool_called(position: Position, fields: EventFields, payload: Mapping[str, o
     if note is not None:
         note(position, started)
     yield started
-
-
-def web_search_called(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
-    """Yield the call and its end. The model's side runs it, so the transcript has no output of it."""
-    yield from tool_called(position, fields, payload)
-    failed = text(payload, "status") == "failed" or None
-    yield ToolFinished(**fields, call_id=_call_id(payload), failed=failed)
 
 
 def tool_answered(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
@@ -94,7 +86,7 @@ CALL_NOTES: Mapping[str, Callable[[Position, ToolStarted], None]] = {
 
 
 def _read_call(fields: EventFields, payload: Mapping[str, object]) -> ToolStarted:
-    # A web search and an old local shell call have their arguments in `action`.
+    # An old local shell call has its arguments in `action`.
     name = text(payload, "name") or _UNNAMED_TOOLS.get(text(payload, "type") or "", "unknown")
     raw = next((payload[key] for key in ("arguments", "input", "action") if key in payload), None)
     arguments, options = call_arguments(name, raw)

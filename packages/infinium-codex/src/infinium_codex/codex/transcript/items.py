@@ -6,7 +6,15 @@ also reports, or that no trace needs, goes into `IGNORED_ITEMS`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from infinium_trace.events import Event, RecordSkipped, SubagentStarted, ToolFinished, ToolStarted, TurnStarted
+from infinium_trace.events import (
+    Event,
+    PlanProposed,
+    RecordSkipped,
+    SubagentStarted,
+    ToolFinished,
+    ToolStarted,
+    TurnStarted,
+)
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -17,10 +25,13 @@ from infinium_codex.codex.shell_commands import readable_command
 from infinium_codex.codex.tool_outputs import UNMEASURED_START_MS, output_text
 from infinium_codex.codex.tools import APPLY_PATCH, SHELL, SPAWN_AGENT, WEB_SEARCH
 from infinium_codex.codex.transcript.position import Position
+from infinium_codex.codex.transcript.subagents import activity_of_subagent
 from infinium_codex.support.json_fields import content, integer, mapping, text, texts
 
 IGNORED_ITEMS = frozenset({"AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "ImageView"})
 """Items that no trace needs, or that another record reports as well."""
+PLAN = "Plan"
+"""The item of a plan that plan mode proposes to the user."""
 _NESTED_CALL_PREFIX = "exec-"
 """The start of the id of a call that a Code Mode program made."""
 
@@ -55,6 +66,8 @@ def item_completed(position: Position, fields: EventFields, payload: Mapping[str
     if handler is None:
         yield RecordSkipped(**item.completed, what=f"item:{kind[:64]}")
         return
+    if kind == PLAN:
+        position.prompt_pending = False  # the plan is the answer; `task_complete` has none then
     for event in handler(item):
         yield _with_parent(position, event) if isinstance(event, ToolFinished) else event
 
@@ -65,7 +78,23 @@ def patch_applied(position: Position, fields: EventFields, payload: Mapping[str,
     position.take_patch(call_id)
     failed = payload.get("success") is False
     changes = () if failed else recorded_changes(mapping(payload, "changes"))
-    yield ToolFinished(**fields, call_id=call_id, failed=failed or None, changes=changes)
+    # A Code Mode program's patch has no other record.
+    yield ToolStarted(**fields, call_id=call_id, tool=APPLY_PATCH)
+    finished = ToolFinished(
+        **fields,
+        call_id=call_id,
+        output=text(payload, "stderr" if failed else "stdout"),
+        failed=failed or None,
+        changes=changes,
+    )
+    yield _with_parent(position, finished)
+
+
+def command_ended(position: Position, fields: EventFields, payload: Mapping[str, object]) -> Iterator[Event]:
+    """Yield a command from an `exec_command_end`, which some clients before 0.150 write."""
+    call_id = text(payload, "call_id") or "unidentified"
+    for event in _command(_Item(payload, call_id, fields, fields, None)):
+        yield _with_parent(position, event) if isinstance(event, ToolFinished) else event
 
 
 def mcp_call_ended(
@@ -145,10 +174,19 @@ def _subagent_call(item: _Item) -> Iterator[Event]:
         yield SubagentStarted(**of_agent, parent_turn_id=item.completed["turn_id"], call_id=item.call_id)
 
 
+def _subagent_activity(item: _Item) -> Iterable[Event]:
+    return activity_of_subagent(item.completed, item.record)
+
+
 def _user_message(item: _Item) -> Iterator[Event]:
     items = item.record.get("content")
     prompt = read_prompt(content(items), attached_items(items))
     yield TurnStarted(**item.completed, prompt=prompt.request, context=prompt.context)
+
+
+def _plan(item: _Item) -> Iterator[Event]:
+    if plan := (text(item.record, "text") or "").strip():
+        yield PlanProposed(**item.completed, text=plan)
 
 
 ITEM_HANDLERS: Mapping[str, Callable[[_Item], Iterable[Event]]] = {
@@ -158,6 +196,8 @@ ITEM_HANDLERS: Mapping[str, Callable[[_Item], Iterable[Event]]] = {
     "WebSearch": _web_search,
     "CollabAgentToolCall": _subagent_call,
     "UserMessage": _user_message,
+    PLAN: _plan,
+    "SubAgentActivity": _subagent_activity,
 }
 """The function that handles each kind of item."""
 

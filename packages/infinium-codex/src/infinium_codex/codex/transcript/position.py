@@ -55,6 +55,10 @@ class Position(Struct, kw_only=True):
     """Calls that ask for the output of a background command: the command's number by call id."""
     background_commands: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Turn id and call id of each background command, by Codex's number for it."""
+    open_searches: Mapping[str, str] = field(default_factory=dict)
+    """Ended web searches whose call comes next: the action by call id."""
+    searches: int = 0
+    """Number of web searches without any id so far."""
     agent_followups: Mapping[str, str] = field(default_factory=dict)
     """Calls that send a subagent more work: the subagent's id by call id."""
     code_mode_call: str | None = None
@@ -67,6 +71,8 @@ class Position(Struct, kw_only=True):
     def begin_turn(self, turn_id: str, model: str | None) -> None:
         """Enter a turn. Ids are ordered by time: a turn older than its session is copied from another session."""
         own = turn_id > self.session.get("id", "")
+        if turn_id != self.turn_id:
+            self.open_searches = {}
         self.turn_id, self.model = turn_id, model or self.model
         self.in_copied_history = self.in_copied_history and not own
 
@@ -95,6 +101,16 @@ class Position(Struct, kw_only=True):
         if found:
             self.open_patches = without(self.open_patches, call_id)
         return found
+
+    def take_search(self, action: str) -> str:
+        """Return the id of the web search with this action that ended last, else a new id, and forget it."""
+        same = [call_id for call_id, other in self.open_searches.items() if other == action]
+        found = (same or [*self.open_searches])[-1:]
+        if found:
+            self.open_searches = without(self.open_searches, found[0])
+            return found[0]
+        self.searches += 1
+        return f"web_search-{self.searches}"
 
     @property
     def reports_turn_errors(self) -> bool:

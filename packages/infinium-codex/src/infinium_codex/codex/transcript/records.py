@@ -16,13 +16,29 @@ from infinium_trace.events import (
     TurnEnded,
     TurnStarted,
     TurnStatus,
+    TurnsUndone,
 )
 
 from infinium_codex.codex.event_fields import EventFields
-from infinium_codex.codex.prompts import INSTRUCTIONS, attached, instructions_in, read_prompt, skill_in
-from infinium_codex.codex.transcript.calls import tool_answered, tool_called, web_search_called
-from infinium_codex.codex.transcript.items import item_completed, mcp_call_ended, patch_applied
+from infinium_codex.codex.prompts import (
+    INSTRUCTIONS,
+    attached,
+    instructions_in,
+    read_prompt,
+    skill_in,
+    without_plan_tags,
+)
+from infinium_codex.codex.transcript.calls import tool_answered, tool_called
+from infinium_codex.codex.transcript.items import command_ended, item_completed, mcp_call_ended, patch_applied
+from infinium_codex.codex.transcript.other_tools import (
+    call_reviewed,
+    tool_search_answered,
+    tool_search_called,
+    web_search_called,
+    web_search_ended,
+)
 from infinium_codex.codex.transcript.position import Position
+from infinium_codex.codex.transcript.subagents import subagent_active
 from infinium_codex.codex.transcript.tokens import token_count, token_usage_record
 from infinium_codex.support.json_fields import content, integer, mapping, text, texts_of
 
@@ -33,7 +49,8 @@ RecordHandler = Callable[[Position, EventFields, Payload], Iterable[Event]]
 IGNORED_RECORDS = frozenset({
     "world_state", "thread_settings_applied", "thread_goal_updated", "agent_message", "agent_reasoning", "reasoning",
     "context_compacted", "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured",
-    "thread_name_updated", "web_search_end", "view_image_tool_call", "collab_agent_spawn_end",
+    "thread_name_updated", "view_image_tool_call", "ghost_snapshot", "inter_agent_communication_metadata",
+    "collab_agent_spawn_end",
     "collab_agent_interaction_end", "collab_waiting_end", "collab_close_end", "collab_resume_end",
 })  # fmt: skip
 """Records that no trace needs, or that another record repeats."""
@@ -71,7 +88,7 @@ def _user_message(position: Position, fields: EventFields, payload: Payload) -> 
 def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
     role = text(payload, "role")
     if role == "assistant" and (message := content(payload.get("content"))):
-        yield AssistantMessage(**fields, text=message, message_id=text(payload, "id"))
+        yield AssistantMessage(**fields, text=without_plan_tags(message), message_id=text(payload, "id"))
     elif role == "user":
         yield from _given_as_user(position, fields, payload)
 
@@ -118,6 +135,10 @@ def _turn_failed(position: Position, fields: EventFields, payload: Payload) -> I
     yield TurnEnded(**fields, status=TurnStatus.FAILED, reason=text(payload, "message"))
 
 
+def _turns_undone(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield TurnsUndone(**fields, count=max(integer(payload, "num_turns") or 0, 0))
+
+
 def _compacted(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
     yield Compacted(**fields, phase="finished", summary=text(payload, "message"))
 
@@ -131,6 +152,13 @@ RECORD_HANDLERS: Mapping[str, RecordHandler] = {
     "custom_tool_call": tool_called,
     "local_shell_call": tool_called,
     "web_search_call": web_search_called,
+    "web_search_end": web_search_ended,
+    "tool_search_call": tool_search_called,
+    "tool_search_output": tool_search_answered,
+    "guardian_assessment": call_reviewed,
+    "sub_agent_activity": subagent_active,
+    "thread_rolled_back": _turns_undone,
+    "exec_command_end": command_ended,
     "function_call_output": tool_answered,
     "custom_tool_call_output": tool_answered,
     "item_completed": item_completed,
