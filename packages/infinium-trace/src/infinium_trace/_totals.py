@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from infinium_trace._bounded import BoundedText
 from infinium_trace._format import count, relative_path
 from infinium_trace._renderer import Renderer
+from infinium_trace._run_totals import RunTotals
 from infinium_trace._tokens import TokenTotals
 from infinium_trace.events import EventSource
 from infinium_trace.fit import MAX_BODY_BYTES
 from infinium_trace.options import TraceOptions
-from infinium_trace.runner_output import RunOfTests, test_runs
 from infinium_trace.session import Session, Turn
 
 _MAX_FILE_BYTES = MAX_BODY_BYTES // 2
@@ -35,8 +35,7 @@ class Totals:
         self.statuses: dict[str, None] = {}
         self.tools: dict[str, None] = {}
         self.continuations = 0
-        self.tests: dict[int, RunOfTests] = {}
-        """By a hash of the command. If a command ran again, only its last run counts."""
+        self.tests = RunTotals()
         self.sources: frozenset[EventSource] = frozenset()
         self.tokens = TokenTotals()
         self._files: dict[str, None] = {}
@@ -46,8 +45,9 @@ class Totals:
         self._unlisted_disagreements = 0
         self._skipped: dict[str, int] = {}
 
-    def add(self, session: Session, turns: Sequence[Turn]) -> None:
-        """Add more turns, with the session as it was read with them."""
+    def add(self, session: Session, turns: Sequence[Turn]) -> list[str | None]:
+        """Add more turns, with the session as it was read with them. Return each turn's last test run in words."""
+        test_runs: list[str | None] = []
         self.sources |= session.sources
         for kind, number in session.skipped.items():
             self._skipped[kind] = self._skipped.get(kind, 0) + number
@@ -57,10 +57,14 @@ class Totals:
             self._add_times(turn)
             self._add_changes(turn, turn.cwd or session.cwd)
             self.undone += turn.undone
-            if not (turn.undone and self._of_session):
-                self._add_texts(turn)
-                self._add_work(turn)
+            if turn.undone and self._of_session:
+                test_runs.append(None)
+                continue
+            self._add_texts(turn)
+            self._add_work(turn)
+            test_runs.append(self.tests.add(turn))
         self.tokens.add([call for turn in turns for call in turn.calls], session.provider, self._prices)
+        return test_runs
 
     def _add_times(self, turn: Turn) -> None:
         started = turn.started_at_ms if self.started_at_ms is None else min(self.started_at_ms, turn.started_at_ms)
@@ -85,7 +89,6 @@ class Totals:
         self.statuses.setdefault(turn.status.value)
         self.continuations += turn.continuations
         self.tools |= dict.fromkeys(call.tool for call in turn.tool_calls)
-        self.tests |= _test_runs(turn)
 
     def _add_file(self, path: str) -> None:
         if path in self._files:
@@ -124,10 +127,3 @@ class Totals:
         if EventSource.TRANSCRIPT not in self.sources:
             found.append("No transcript: tokens, exit codes and exact durations are not known.")
         return found
-
-
-def _test_runs(turn: Turn) -> dict[int, RunOfTests]:
-    """Return the test runs of a turn by a hash of the command."""
-    ended = [call for call in turn.tool_calls if call.exit_code is not None]
-    outputs = ((str(call.arguments), call.output) for call in ended if call.output)
-    return {hash(command): run for command, run in test_runs(outputs)}

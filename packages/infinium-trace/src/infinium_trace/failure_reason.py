@@ -10,7 +10,7 @@ at the end."""
 _LINE = 500
 """Characters of a line that are looked at."""
 
-_NOISE = re.compile(
+_NOISE = (
     r"(?:Total output lines: \d+|Warning: truncated output.*|.*\[?(?:…|\.\.\.) ?(?:omitted )?[\d,]+ (?:of [\d,]+ )?"
     r"(?:tokens?|chars?|characters|lines)(?: omitted| truncated)? ?(?:…|\.\.\.)\]?.*"  # the agent's own notices
     r"|Exit code: -?\d+|Wall time:? .*|Output:|Chunk ID: .*"
@@ -19,7 +19,7 @@ _NOISE = re.compile(
     r")?"
 )
 """Lines that never are the reason: the agent's truncation notices, headers, echoed commands, rulers."""
-_WRAPPER = re.compile(
+_WRAPPER = (
     r"^\s*(?:make(?:\[\d+\])?: \*\*\*|npm (?:ERR!|error)|error: (?:could not compile|test failed|recipe "
     r"|aborting due to|script )|\[ERROR\] (?:->|To see|Re-run|For more|\[Help|Failed to execute goal|After correcting)"
     r"|ERROR: (?:InvocationError|Job failed)|ELIFECYCLE|Command failed|nox > Session |FAILED: |ninja: build stopped"
@@ -31,13 +31,14 @@ _WRAPPER = re.compile(
 class _Rule(Struct, frozen=True):
     """A kind of line. With `last` the last such line is the reason, else the first; `more` lines follow it."""
 
-    pattern: re.Pattern[str]
+    pattern: str
+    """Compiled when the first command failed: the worker imports this module for every turn."""
     last: bool = False
     more: int = 0
 
 
 def _rule(pattern: str, *, last: bool = False, more: int = 0) -> _Rule:
-    return _Rule(re.compile(pattern, re.MULTILINE), last, more)
+    return _Rule(pattern, last, more)
 
 
 _EXCEPTION = r"(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Failure|Exit|Interrupt|Timeout|Expired)"
@@ -77,8 +78,8 @@ def failure_reason(output: str) -> str:
     line. `output` is cleaned. The truncation notices of an agent and echoed commands are never the reason.
     """
     lines = [line[:_LINE].rstrip() for line in _searched(output).splitlines()]
-    lines = [line for line in lines if not _NOISE.fullmatch(line.strip())]
-    telling = [line for line in lines if not _WRAPPER.match(line)]
+    lines = [line for line in lines if not re.fullmatch(_NOISE, line.strip())]
+    telling = [line for line in lines if not re.match(_WRAPPER, line)]
     text = "\n".join(telling)
     for rule in _RULES:
         if found := _find(rule, text):
@@ -95,7 +96,7 @@ def _searched(output: str) -> str:
 
 
 def _find(rule: _Rule, text: str) -> str:
-    matches = rule.pattern.finditer(text)
+    matches = re.finditer(rule.pattern, text, re.MULTILINE)
     found = next(matches, None)
     if found is None:
         return ""

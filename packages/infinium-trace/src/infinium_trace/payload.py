@@ -42,9 +42,8 @@ class PayloadWriter:
     def add(self, session: Session, turns: Sequence[Turn]) -> None:
         """Add turns, with the session as it was read with them."""
         self.session = session
-        for turn in turns:
-            self._description.add(_describe(turn))
-        self.totals.add(session, turns)
+        for turn, test_run in zip(turns, self.totals.add(session, turns), strict=True):
+            self._description.add(_describe(turn, test_run))
         self.steps.write(turns, session.cwd)
         self.renderer.clear_cache()
 
@@ -92,13 +91,12 @@ class PayloadWriter:
     def _sections(self, started: int, ended: int) -> Payload:
         totals = self.totals
         files = totals.files
-        runs = totals.tests.values()
         return present(
             development=present(
                 programming_language=", ".join(languages_of(files)) or None,
                 files_modified=files,
-                tests_run=sum(run.run for run in runs) if runs else None,
-                tests_passed=sum(run.passed for run in runs) if runs else None,
+                tests_run=totals.tests.run,
+                tests_passed=totals.tests.passed,
             ),
             general=present(
                 tools_used=sorted(totals.tools),
@@ -118,11 +116,13 @@ class PayloadWriter:
             python_version=runtime.rpartition(" ")[2] if runtime else None,
             runtime=runtime,
         )
-        turn = self.totals.last_turn or Turn(id="", started_at_ms=0)
+        totals = self.totals
+        turn = totals.last_turn or Turn(id="", started_at_ms=0)
         custom = {
             **self._session_tags(turn),
             **self._git_tags(),
             **self._work_tags(turn),
+            **totals.tests.tags(),
             **self._token_tags(turn),
             **self._source_tags(),
             **tags,
@@ -182,8 +182,8 @@ class PayloadWriter:
         )
 
 
-def _describe(turn: Turn) -> str:
-    """Return one line on a turn for a list of traces: status, tool calls, subagents, files, tokens."""
+def _describe(turn: Turn, test_run: str | None) -> str:
+    """Return one line on a turn for a list of traces: status, tool calls, subagents, files, tests, tokens."""
     # A call that ran other calls (a program of tool calls) is not counted: its work is that of the other calls.
     callers = {call.parent_call_id for call in turn.tool_calls}
     calls = [call for call in turn.tool_calls if call.call_id not in callers]
@@ -200,6 +200,8 @@ def _describe(turn: Turn) -> str:
         parts.append(count(len(turn.subagents), "subagent"))
     if turn.changes:
         parts.append(f"{count(len(turn.changes), 'file')} changed")
+    if test_run:
+        parts.append(test_run)
     if turn.calls:
         usage = turn.usage
         parts.append(

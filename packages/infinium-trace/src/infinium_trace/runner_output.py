@@ -1,23 +1,41 @@
-"""Reads the number of tests that ran and passed from the output of a test runner."""
+"""Counts the tests in the output of a command: which runner ran how many, and how many of them passed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from infinium_trace.preview import clean
+from infinium_trace.runner_formats import FORMATS, WRAPPING, Counts
+from infinium_trace.runner_lines import LINE_READERS
 
-_TAIL = 20_000
-"""Characters at the end of an output that are searched: the runner prints its summary last."""
+_TAIL = 200_000
+"""Characters at the end of an output that are searched for summaries."""
+_WATCHING = (
+    "Watching for file changes", "Waiting for file changes", "Watch Usage", "RERUN ", "Press `a` to rerun",
+    "press h to show help", "[Watching", "watching for changes", "to exit watch mode",
+)  # fmt: skip
+"""Texts of runners that run the tests again after each change. Only their last run counts."""
+_READERS = frozenset((
+    "cat", "bat", "head", "tail", "less", "more", "rg", "grep", "egrep", "sed", "awk", "nl", "ls", "find", "fd", "wc",
+    "sort", "diff", "jq", "echo", "printf", "Get-Content", "type",
+))  # fmt: skip
+"""Commands that show texts of others: a summary in their output tells of no test run."""
+_GIT_READERS = ("git show", "git log", "git diff", "git grep", "git blame")
+_SEPARATORS = r"&&|\|\||[;\n]"
+_PREFIX = r"(?:(?:\w+=\S*|sudo|time|env|command|timeout(?: -\S+)* \S+|nice(?: -\S+)*) +)+"
 
 
 class RunOfTests(Struct, frozen=True, kw_only=True):
     """A test run, as counted by its runner. Skipped tests did not run."""
 
     runner: str
+    """Name of the runner; several are joined by commas."""
     passed: int
     failed: int
     skipped: int = 0
+    is_counted: bool = True
+    """False if the runner prints no number of passed tests (`go test` without `-v`)."""
 
     @property
     def run(self) -> int:
@@ -25,57 +43,64 @@ class RunOfTests(Struct, frozen=True, kw_only=True):
         return self.passed + self.failed
 
 
-_PYTEST = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?\s*=*$", re.MULTILINE)
-_JEST = re.compile(r"^Tests:\s+((?:\d+ [a-z]+, )*)\d+ total$", re.MULTILINE)
-_CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;", re.MULTILINE)
-_GO_STARTED = re.compile(r"^=== RUN   ([^\s/]+)$", re.MULTILINE)
-_GO_ENDED = re.compile(
-    r"--- (PASS|FAIL|SKIP): ([^\s/]+) \([\d.]+s\)$", re.MULTILINE
-)  # not anchored at the start: a test may print without a line break
-_COUNTED = re.compile(r"(\d+) ([a-z]+)")
-
-_PASSED = frozenset({"passed", "xpassed", "xfailed"})  # an expected failure is a pass
-_FAILED = frozenset({"failed", "error", "errors"})
-_SKIPPED = frozenset({"skipped", "todo"})
-
-
 def read_test_run(output: str) -> RunOfTests | None:
-    """Return the test run in an output; None if no known runner reports its number of tests.
+    """Return the test run in an output; None if no known runner reports one.
 
-    Known runners: pytest, jest, cargo and `go test -v` (without `-v` it reports no number). Subtests are not counted.
+    Several runs of one command (tox, nox, a workspace of packages) are added up, but of a runner that watches files the
+    last run alone is returned.
     """
-    tail = clean(output[-_TAIL:])
-    if cargo := _CARGO.findall(tail):
-        passed, failed, ignored = (sum(map(int, column)) for column in zip(*cargo, strict=True))
-        return RunOfTests(runner="cargo", passed=passed, failed=failed, skipped=ignored)
-    if jest := _JEST.findall(tail):
-        return _counted("jest", jest[-1])
-    for summary in reversed(_PYTEST.findall(tail)):
-        if (found := _counted("pytest", summary)) is not None:
-            return found
-    return _count_go_tests(clean(output)) if "=== RUN   " in output else None
-
-
-def _count_go_tests(output: str) -> RunOfTests | None:
-    """Count the tests of `go test`, which prints no sum. Return None if a part of the output is missing."""
-    started, ended = _GO_STARTED.findall(output), _GO_ENDED.findall(output)
-    if not started or sorted(started) != sorted(name for _, name in ended):
+    text = clean(output[-_TAIL:])
+    watching = is_watching(text)
+    found: dict[str, Counts] = {}
+    for test_format in FORMATS:
+        counts = test_format.read(text)
+        if counts:
+            found[test_format.runner] = counts[-1] if watching else sum(counts[1:], counts[0])
+    if wrapping := found.keys() & WRAPPING:
+        found = {name: found[name] for name in wrapping}  # the programs that it ran print summaries too
+    if not found:
+        for runner, read in LINE_READERS.items():
+            counts_of_lines = read(output if runner == "go" else text)
+            if counts_of_lines is not None:
+                return _run(runner, counts_of_lines)
         return None
-    results = [result for result, _ in ended]
-    counts = {result: results.count(result) for result in ("PASS", "FAIL", "SKIP")}
-    return RunOfTests(runner="go", passed=counts["PASS"], failed=counts["FAIL"], skipped=counts["SKIP"])
+    return _run(", ".join(sorted(found)), sum(found.values(), Counts()))
 
 
-def _counted(runner: str, summary: str) -> RunOfTests | None:
-    numbers = {word: int(number) for number, word in _COUNTED.findall(summary)}
-    if not numbers.keys() & (_PASSED | _FAILED | _SKIPPED):
+def is_watching(output: str) -> bool:
+    """Whether a runner printed that it waits for changes of files."""
+    return any(text in output for text in _WATCHING)
+
+
+def command_of(arguments: Mapping[str, object] | str | None) -> str | None:
+    """Return the command of a call's arguments; None for a call without a command."""
+    if not isinstance(arguments, Mapping):
         return None
-    passed, failed, skipped = (sum(numbers.get(word, 0) for word in words) for words in (_PASSED, _FAILED, _SKIPPED))
-    return RunOfTests(runner=runner, passed=passed, failed=failed, skipped=skipped)
+    command = arguments.get("command") or arguments.get("cmd")
+    if isinstance(command, list):
+        return " ".join(map(str, command))
+    return command if isinstance(command, str) else None
 
 
-def test_runs(commands: Iterable[tuple[str, str]]) -> Iterator[tuple[str, RunOfTests]]:
-    """Return the commands that ran tests, with the test runs in their outputs."""
-    for command, output in commands:
-        if (run := read_test_run(output)) is not None:
-            yield command, run
+def only_shows_texts(command: str) -> bool:
+    """Whether all parts of a shell command are known to run nothing, like `cat` and `grep`."""
+    parts = [part.strip() for part in re.split(_SEPARATORS, command)]
+    return all(_shows_texts(part) for part in parts if part)
+
+
+def _shows_texts(part: str) -> bool:
+    part = part.partition("|")[0].strip()
+    prefix = re.match(_PREFIX, part)
+    part = part[prefix.end() :] if prefix else part
+    words = part.split(None, 1)
+    return not words or words[0] in _READERS or words[0] in ("cd", "pwd", "true") or part.startswith(_GIT_READERS)
+
+
+def _run(runner: str, counts: Counts) -> RunOfTests:
+    return RunOfTests(
+        runner=runner,
+        passed=counts.passed,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        is_counted=counts.is_counted,
+    )
