@@ -295,7 +295,7 @@ def test_an_mcp_tool_is_reported_with_its_server_and_its_error(one: Recording) -
     assert (added["metadata"]["mcp_server"], added["metadata"]["mcp_tool"]) == ("calculator", "add")
     assert (added["output_preview"], added.get("error")) == ("5", None)
     assert divided["error"]["message"] == "division by zero"
-    assert [error["message"] for error in trace["errors"]] == ["division by zero"]
+    assert [error["message"] for error in trace["errors"]] == ["Step 2: division by zero"]
 
 
 def test_images_plans_goals_searches_and_tools_that_do_not_exist() -> None:

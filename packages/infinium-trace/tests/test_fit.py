@@ -76,11 +76,12 @@ def test_a_turn_of_500_calls_with_long_outputs_fits_and_keeps_what_matters() -> 
     steps = read["steps"]
     assert [steps[0]["step_number"], steps[-1]["step_number"]] == [1, 500]
     assert steps[0]["output_preview"], "the first step is thinned last"
-    assert "output_preview" not in steps[len(steps) // 3]
+    assert 0 < len(steps[len(steps) // 2 - 2]["output_preview"]) <= 300, "both ends of the others are kept"
     assert [step["step_number"] for step in steps if "error" in step] == [FAILED + 1]
     assert read["errors"] == payload["errors"]
     assert read["errors"][0]["error_code"] == "3"
     totals = {name: value for name, value in payload["llm_usage"].items() if name != "calls"}
+    assert "calls" not in read["llm_usage"], "the list of calls goes before any preview"
     assert totals.items() <= read["llm_usage"].items()
     assert read["sections"]["development"] == payload["sections"]["development"]
     for name in ("name", "description", "duration", "current_datetime", "input_summary", "output_summary"):
@@ -90,8 +91,10 @@ def test_a_turn_of_500_calls_with_long_outputs_fits_and_keeps_what_matters() -> 
 def test_the_trace_reports_what_was_omitted() -> None:
     read = sent(long_turn())
     (warning,) = read["sections"]["general"]["warnings"]
-    thinned = sum("output_preview" not in step for step in read["steps"])
-    assert warning == (f"Size limit: omitted 0 steps, 0 model calls and the previews of {thinned} steps.")
+    thinned = sum(len(step["output_preview"]) <= 300 for step in read["steps"])
+    assert warning == (
+        f"Size limit: omitted 0 steps, 500 model calls. Shortened or omitted the previews of {thinned} steps."
+    )
     tags = read["environment"]["custom_tags"]
     assert tags["steps_thinned"] == str(thinned)
     assert tags["trace_key"] == long_turn(1)["environment"]["custom_tags"]["trace_key"]
@@ -111,6 +114,13 @@ def test_the_reported_numbers_are_those_of_the_missing_parts(limit: int) -> None
     assert kept == sorted(kept)
     assert {1, FAILED + 1, 500} <= set(kept), "the first, the failed and the last"
     assert read["llm_usage"]["prompt_tokens"] == 500 * FIRST.prompt
+
+
+def test_twice_as_many_steps_fit_whole() -> None:
+    """A step says each thing once, so that 1,400 steps with previews fit into the API's limit."""
+    payload = long_turn(3_000, "line of code\n" * 200, replace(OPTIONS, max_body_bytes=1 << 40))
+    read = sent(payload)
+    assert sum("output_preview" in step for step in read["steps"]) > 1_400
 
 
 def test_steps_are_removed_from_the_middle_outwards() -> None:

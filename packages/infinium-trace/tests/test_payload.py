@@ -187,26 +187,41 @@ def test_unknown_tokens_are_absent_not_zero() -> None:
 
 def test_a_failed_command_is_an_error_with_its_exit_code() -> None:
     payload = traced(STORIES["working"])
-    assert payload["errors"] == [
-        {
-            "error_type": "CommandFailed",
-            "message": "shell ended with exit code 3: E no module named cart",
-            "recoverable": True,
-            "error_code": "3",
-        }
-    ]
     step = payload["steps"][0]
-    assert step["error"] == payload["errors"][0]
+    assert step["error"] == {
+        "error_type": "CommandFailed",
+        "message": "shell ended with exit code 3: E no module named cart",
+        "recoverable": True,
+        "error_code": "3",
+    }
+    assert payload["errors"] == [
+        {**step["error"], "message": "Step 1: shell ended with exit code 3: E no module named cart"}
+    ]
     assert step["metadata"]["exit_code"] == 3
-    assert step["tool_call"]["error"] == payload["errors"][0]["message"]
     assert [one["step_number"] for one in payload["steps"] if "error" in one] == [1]
+
+
+def test_the_list_of_errors_names_the_step_and_repeats_its_message_in_short() -> None:
+    output = f"ValueError: {'very ' * 50}wrong"
+    payload = traced(a_turn(ToolFinished(**transcript(10, "t"), call_id="c", tool="shell", output=output, exit_code=1)))
+    assert len(payload["steps"][0]["error"]["message"]) > 250
+    assert payload["errors"][0]["message"].startswith("Step 1: shell ended with exit code 1: ValueError: very")
+    assert len(payload["errors"][0]["message"]) <= 90
+
+
+def test_no_text_of_a_step_is_said_twice() -> None:
+    """The previews of a step are not repeated in its tool call, a short command is not repeated as its input."""
+    for story, events in STORIES.items():
+        for step in traced(events).get("steps", []):
+            texts = [text for _, text in walk(step) if isinstance(text, str) and len(text) > 12]
+            assert len(texts) == len(set(texts)), (story, step)
 
 
 def test_a_failure_without_output_says_so() -> None:
     (error,) = traced(a_turn(ToolFinished(**transcript(10, "t"), call_id="c", tool="shell", output="", exit_code=1)))[
         "errors"
     ]
-    assert error["message"] == "shell ended with exit code 1, without output"
+    assert error["message"] == "Step 1: shell ended with exit code 1, without output"
 
 
 def test_a_command_that_succeeded_has_exit_code_0() -> None:
@@ -218,7 +233,7 @@ def test_a_command_that_succeeded_has_exit_code_0() -> None:
 def test_a_call_that_failed_without_an_exit_code_has_a_reason() -> None:
     refused = ToolFinished(**transcript(10, "t"), call_id="c", tool="no_such_tool", error="unsupported call")
     (error,) = traced(a_turn(refused))["errors"]
-    assert error == {"error_type": "ToolFailed", "message": "unsupported call", "recoverable": True}
+    assert error == {"error_type": "ToolFailed", "message": "Step 1: unsupported call", "recoverable": True}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Writes the steps of a payload, and collects their errors."""
+"""Writes the steps of a payload, and collects their errors.
+
+Each thing is said once, in the step itself: what a step is about, its input, its output, its error. A tool call has no
+second copy of them, and the list of errors names the step.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +13,7 @@ from infinium_trace._renderer import Arguments, Renderer, argument_text
 from infinium_trace.events import ContextItem, TokenUsage, TurnStatus
 from infinium_trace.failure_reason import failure_reason
 from infinium_trace.options import TraceOptions
-from infinium_trace.preview import preview
+from infinium_trace.preview import clip, preview
 from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
 
 _LINE = 80
@@ -42,7 +46,7 @@ class StepWriter:
                 self._write_step(step, None)
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
                 kind = "TurnFailed" if turn.status is TurnStatus.FAILED else "TurnInterrupted"
-                self._add_error(kind, self._renderer.text(turn.reason) or turn.status.value)
+                self._add_error(kind, self._renderer.text(turn.reason) or turn.status.value, of_turn=True)
 
     def _write_step(self, step: Step, subagent_id: str | None) -> None:
         match step:
@@ -132,14 +136,14 @@ class StepWriter:
 
     def _tool_call(self, call: ToolCall, subagent_id: str | None) -> None:
         arguments = self._renderer.arguments(call.arguments)
+        description = self._tool_description(call, arguments)
         input_preview = self._renderer.preview(argument_text(arguments), self._options.max_input_preview)
-        output_preview = self._output_preview(call)
         error = self._tool_error(call) if call.failed else None
         duration = milliseconds(call.duration_ms)
         server, _, tool = call.tool.removeprefix(_MCP).partition("__") if call.tool.startswith(_MCP) else ("", "", "")
         self._add(
             "tool_call",
-            self._tool_description(call, arguments),
+            description,
             subagent_id,
             present(
                 call_id=call.call_id,
@@ -147,23 +151,17 @@ class StepWriter:
                 mcp_server=server,
                 mcp_tool=tool,
                 exit_code=call.exit_code,
-                cwd=call.cwd,
+                cwd=None if call.cwd == self._cwd else call.cwd,
                 background=call.background or None,
                 finished=None if call.finished else False,
                 options=self._renderer.arguments(call.options),
                 files=[file_change(change, self._cwd) for change in call.changes],
             ),
             duration_ms=duration,
-            input_preview=input_preview,
-            output_preview=output_preview,
+            input_preview=None if input_preview == description else input_preview,
+            output_preview=self._output_preview(call),
             error=error,
-            tool_call=present(
-                tool_name=call.tool,
-                duration_ms=duration,
-                input_summary=input_preview,
-                output_summary=output_preview,
-                error=error["message"] if error else None,
-            ),
+            tool_call=present(tool_name=call.tool, duration_ms=duration),
         )
 
     def _output_preview(self, call: ToolCall) -> str | None:
@@ -196,11 +194,13 @@ class StepWriter:
             error = failure_reason(error)
         return self._add_error(kind, error or reason or f"{call.tool} failed")
 
-    def _add_error(self, kind: str, message: str, code: str | None = None) -> Payload:
+    def _add_error(self, kind: str, message: str, code: str | None = None, *, of_turn: bool = False) -> Payload:
+        """Return the error of the next step, and list it in short. A turn's error has no step and is listed whole."""
         text = message if code else preview(message, _ERROR_LINE)
         error = present(error_type=kind, message=text, recoverable=True, error_code=code)
         if not (self._undone and self._of_session):
-            self.errors.add(self._renderer.redacted(error))
+            listed = error if of_turn else {**error, "message": f"Step {self._count + 1}: {clip(text, _LINE)}"}
+            self.errors.add(self._renderer.redacted(listed))
         return error
 
 

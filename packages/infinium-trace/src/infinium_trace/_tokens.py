@@ -33,14 +33,14 @@ class TokenTotals:
             self._latency_ms = (self._latency_ms or 0) + sum(latencies)
         cost = prices.estimate(calls, provider)
         self._cost = None if cost is None or self._cost is None else self._cost + cost
-        self._list(calls, provider, first=not self.count)
+        self._list(calls, first=not self.count)
         self.count += len(calls)
 
-    def _list(self, calls: list[ModelCall], provider: str | None, *, first: bool) -> None:
+    def _list(self, calls: list[ModelCall], *, first: bool) -> None:
         if self.left_out:
             self.left_out += len(calls)
             return
-        listed = [_call(call, provider) for call in calls]
+        listed = [_call(call) for call in calls]
         self._calls += listed
         if first:
             return  # most payloads are of one turn and need not be measured
@@ -71,10 +71,10 @@ class TokenTotals:
         )
 
 
-def _call(call: ModelCall, provider: str | None) -> Payload:
+def _call(call: ModelCall) -> Payload:
+    """Return one call. The provider is that of the usage."""
     return present(
         model=call.model,
-        provider=provider,
         prompt_tokens=call.usage.prompt,
         completion_tokens=call.usage.completion,
         latency_ms=call.latency_ms,

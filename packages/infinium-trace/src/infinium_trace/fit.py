@@ -2,7 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from infinium_trace.preview import preview
+
+Step = dict[str, object]
 
 MAX_BODY_BYTES = 1_048_576
 _HEAVY = ("input_preview", "output_preview", "tool_call", "metadata")
@@ -10,6 +14,7 @@ _NOTE_BYTES = 512
 """Bytes reserved for the warning and the tags on what was left out."""
 _LIST_LIMITS = (10_000, 2_000, 400, 80, 16, 2)
 """Entries that lists may have in the successive rounds of truncation."""
+_SHORT_PREVIEW = 300
 _SHORTEST_TEXT = 200
 _FEWEST_FIELDS = 64
 
@@ -17,9 +22,9 @@ _FEWEST_FIELDS = 64
 def encode(payload: dict[str, object], limit: int = MAX_BODY_BYTES, left_out: Mapping[str, int] | None = None) -> bytes:
     """Return compact UTF-8 JSON of at most `limit` bytes. The same payload gives the same bytes.
 
-    A payload that is too large loses, in this order: the previews of steps; the list of model calls; steps. Steps in
-    the middle go first, steps with an error last. The first and the last step, the errors and the totals are kept. If
-    that is not enough, all lists and texts are truncated.
+    A payload that is too large loses, in this order: the list of model calls; the middle of long previews; previews;
+    steps. Steps in the middle go first, steps with an error last. The first and the last step, the errors and the
+    totals are kept. If that is not enough, all lists and texts are truncated.
     `left_out` counts what was omitted before, by a writer with bounded memory.
     Raises ValueError if the limit is too small even for that.
     """
@@ -45,9 +50,20 @@ def size_of(value: object) -> int:
     return len(_dump(value))
 
 
-def without_previews(step: dict[str, object]) -> dict[str, object]:
+def without_previews(step: Step) -> Step:
     """Return the step without its previews, tool call and metadata."""
     return {name: value for name, value in step.items() if name not in _HEAVY}
+
+
+def _with_short_previews(step: Step) -> Step:
+    """Return the step with the ends of its long previews; the same object if it has none."""
+    long = {name for name in ("input_preview", "output_preview") if len(str(step.get(name, ""))) > _SHORT_PREVIEW}
+    if not long:
+        return step
+    return {
+        name: preview(value, _SHORT_PREVIEW, tail=0.5) if name in long and isinstance(value, str) else value
+        for name, value in step.items()
+    }
 
 
 def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, object], dict[str, int]]:
@@ -55,27 +71,32 @@ def _without_middle(payload: dict[str, object], excess: int) -> tuple[dict[str, 
 
     It may remain too large: only previews, steps and the list of model calls are removed.
     """
+    payload, excess, calls = _remove_calls(payload, excess)
     steps = dict(enumerate(_list(payload.get("steps"))))
     order = sorted(_from_the_middle(len(steps)), key=lambda index: "error" in steps[index])
-    excess, thinned = _remove_previews(steps, order, excess)
-    payload, excess, calls = _remove_calls(payload, excess)
+    excess, shortened = _thin(steps, order, excess, _with_short_previews)
+    excess, thinned = _thin(steps, order, excess, without_previews)
     dropped = _remove_steps(steps, order, excess)
     if steps:
         payload = {**payload, "steps": list(steps.values())}
+    thinned |= shortened
     omitted = {"steps_left_out": len(dropped), "steps_thinned": len(thinned - dropped), "calls_left_out": calls}
     return payload, omitted
 
 
-def _remove_previews(steps: dict[int, dict[str, object]], order: list[int], excess: int) -> tuple[int, set[int]]:
-    """Remove previews from as many steps as needed. Return the remaining excess and the steps."""
+def _thin(
+    steps: dict[int, Step], order: list[int], excess: int, make_smaller: Callable[[Step], Step]
+) -> tuple[int, set[int]]:
+    """Make as many steps smaller as needed. Return the remaining excess and the steps."""
     thinned: set[int] = set()
     for index in order:
         if excess <= 0:
             break
-        step = without_previews(steps[index])
-        excess -= size_of(steps[index]) - size_of(step)
-        steps[index] = step
-        thinned.add(index)
+        step = make_smaller(steps[index])
+        if step is not steps[index]:
+            excess -= size_of(steps[index]) - size_of(step)
+            steps[index] = step
+            thinned.add(index)
     return excess, thinned
 
 
@@ -119,8 +140,8 @@ def _truncated(value: object, entries: int) -> object:
 def _with_note(payload: dict[str, object], omitted: dict[str, int]) -> dict[str, object]:
     """Add what was omitted to the warnings and the tags of the trace."""
     warning = (
-        f"Size limit: omitted {omitted['steps_left_out']:,} steps, {omitted['calls_left_out']:,} model calls"
-        f" and the previews of {omitted['steps_thinned']:,} steps."
+        f"Size limit: omitted {omitted['steps_left_out']:,} steps, {omitted['calls_left_out']:,} model calls."
+        f" Shortened or omitted the previews of {omitted['steps_thinned']:,} steps."
     )
     if errors := omitted.get("errors_left_out"):
         warning += f" Omitted {errors:,} errors."
