@@ -14,4 +14,5 @@ def completion(
     app: Annotated[App, Parameter(parse=False)],
 ) -> Result:
     """Print a script that completes the commands and options in `shell`."""
-    return Result.success(tuple(app.generate_completion(shell=shell).splitlines()))
+    lines = tuple(app.generate_completion(shell=shell).splitlines())
+    return Result(ok=True, exit_code=0, lines=lines, verbatim=True)

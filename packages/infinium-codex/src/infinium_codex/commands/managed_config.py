@@ -51,7 +51,8 @@ def managed_config(
         "hooks": {"managed_dir": str(directory), **hooks},
     }
     text = _with_comments(document, directory, codex)
-    return Result.success(tuple(text.splitlines()), {"directory": str(directory), "requirements": document})
+    data = {"directory": str(directory), "requirements": document}
+    return Result(ok=True, exit_code=0, lines=tuple(text.splitlines()), data=data, verbatim=True)
 
 
 def _with_comments(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:

@@ -1,33 +1,45 @@
-"""Runs one command and prints its result. No other module prints or catches for a command."""
+"""Runs one command, and turns every failure into a result. No other module catches for a command."""
 
 import getpass
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from cyclopts import App
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
+from infinium_codex.console.layout import wrap
+from infinium_codex.console.output import print_result, terminal_width
+from infinium_codex.console.progress import progress, progress_bar
+from infinium_codex.console.safe_text import encodable, safe
+from infinium_codex.console.streams import prepare_streams
 from infinium_codex.support.paths import find_places
 from infinium_codex.support.result import CommandContext, CommandError, Result, failure_of
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells use it."""
+USAGE_ERROR = 2
 
 
 def run_command(app: App, arguments: Sequence[str]) -> NoReturn:
-    """Parse the arguments, run the command they name, print its result and exit with its exit code.
-
-    cyclopts prints help and parse errors itself; a parse error exits with 2.
-    """
-    command, bound, unparsed = app.parse_args(arguments)
-    result = _call(lambda: command(*bound.args, **bound.kwargs, **_injected(app, unparsed)))
+    """Parse the arguments, run the command they name, print its result and exit with its exit code."""
+    prepare_streams()
+    as_json = "--json" in arguments
+    result = _call(lambda: _parse_and_run(app, arguments))
     if result is None:  # cyclopts' own commands, which print help or the version
         sys.exit(0)
-    _print(result, as_json=bound.arguments.get("json", False))
-    sys.exit(result.exit_code)
+    try:
+        code = print_result(result, as_json=as_json)
+    except KeyboardInterrupt:  # while lines are followed
+        code = STOPPED
+    sys.exit(code)
+
+
+def _parse_and_run(app: App, arguments: Sequence[str]) -> Result | None:
+    command, bound, unparsed = app.parse_args(arguments, print_error=False, exit_on_error=False)
+    result: Result | None = command(*bound.args, **bound.kwargs, **_injected(app, unparsed))
+    return result
 
 
 def _injected(app: App, unparsed: dict[str, object]) -> dict[str, object]:
@@ -40,6 +52,8 @@ def _call(command: Callable[[], Result | None]) -> Result | None:
         return command()
     except CommandError as error:
         return error.result
+    except CycloptsError as error:
+        return _usage_error(error)
     except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D at a question
         return Result.failure("Stopped.", exit_code=STOPPED)
     except Exception as error:
@@ -48,12 +62,12 @@ def _call(command: Callable[[], Result | None]) -> Result | None:
         return failure_of(error)
 
 
-def _print(result: Result, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False, default=str))
-    else:
-        stream = sys.stdout if result.ok or result.to_stdout else sys.stderr
-        print("\n".join(result.lines), file=stream)
+def _usage_error(error: CycloptsError) -> Result:
+    words = ("infinium-codex", *(error.command_chain or ()))
+    what = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        what = f"Unexpected argument: {' '.join(error.unused_tokens or ())}."
+    return Result.failure(what, f"See '{' '.join(words)} --help'.", exit_code=USAGE_ERROR)
 
 
 def _context() -> CommandContext:
@@ -64,8 +78,13 @@ def _context() -> CommandContext:
         stdin=sys.stdin,
         interactive=sys.stdin.isatty() and sys.stdout.isatty(),
         ask=_ask,
+        progress=progress,
+        progress_bar=progress_bar,
     )
 
 
 def _ask(question: str, hidden: bool) -> str:
-    return getpass.getpass(f"{question}: ") if hidden else input(f"{question}: ")
+    width = terminal_width(sys.stdout) or 80
+    lines = [part for line in safe(f"{question}:").split("\n") for part in wrap(line, width)]
+    text = encodable("\n".join(lines), sys.stdout.encoding) + " "
+    return getpass.getpass(text) if hidden else input(text)

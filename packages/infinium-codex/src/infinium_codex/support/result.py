@@ -1,6 +1,9 @@
 """What a command receives and returns. A command prints nothing: `console.run` prints its result."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -23,6 +26,28 @@ class CommandContext(Struct, frozen=True, kw_only=True):
     """Whether a person can answer questions."""
     ask: Callable[[str, bool], str]
     """Ask a question and return the answer. With True as second argument the typed text is hidden."""
+    progress: Callable[[str], None]
+    """Say on standard error what is being done. CONNECTOR_QUIET turns it off."""
+    progress_bar: Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+    """Show how much of a long task is done: a label and the total; the returned function takes what is done so far."""
+
+
+class Mark(StrEnum):
+    """What a row says, which a terminal shows as a colour."""
+
+    TITLE = "title"
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    UNKNOWN = "unknown"
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A line in columns. The last cell may be long; a terminal wraps it in its column."""
+
+    cells: tuple[str, ...]
+    mark: Mark | None = None
+    """Colour of the first cell."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -30,10 +55,16 @@ class Result(Struct, frozen=True, kw_only=True):
 
     ok: bool
     exit_code: int
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = ()
     data: Mapping[str, object] = field(default_factory=dict)
     to_stdout: bool = False
     """Whether the lines of a failure go to standard output too: they are the report that was asked for."""
+    rows: tuple[Row, ...] = ()
+    """Lines in columns, printed instead of `lines`."""
+    verbatim: bool = False
+    """Whether the lines are a file or a script, which must not be wrapped."""
+    follow: Iterable[str] = ()
+    """Further lines, each printed as it comes."""
 
     @classmethod
     def success(cls, lines: tuple[str, ...], data: Mapping[str, object] | None = None) -> Self:
@@ -68,5 +99,6 @@ def failure_of(error: Exception) -> Result:
         return Result.failure(str(error))
     hint = "Set INFINIUM_DEBUG=1 to see the traceback."
     if isinstance(error, OSError):
-        return Result.failure(f"{error.filename or 'System call failed'}: {error.strerror or error}.", hint)
-    return Result.failure(f"Unexpected error: {type(error).__name__}: {error}", hint)
+        what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "A system call failed"
+        return Result.failure(f"{what}: {error.strerror or error}.", hint)
+    return Result.failure(f"Unexpected error ({type(error).__name__}): {error}", hint)
