@@ -85,20 +85,20 @@ def test_bash_completes_a_command(machine: Machine, tmp_path: Path) -> None:
     assert done.stdout.strip() == "update-credentials"
 
 
-@pytest.mark.parametrize("quiet", ["", "true"])
-def test_output_is_plain_text_with_nothing_added(machine: Machine, quiet: str) -> None:
-    """CONNECTOR_QUIET changes nothing; output that is not to a terminal has no escape sequences."""
-    environ = {"CONNECTOR_QUIET": quiet}
-    done = machine.run("init", "--local", "--no-interactive", environ=environ)
-    assert done.stdout.startswith("Project    ")
-    assert done.stderr == ""
-    assert "queued" in machine.run("status", environ=environ).stdout
-    failed = machine.run("show", "nothing", environ=environ)
-    assert failed.stdout == ""
-    assert failed.stderr.startswith("No trace has a key")
-    for arguments in (("status",), ("history",), ("--help",), ("init", "--help"), ("nonsense",)):
-        shown = machine.run(*arguments, environ=environ)
-        assert "\x1b" not in shown.stdout + shown.stderr
+def test_output_is_plain_text_and_progress_goes_to_stderr(machine: Machine) -> None:
+    """CONNECTOR_QUIET turns progress off and nothing else; what is not a terminal gets no escape sequences."""
+    for quiet in ("", "true"):
+        environ = {"CONNECTOR_QUIET": quiet}
+        done = machine.run("init", "--local", "--no-interactive", environ=environ)
+        assert done.stdout.startswith("Project    ")
+        assert done.stderr == ("" if quiet else "Asking Codex about this project …\n")
+        assert "queued" in machine.run("status", environ=environ).stdout
+        failed = machine.run("show", "nothing", environ=environ)
+        assert failed.stdout == ""
+        assert failed.stderr.startswith("No trace has a key")
+        for arguments in (("status",), ("history",), ("--help",), ("init", "--help"), ("nonsense",)):
+            shown = machine.run(*arguments, environ=environ)
+            assert "\x1b" not in shown.stdout + shown.stderr
 
 
 def test_version(machine: Machine) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from infinium_transport import EntryKind, Envelope, Ledger
+import pytest
+from infinium_transport import EntryKind, Envelope, Ledger, LocalStore, OutboxLimits
 from infinium_transport.ledger import MAX_LOG_BYTES
 
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
@@ -40,5 +41,40 @@ def test_log_is_rotated_and_sent_traces_are_still_known(tmp_path: Path) -> None:
     ledger.record_error("worker", "later", when=3.0)
     assert (tmp_path / "ledger.jsonl").stat().st_size < 1_000
     assert ledger.was_sent(KEY)
-    assert ledger.clear() == 2
-    assert not ledger.was_sent(KEY)
+
+
+@pytest.mark.parametrize("log", ["ledger.jsonl", "ledger.old.jsonl"])
+def test_forgotten_traces_leave_no_entry_and_no_copy(tmp_path: Path, log: str) -> None:
+    """Other entries stay: those of other traces, the dead letter of the same key, torn lines."""
+    ledger, other = Ledger(tmp_path), KEY.replace("0f0e", "1111")
+    for key in (KEY, other):
+        envelope = Envelope(key=key, agent_id="a", base_url="local", body=b"{}", created=0.0, name=f"name of {key}")
+        ledger.record_sent(envelope, None, when=1.0)
+        ledger.record_dead(envelope, "HTTP 400", 400, when=2.0)
+    with (tmp_path / "ledger.jsonl").open("ab") as file:
+        file.write(b"torn\n")
+    (tmp_path / "ledger.jsonl").rename(tmp_path / log)
+    ledger.prepare()
+    copy = ledger.sent / f"{KEY}.trace"
+    copy.write_bytes(b"the copy")
+    ledger.forget({KEY})
+    assert not copy.exists()
+    assert [entry.key for entry in ledger.entries(EntryKind.sent)] == [other]
+    assert len(ledger.entries(EntryKind.dead)) == 2
+    assert f"name of {KEY}".encode() not in (tmp_path / log).read_bytes()
+    assert b"torn\n" in (tmp_path / log).read_bytes()
+
+
+def test_local_traces_are_deleted_and_limited(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    keys = [KEY.replace("0f0e", f"000{number}") for number in range(4)]
+    for number, key in enumerate(keys):
+        store.store(Envelope(key=key, agent_id="a", base_url="local", body=b"{}", created=float(number), name="x"))
+    store.remove({keys[3], KEY})
+    assert [trace.key for trace in store.traces()] == keys[:3]
+    store.prune(now=3.0)
+    assert [trace.key for trace in store.traces()] == keys[:3]
+    store.prune(now=3.0, limits=OutboxLimits(count=2))
+    assert [trace.key for trace in store.traces()] == keys[1:3]
+    store.prune(now=3.0, limits=OutboxLimits(age=1.5))
+    assert [trace.key for trace in store.traces()] == keys[2:3]

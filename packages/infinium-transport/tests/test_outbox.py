@@ -48,6 +48,18 @@ def test_trace_is_read_as_it_was_put(outbox: Outbox) -> None:
     assert outbox.read(queued) == envelope(1, body=body)
 
 
+def test_header_is_read_without_the_body(outbox: Outbox) -> None:
+    """A list of thousands of traces reads no bodies. What is damaged or gone has no header, and stays where it is."""
+    outbox.put(envelope(1, body=b"x" * 1_000_000))
+    [queued] = outbox.pending()
+    assert outbox.read_header(queued) == envelope(1, body=b"")
+    queued.path.write_bytes(b"{")
+    assert outbox.read_header(queued) is None
+    assert queued.path.exists()
+    queued.path.unlink()
+    assert outbox.read_header(queued) is None
+
+
 def test_oldest_first(outbox: Outbox) -> None:
     for number, created in ((1, NOW + 2), (2, NOW), (3, NOW + 1)):
         outbox.put(envelope(number, created=created))

@@ -8,11 +8,21 @@ from typing import Final
 from infinium_transport import _files
 from infinium_transport.errors import CorruptTraceError, MissingTraceError
 from infinium_transport.model import Dropped, Envelope, OutboxLimits, Queued
-from infinium_transport.trace_file import DamagedError, decode, is_key
+from infinium_transport.trace_file import DamagedError, decode, decode_header, is_key
 
 SUFFIX: Final = ".trace"
+MAX_HEADER_BYTES: Final = 16 * 1024
 DELAY: Final = ".delay"
 """Suffix of the file beside a trace that records its failed attempts."""
+
+
+def read_header(path: Path, key: str) -> Envelope | None:
+    """Read a trace's file without its body; None where it is damaged or does not exist."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return decode_header(file.read(MAX_HEADER_BYTES), key=key)
+    except OSError:
+        return None
 
 
 class TraceDirectory:

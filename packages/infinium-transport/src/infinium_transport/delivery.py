@@ -76,6 +76,7 @@ class _Delivery:
         """For each agent, when its first delayed trace is due."""
         self._problems: dict[tuple[ProblemKind, str, str], DeliveryProblem] = {}
         self._sent = 0
+        self._stored_locally = False
 
     def send_due(self) -> None:
         """Handle every trace in the queue. The caller holds the sender lock."""
@@ -99,6 +100,8 @@ class _Delivery:
             self._batch.complete()
         self._outbox.remove_leftovers(now=now)
         self._ledger.prune(now=now)
+        if self._stored_locally:
+            self._local.prune(now=now)
 
     def close(self) -> None:
         """Close the client."""
@@ -127,6 +130,7 @@ class _Delivery:
             return
         if envelope.base_url == LOCAL:
             self._accepted(queued, envelope, self._local.store(envelope))
+            self._stored_locally = True
             return
         delay = self._outbox.delay(queued.key) if queued.tried else None
         now = self._clock()

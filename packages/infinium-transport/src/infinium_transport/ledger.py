@@ -128,16 +128,17 @@ class Ledger:
                 if self._log.stat().st_size > MAX_LOG_BYTES:
                     self._log.replace(self._old)
 
-    def clear(self) -> int:
-        """Remove all entries and copies; return how many entries there were.
+    def forget(self, keys: Set[str]) -> None:
+        """Remove the entries of these sent traces, and the copies of the traces. Other entries stay.
 
         Only for a user who asks for it: without its entry, a trace can be sent twice.
         """
-        count = len(self.entries())
-        with _files.storing("clear the ledger in", self.directory):
-            for path in (self._log, self._old, *(queued.path for queued in self._payloads.scan())):
-                path.unlink(missing_ok=True)
-        return count
+        with _files.storing("remove entries from the ledger in", self.directory):
+            for key in keys:
+                self._payloads.file(check_key(key)).unlink(missing_ok=True)
+            for path in (self._old, self._log):
+                with suppress(FileNotFoundError):
+                    self._rewrite(path, keys)
 
     def remove_older(self, before: float, *, dry_run: bool = False) -> list[Path]:
         """Remove copies of sent traces and logs last written before a time, in seconds since the epoch.
@@ -160,10 +161,23 @@ class Ledger:
                 _files.make_private_directory(self.directory)
                 _files.append_line(self._log, line)
 
+    def _rewrite(self, path: Path, forgotten: Set[str]) -> None:
+        """Write a log again without the entries of these sent traces."""
+        data = _files.read_file(path)
+        kept = [line for line in data.splitlines(keepends=True) if not _is_sent_among(line, forgotten)]
+        temporary = _files.write_temporary(path, b"".join(kept), durable=True)
+        for line in _files.read_file(path)[len(data) :].splitlines(keepends=True):
+            _files.append_line(temporary, line.rstrip(b"\n"))  # written by another process meanwhile
+        temporary.replace(path)
+
     def _logs(self) -> Iterator[bytes]:
         for path in (self._old, self._log):
             with suppress(OSError):
                 yield _files.read_file(path)
+
+
+def _is_sent_among(line: bytes, keys: Set[str]) -> bool:
+    return any(entry.kind is EntryKind.sent and entry.key in keys for entry in _entries(line))
 
 
 def _entries(log: bytes) -> Iterator[Entry]:

@@ -1,15 +1,18 @@
 """The destination `local`: traces are kept on this machine, as plain JSON files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from infinium_transport import _files
-from infinium_transport.model import Accepted, Envelope
+from infinium_transport.model import Accepted, Envelope, OutboxLimits
 from infinium_transport.trace_file import check_key, is_key
 
 _SUFFIX: Final = ".json"
+KEPT_TRACES: Final = OutboxLimits(count=20_000, size=2 * 1024**3, age=365 * 86_400.0)
+"""Limits of the local traces. They are larger than those of the copies of sent traces: these exist nowhere else."""
 
 
 class StoredTrace(Struct, frozen=True, kw_only=True):
@@ -52,6 +55,22 @@ class LocalStore:
                         )
                     )
         return sorted(found, key=lambda trace: (trace.created, trace.key))
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Delete the traces of these keys, where they are stored."""
+        with _files.storing("delete traces in", self.directory):
+            for key in keys:
+                (self.directory / (check_key(key) + _SUFFIX)).unlink(missing_ok=True)
+
+    def prune(self, *, now: float, limits: OutboxLimits = KEPT_TRACES) -> None:
+        """Delete the oldest traces beyond the limits."""
+        traces = self.traces()
+        count, size = len(traces), sum(trace.size for trace in traces)
+        for trace in traces:
+            if count <= limits.count and size <= limits.size and now - trace.created <= limits.age:
+                break
+            self.remove((trace.key,))
+            count, size = count - 1, size - trace.size
 
     def read(self, key: str) -> bytes | None:
         """The body stored under a key; None when there is none."""

@@ -92,6 +92,26 @@ def decode(data: bytes, *, key: str) -> Envelope:
     )
 
 
+def decode_header(start: bytes, *, key: str) -> Envelope | None:
+    """Decode the header in the first bytes of a file, without the body and its checksum; None if it is not valid."""
+    line, newline, _ = start.partition(b"\n")
+    try:
+        header = decode_json(line, type=_Header) if newline else None
+    except (ValueError, RecursionError):
+        return None
+    if header is None or header.version != _VERSION or header.key != key:
+        return None
+    return Envelope(
+        key=key,
+        agent_id=header.agent_id,
+        base_url=header.base_url,
+        body=b"",
+        created=header.created,
+        name=header.name,
+        labels=header.labels,
+    )
+
+
 def _checksum(header: bytes, body: bytes) -> bytes:
     digest = sha256(header)
     digest.update(b"\n")

@@ -27,6 +27,7 @@ def demo(
         hint = "Install it (npm install -g @openai/codex), or run without --codex to replay a recorded session."
         return Result.failure("Codex is not on PATH.", hint)
     with tempfile.TemporaryDirectory(prefix="infinium-demo-") as directory:
+        ctx.progress("Tracing one turn in a temporary home directory …")
         home = DemoHome(Path(directory), ctx.environ)
         try:
             session = run_codex(home, program) if program else play_recording(home)

@@ -26,6 +26,7 @@ def test(*, ctx: Context, json: AsJson = False) -> Result:
     secret = find_secret(ctx.places, settings)
     if not isinstance(secret, SecretFound):
         raise CommandError(f"Nothing was sent: {secret.reason}.", secret.hint)
+    ctx.progress(f"Sending a test trace to {envelope.base_url} …")
     started = time.monotonic()
     with make_client(settings) as client:
         outcome = client.send(envelope, secret.secret.reveal())

@@ -98,6 +98,7 @@ def _deliver(agent_id: str, ctx: CommandContext) -> DeliveryReport:
     """Unpark the agent's queue and send it."""
     open_outbox(ctx.places).unpark(agent_id)
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    ctx.progress(f"Sending the queued traces of agent {agent_id} …")
     report = deliver_queued(ctx.places, settings)
     schedule_next_delivery(report, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
     return report

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 
 def local_time(epoch: float) -> str:
-    """Format seconds since the epoch in the user's time zone, to the second."""
-    return datetime.fromtimestamp(epoch).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Format seconds since the epoch in the user's time zone, to the second, with the zone: `… 14:03:22 +02:00`."""
+    when = datetime.fromtimestamp(epoch).astimezone().isoformat(sep=" ", timespec="seconds")
+    return f"{when[:19]} {when[19:]}"
 
 
 def utc_time(epoch: float) -> str:

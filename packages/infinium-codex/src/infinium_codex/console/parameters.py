@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from infinium_codex.support.result import CommandContext
 
@@ -11,5 +12,12 @@ Context = Annotated[CommandContext, Parameter(parse=False)]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 """`run_command` reads this one; a command only declares it."""
 Count = Annotated[
-    int, Parameter(name=["--count", "-n"], show_default=True, help="Number of entries to show, newest first.")
+    int,
+    Parameter(
+        name=["--count", "-n"],
+        show_default=True,
+        validator=Number(gte=1),
+        help="Number of entries to show, newest first.",
+    ),
 ]
+AllProjects = Annotated[bool, Parameter(name="--all", negative="", help="Show every project of this user.")]

@@ -17,6 +17,19 @@ def confirm(ctx: CommandContext, question: str, *, default: bool = True) -> bool
     return answer in ("y", "yes") or (default and not answer)
 
 
+def confirm_or_yes(ctx: CommandContext, question: str, *, yes: bool, kept: str) -> None:
+    """Ask before something is deleted. `yes` is the option `--yes`, `kept` says that nothing was done.
+
+    Raises CommandError where the user declines or cannot be asked.
+    """
+    if yes:
+        return
+    if not ctx.interactive:
+        raise CommandError("Not interactive; pass --yes.", exit_code=2)
+    if not confirm(ctx, question, default=False):
+        raise CommandError(kept)
+
+
 def prompt(ctx: CommandContext, question: str, parse: Callable[[str], str], *, default: str | None = None) -> str:
     """Ask until `parse` accepts the answer; an empty answer means `default`."""
     asked = f"{question} [{default}]" if default is not None else question

@@ -10,10 +10,10 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from infinium_codex.console.layout import wrap
-from infinium_codex.console.output import print_result, terminal_width
-from infinium_codex.console.progress import progress, progress_bar
+from infinium_codex.console.output import OUTPUT_LOST, print_result, terminal_width
+from infinium_codex.console.progress_bar import progress, progress_bar
 from infinium_codex.console.safe_text import encodable, safe
-from infinium_codex.console.streams import prepare_streams
+from infinium_codex.console.streams import flush, prepare_streams
 from infinium_codex.support.paths import find_places
 from infinium_codex.support.result import CommandContext, CommandError, Result, failure_of
 
@@ -28,7 +28,7 @@ def run_command(app: App, arguments: Sequence[str]) -> NoReturn:
     as_json = "--json" in arguments
     result = _call(lambda: _parse_and_run(app, arguments))
     if result is None:  # cyclopts' own commands, which print help or the version
-        sys.exit(0)
+        sys.exit(0 if flush(sys.stdout) else OUTPUT_LOST)
     try:
         code = print_result(result, as_json=as_json)
     except KeyboardInterrupt:  # while lines are followed
@@ -57,6 +57,8 @@ def _call(command: Callable[[], Result | None]) -> Result | None:
     except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D at a question
         return Result.failure("Stopped.", exit_code=STOPPED)
     except Exception as error:
+        if isinstance(error, OSError) and not flush(sys.stdout):  # help could not be printed
+            return Result(ok=False, exit_code=OUTPUT_LOST)
         if os.environ.get("INFINIUM_DEBUG"):
             raise
         return failure_of(error)

@@ -11,7 +11,7 @@ _ASCII = str.maketrans({"…": "...", "–": "-", "×": "x", "→": "->"})
 
 
 def safe(text: str) -> str:
-    """Replace every character that could control a terminal or reorder text by its escape, such as `\\x1b`."""
+    """Replace every character that could control a terminal or reorder text by its escape sequence in Python."""
     return _UNSAFE.sub(_escape, text)
 
 

@@ -18,24 +18,29 @@ def prepare_streams() -> None:
 
 
 def write(stream: TextIO, text: str) -> bool:
-    """Write a line and flush it. Returns False if the reader has closed the pipe or the disk is full.
-
-    What is still buffered then is discarded, so that the interpreter does not fail on it at its end.
-    """
+    """Write a line and flush it. Returns False, having said why, if the reader has gone or the disk is full."""
     try:
         stream.write(encodable(text, stream.encoding) + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        _discard(stream)
-        return False  # `| head -1` has read all it wants
     except OSError as error:
-        _discard(stream)
-        if stream is not sys.stderr:
-            write(sys.stderr, f"The output cannot be written: {error.strerror or error}.")
+        _give_up(stream, error)
+        return False
+    return flush(stream)
+
+
+def flush(stream: TextIO) -> bool:
+    """Write what is buffered. Returns False as `write` does."""
+    try:
+        stream.flush()
+    except OSError as error:
+        _give_up(stream, error)
         return False
     return True
 
 
-def _discard(stream: TextIO) -> None:
+def _give_up(stream: TextIO, error: OSError) -> None:
+    """Discard what is still buffered, so that the interpreter does not fail on it at its end, and say why."""
     with open(os.devnull, "w", encoding="utf-8") as null:  # noqa: PTH123
         os.dup2(null.fileno(), stream.fileno())
+    if stream is sys.stderr or isinstance(error, BrokenPipeError):
+        return  # `| head -1` has read all it wants
+    write(sys.stderr, f"The output cannot be written: {error.strerror or error}.")

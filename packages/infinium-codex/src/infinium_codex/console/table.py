@@ -1,4 +1,4 @@
-"""Draws the rows of `status` and `doctor` on a terminal, in columns and colours. Only this module imports rich."""
+"""Draws the rows of `status` and `doctor` on a terminal, in columns and colours."""
 
 import sys
 from collections.abc import Sequence

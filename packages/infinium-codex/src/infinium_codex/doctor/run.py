@@ -1,43 +1,58 @@
 """Runs the checks, and before them the fixes where the user wants them, and reports the results."""
 
 import time
+from collections.abc import Iterator
 
 from infinium_codex.doctor.chain import Flow, run_checks, will_flow
 from infinium_codex.doctor.checks import Check, Verdict
 from infinium_codex.doctor.context import collect, probe
 from infinium_codex.doctor.fixes import apply_fixes
 from infinium_codex.support.error_log import collect_hook_errors
-from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.support.result import CommandContext, Mark, Result, Row
 
-VERDICT_WIDTH = 9
-NAME_WIDTH = 22
+_MARKS = {
+    Verdict.OK: Mark.OK,
+    Verdict.WARNING: Mark.WARNING,
+    Verdict.PROBLEM: Mark.PROBLEM,
+    Verdict.UNKNOWN: Mark.UNKNOWN,
+}
+_FLOW_MARKS = {Flow.YES: Mark.OK, Flow.NO: Mark.PROBLEM, Flow.UNKNOWN: Mark.UNKNOWN}
 
 
 def run_doctor(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
     """Run every check; with `fix`, first fix what needs no confirmation."""
     collect_hook_errors(ctx.places)
+    ctx.progress("Asking Codex about this project …")
     context = collect(ctx.environ, ctx.cwd, ctx.places, now=time.time())
     fixed = apply_fixes(context) if fix else ()
     if fixed:
         context = collect(ctx.environ, ctx.cwd, ctx.places, now=time.time())
+    ctx.progress(
+        "Starting the hook and a worker …" if not online else "Starting the hook and a worker, and asking the API …"
+    )
     checks = run_checks(probe(context, online=online))
     flow = will_flow(checks)
-    lines = [f"{'Project':<{VERDICT_WIDTH}} {context.hooks.root}", ""]
-    lines += [f"{'fixed':<{VERDICT_WIDTH}} {done}" for done in fixed]
-    lines += [line for check in checks for line in _lines(check)]
-    lines += ["", _summary(checks, flow)]
+    rows = (
+        Row(cells=(f"Project {context.hooks.root}",), mark=Mark.TITLE),
+        Row(cells=("",)),
+        *(Row(cells=("fixed", "", done), mark=Mark.OK) for done in fixed),
+        *(row for check in checks for row in _rows(check)),
+        Row(cells=("",)),
+        Row(cells=(_summary(checks, flow),), mark=_FLOW_MARKS[flow]),
+    )
     data = {
         "project": str(context.hooks.root),
         "mended": list(fixed),
         "flow": flow.value,
         "checks": [check.to_json() for check in checks],
     }
-    return Result(ok=flow is Flow.YES, exit_code=flow.exit_code, lines=tuple(lines), data=data, to_stdout=True)
+    return Result(ok=flow is Flow.YES, exit_code=flow.exit_code, rows=rows, data=data, to_stdout=True)
 
 
-def _lines(check: Check) -> list[str]:
-    lines = [f"{check.verdict.value:<{VERDICT_WIDTH}} {check.name:<{NAME_WIDTH}} {check.evidence}"]
-    return [*lines, f"{'':<{VERDICT_WIDTH}} {'':<{NAME_WIDTH}} -> {check.fix}"] if check.fix else lines
+def _rows(check: Check) -> Iterator[Row]:
+    yield Row(cells=(check.verdict.value, check.name, check.evidence), mark=_MARKS[check.verdict])
+    if check.fix:
+        yield Row(cells=("", "", f"-> {check.fix}"))
 
 
 def _summary(checks: tuple[Check, ...], flow: Flow) -> str:

@@ -10,6 +10,7 @@ from infinium_config.settings import LOCAL_AGENT
 from infinium_trace import encode
 from infinium_transport import Accepted, Envelope, Outcome, Rejected, Retry, Unauthorized
 
+from infinium_codex.delivery.projects import ROOT_LABEL
 from infinium_codex.support.result import CommandError
 from infinium_codex.version import VERSION
 
@@ -27,6 +28,7 @@ def make_test_trace(settings: Settings, cwd: Path, *, now: float) -> Envelope:
     agent_id = settings.agent_id.value or (LOCAL_AGENT if base_url == LOCAL else None)
     if agent_id is None:
         raise CommandError("No agent id configured.", "Run 'infinium-codex init', or set INFINIUM_AGENT_ID.")
+    root = settings.project.root if settings.project else cwd
     body: dict[str, object] = {
         "name": NAME,
         "description": "Sent by 'infinium-codex test' to check that traces arrive. It contains no work of Codex.",
@@ -45,7 +47,7 @@ def make_test_trace(settings: Settings, cwd: Path, *, now: float) -> Envelope:
         body=encode(body),
         created=now,
         name=NAME,
-        labels={"kind": KIND, "project": (settings.project.root if settings.project else cwd).name},
+        labels={"kind": KIND, "project": root.name, ROOT_LABEL: str(root)},
     )
 
 

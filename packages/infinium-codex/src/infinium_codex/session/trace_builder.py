@@ -21,6 +21,7 @@ from infinium_trace import (
 from infinium_transport import Envelope, Outbox
 from msgspec import Struct
 
+from infinium_codex.delivery.projects import ROOT_LABEL
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.session.git_state import read_git_state
 from infinium_codex.support.error_log import record_error
@@ -94,7 +95,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 body=trace.body,
                 created=time.time(),
                 name=trace.name,
-                labels=dict(trace.labels),
+                labels={**trace.labels, ROOT_LABEL: str(self.recipient.project)},
             )
         )
 

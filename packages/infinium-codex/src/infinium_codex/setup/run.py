@@ -16,6 +16,7 @@ from infinium_codex.support.result import CommandContext, Result
 
 def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
     """Set up the project of the current directory. Raises CommandError where a stage fails."""
+    ctx.progress("Asking Codex about this project …")
     found = inspect_project(ctx)
     check_policy(found)
     if options.trust is not False:

@@ -1,0 +1,168 @@
+"""What commands print, wherever it goes: closed pipes, full disks, any encoding, narrow terminals, hostile text."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from infinium_transport import Envelope, Ledger, LocalStore
+from machine import Machine
+
+READING = (("--help",), ("status",), ("doctor",), ("history",), ("errors",), ("completion", "bash"), ("nonsense",))
+"""Commands that print and change nothing."""
+EVIL = "\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066"
+"""An escape sequence that sets the terminal's title, one in C1, and marks that reverse the text behind them."""
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+KEY = "00000000-0000-5000-8000-000000000001"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    found = Machine(tmp_path)
+    found.set_up()
+    return found
+
+
+def in_terminal(machine: Machine, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None) -> str:
+    """Run a command in a terminal of this width; returns what the terminal gets."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    own = {name: value for name, value in machine.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        [*machine.program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=machine.project,
+        env={**own, "TERM": "xterm", **(environ or {})},
+    )
+    os.close(terminal)
+    found = b""
+    while True:
+        try:
+            part = os.read(controller, 65_536)
+        except OSError:  # the terminal's last user is gone
+            break
+        if not part:
+            break
+        found += part
+    process.wait()
+    os.close(controller)
+    return found.decode("utf-8").replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_no_command_ends_with_a_traceback_when_its_output_cannot_be_written(
+    machine: Machine, arguments: tuple[str, ...]
+) -> None:
+    """A pipe closed early, a full disk, closed streams: at most one sentence, and never a success on a full disk."""
+    command = " ".join([*machine.program, *arguments])
+    for redirection in ("2>errors | true", ">/dev/full 2>errors", ">&- 2>errors", "<&- >/dev/null 2>errors"):
+        status = machine.execute(["bash", "-c", f"set -o pipefail; {command} {redirection}"], check=False).returncode
+        said = (machine.project / "errors").read_text("utf-8")
+        assert "Traceback" not in said
+        assert "Exception ignored" not in said
+        assert status != 120  # the interpreter could not flush at its end
+        if "/dev/full" in redirection and arguments != ("nonsense",):
+            assert (status in (1, 3), "No space left on device" in said) == (True, True)  # 3: doctor found no Codex
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16", "cp037"])
+def test_every_encoding_prints_every_name(machine: Machine, encoding: str) -> None:
+    project = machine.home / "prøjekt ✓ …"
+    project.mkdir()
+    for arguments in (("status",), ("status", "--json"), ("init", "--local", "--no-interactive"), ("history",)):
+        done = subprocess.run(
+            [*machine.program, *arguments],
+            capture_output=True,
+            cwd=project,
+            env={**machine.environ, "PYTHONIOENCODING": encoding},
+            check=False,
+        )
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+        text = done.stdout.decode(encoding)
+        if "--json" in arguments:
+            assert json.loads(text)["exit_code"] == 0
+
+
+def test_control_characters_never_reach_a_terminal(machine: Machine) -> None:
+    """Not from traces, errors, a directory or an address; in JSON they are escaped and keep their meaning."""
+    store_evil_trace(machine)
+    project = machine.home / f"p{EVIL}".replace("/", "")
+    project.mkdir()
+    machine.project = project
+    environ = {"INFINIUM_BASE_URL": f"https://x.example/{EVIL}", "INFINIUM_AGENT_ID": EVIL}
+    commands = (("status",), ("history", "--all"), ("show", KEY[:8]), ("errors", "--all"), ("doctor",), ("show", EVIL))
+    for arguments in commands:
+        for form in ((), ("--json",)):
+            done = machine.run(*arguments, *form, environ=environ)
+            assert CONTROL.findall(done.stdout + done.stderr) == []
+            if form:
+                json.loads(done.stdout)
+    [found] = [error for error in machine.json("errors", "--all")["errors"] if EVIL in error["message"]]
+    assert found["where"] == "worker"
+    for arguments in (("history", "--all"), ("status",), ("doctor",)):
+        shown = in_terminal(machine, *arguments, environ=environ)
+        assert "\x1b]" not in shown
+        assert CONTROL.findall(re.sub(r"\x1b\[[0-9;]*m", "", shown)) == []  # our own colours
+
+
+def store_evil_trace(machine: Machine) -> None:
+    """A trace and an error whose every text is hostile."""
+    step = {"step_number": 1, "action": EVIL, "description": EVIL, "tool_call": {"tool_name": EVIL}, "duration_ms": 1}
+    step["metadata"] = {"files": [{"path": EVIL, "kind": "update"}], "exit_code": 1}
+    body = {
+        "name": EVIL,
+        "description": EVIL,
+        "steps": [step],
+        "output_summary": EVIL,
+        "errors": [{"message": EVIL}],
+        "sections": {"development": {"files_modified": [EVIL]}, "general": {"warnings": [EVIL]}},
+        "environment": {"framework": EVIL, "custom_tags": {"session": EVIL, "git_branch": EVIL}},
+    }
+    envelope = Envelope(
+        key=KEY,
+        agent_id="a",
+        base_url="local",
+        body=json.dumps(body).encode(),
+        created=time.time(),
+        name=EVIL,
+        labels={"project": EVIL, "session": EVIL},
+    )
+    ledger = Ledger(machine.state / "ledger")
+    LocalStore(machine.state / "local").store(envelope)
+    ledger.record_sent(envelope, EVIL, when=time.time())
+    ledger.record_error("worker", f"{EVIL} failed", when=time.time())
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("doctor",), ("errors",), ("show", "abc")], ids=" ".join)
+def test_a_terminal_of_80_columns_wraps_between_words(machine: Machine, arguments: tuple[str, ...]) -> None:
+    ledger = Ledger(machine.state / "ledger")
+    ledger.record_error("worker", "words " * 40 + "end", when=time.time())
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", in_terminal(machine, *arguments))
+    lines = [line for line in shown.splitlines() if "/" not in line]  # a path is not broken
+    assert [line for line in lines if len(line) > 80] == []
+    assert not any(re.search(r"\bwor$|\bwo$|\bw$", line) for line in lines)
+
+
+def test_colours_only_where_they_are_wanted(machine: Machine) -> None:
+    assert "\x1b[32m" in in_terminal(machine, "status")
+    for environ in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in in_terminal(machine, "status", environ=environ)
+    assert "\x1b" not in in_terminal(machine, "status", "--json")
+    assert "\x1b" not in machine.run("status", environ={"TERM": "xterm", "FORCE_COLOR": "1"}).stdout
+
+
+def test_status_and_doctor_end_with_a_summary(machine: Machine) -> None:
+    assert machine.run("status").stdout.splitlines()[-1].startswith("Turns here are traced")
+    machine.run("pause")
+    assert machine.run("status").stdout.splitlines()[-1] == "Problem: recording is paused."
+    assert machine.run("doctor").stdout.splitlines()[-1].startswith("No traces will be sent. Problem: recording")
