@@ -91,7 +91,7 @@ def test_output_is_plain_text_and_progress_goes_to_stderr(machine: Machine) -> N
         environ = {"CONNECTOR_QUIET": quiet}
         done = machine.run("init", "--local", "--no-interactive", environ=environ)
         assert done.stdout.startswith("Project    ")
-        assert done.stderr == ("" if quiet else "Asking Codex about this project …\n")
+        assert done.stderr == ("" if quiet else "Writing the settings and the hooks …\n")
         assert "queued" in machine.run("status", environ=environ).stdout
         failed = machine.run("show", "nothing", environ=environ)
         assert failed.stdout == ""

@@ -29,7 +29,7 @@ def machine(tmp_path: Path) -> Iterator[HealthyMachine]:
 
 def test_report_of_a_healthy_machine(machine: HealthyMachine, snapshot: SnapshotAssertion) -> None:
     done = machine.run("doctor", "--online")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert machine.without_paths(done.stdout) == snapshot
 
 
@@ -156,7 +156,7 @@ def test_daemon_with_other_variables(machine: HealthyMachine, start_daemon: Star
         "TMPDIR (different value)."
     )
     status = machine.run("status").stdout
-    assert "daemon                   Codex's daemon (process " in status
+    assert "Codex's daemon (process " in status
     assert "INFINIUM_AGENT_SECRET (set only in this shell)" in status
     for text in (json.dumps(report), status):
         assert SECRET not in text

@@ -131,7 +131,7 @@ def test_a_trace_that_could_not_be_sent_goes_when_it_is_due(tmp_path: Path) -> N
         prompt(machine, "turn-1", "asked", secret)
         stop(machine, "turn-1", secret)
         machine.wait_for(lambda: len(receiver.requests) == 3, "the third attempt")
-        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
+        machine.wait_for(lambda: machine.json("status", "--all")["waiting"] == 0, "the trace to be sent")
     assert len({request.body for request in receiver.requests}) == 1
     entries = Path(schedule_of(machine).directory)
     assert [path for path in entries.iterdir() if path.is_file() and b"sesame" in path.read_bytes()] == []
@@ -202,7 +202,7 @@ def test_what_retry_cannot_send_is_left_to_the_scheduler(tmp_path: Path) -> None
         reboot(machine)
         done = machine.run("retry", environ=SHELLS[AGENT])
         assert (done.returncode, len(receiver.requests) >= 2) == (1, True)
-        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
+        machine.wait_for(lambda: machine.json("status", "--all")["waiting"] == 0, "the trace to be sent")
 
 
 def test_the_waiting_scheduler_is_small(machine: Machine) -> None:
@@ -339,7 +339,7 @@ def test_the_scheduler_with_the_secret_stays_when_another_agents_turn_is_sent(tm
         rest_for(machine, 1.0)
         turn_of(machine, OTHER)
         machine.wait_for(lambda: len(receiver.requests) == 3, "the first agent's second attempt")
-        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "its trace to be gone")
+        machine.wait_for(lambda: machine.json("status", "--all")["waiting"] == 0, "its trace to be gone")
     assert agents_asked_for(receiver) == [AGENT, OTHER, AGENT]
     keys = {request.headers["x-agent-key"] for request in receiver.requests if request.trace["name"]}
     assert keys == {"sesame-one", "sesame-two"}
@@ -353,7 +353,7 @@ def test_a_worker_without_the_secret_of_what_is_due_leaves_it_to_the_scheduler(t
         turn_of(machine, AGENT)
         rest_for(machine, 0.0, scheduler_after=3.0)
         turn_of(machine, OTHER)
-        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be gone")
+        machine.wait_for(lambda: machine.json("status", "--all")["waiting"] == 0, "the trace to be gone")
     assert sorted(agents_asked_for(receiver)) == sorted([AGENT, OTHER, AGENT])
 
 
@@ -380,7 +380,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         turn_of(machine, OTHER)
         machine.wait_for(lambda: len(receiver.requests) == 3, "the other one to be sent")
         rest_for(machine, 0.0)
-        [held] = machine.wait_for(lambda: machine.json("status")["held"], "the scheduler to try")
+        [held] = machine.wait_for(lambda: machine.json("status", "--all")["held"], "the scheduler to try")
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
         assert held["reason"].startswith(f"INFINIUM_AGENT_SECRET belongs to agent {OTHER}, and the ")
 
@@ -399,15 +399,15 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
             assert (waiting["verdict"], found["flow"] == "no") == ("warning", False)
             assert f"1 of agent {AGENT}: there is no secret to send with" in waiting["evidence"]
             assert waiting["fix"].startswith(fix)
-            assert f"-> {fix}" in machine.run("status", environ=SHELLS[agent]).stdout
+            assert f"-> {fix}" in machine.run("status", "--all", environ=SHELLS[agent]).stdout
 
         # In a directory that names no agent the secret might be anybody's: it goes nowhere.
         nowhere = machine.run("retry", environ=SHELLS[OTHER], cwd=machine.home)
         assert nowhere.returncode == 1
-        assert "belongs to no agent" in machine.json("status")["held"][0]["reason"]
+        assert "belongs to no agent" in machine.json("status", "--all")["held"][0]["reason"]
         assert agents_asked_for(receiver) == [AGENT, OTHER, OTHER]
         assert machine.run("retry", environ=SHELLS[AGENT]).stdout == "Sent       1\n"
-        assert machine.json("status")["held"] == []
+        assert machine.json("status", "--all")["held"] == []
 
 
 # Spools that are not there any more

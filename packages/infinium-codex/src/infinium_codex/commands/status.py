@@ -47,13 +47,13 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def status(*, all_projects: AllProjects = False, ctx: Context, json: AsJson = False) -> Result:
-    """Show the state of this project. Codex is asked about the hooks; keyring and network are not used."""
-    found = _read(ctx)
+    """Show the state of this project; with `--all`, the delivery of every project. Codex is asked about the hooks; keyring and network are not used."""
+    found = _read(ctx, all_projects=all_projects)
     rows = (*_rows(found), *(_other_rows(found.delivery, all_projects=all_projects)), *_summary(found))
     return Result(ok=True, exit_code=0, rows=rows, data=_data(found))
 
 
-def _read(ctx: CommandContext) -> Status:
+def _read(ctx: CommandContext, *, all_projects: bool) -> Status:
     home = home_directory(ctx.environ)
     settings = load(ctx.cwd, ctx.environ, home=home)
     has_secret = settings.environment_secret is not None
@@ -68,7 +68,12 @@ def _read(ctx: CommandContext) -> Status:
         secret_problem=secret_problem,
         hooks=read_hooks_status(ctx.cwd, home, ctx.places, ctx.environ),
         delivery=read_overview(
-            open_outbox(ctx.places), open_ledger(ctx.places), root, settings, secret_in_environment=has_secret
+            open_outbox(ctx.places),
+            open_ledger(ctx.places),
+            root,
+            settings,
+            secret_in_environment=has_secret,
+            all_projects=all_projects,
         ),
         daemon=find_daemon(ctx.environ),
     )
@@ -141,9 +146,6 @@ def _other_rows(delivery: DeliveryOverview, *, all_projects: bool) -> Iterator[R
         return
     for name, count in delivery.other_projects:
         yield Row(cells=("other project", f"{name}: {plural(count, 'trace')} queued or rejected"))
-    for held in delivery.other_blocked:
-        yield Row(cells=("", str(held)))
-        yield _hint(held.fix)
 
 
 def _summary(found: Status) -> Iterator[Row]:

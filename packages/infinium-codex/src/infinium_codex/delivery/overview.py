@@ -14,24 +14,23 @@ FAILURES = frozenset((EntryKind.error, EntryKind.dead, EntryKind.dropped))
 
 
 class DeliveryOverview(Struct, frozen=True, kw_only=True):
-    """The state of delivery of one project."""
+    """The state of delivery of one project, or of all."""
 
     queued: int
     dead: int
     """Dead letters: traces that the server rejected."""
     blocked: tuple[BlockedTraces, ...]
-    """Queues with traces of the project that cannot be sent, with the counts of the whole queue."""
+    """Queues of one agent with traces counted here, that cannot be sent."""
     last_trace: Entry | None
     last_error: Entry | None
     other_projects: tuple[tuple[str, int], ...]
     """Other projects with queued traces and dead letters: directory, or name, and their number."""
-    other_blocked: tuple[BlockedTraces, ...]
 
 
 def read_overview(
-    outbox: Outbox, ledger: Ledger, root: Path, settings: Settings, *, secret_in_environment: bool
+    outbox: Outbox, ledger: Ledger, root: Path, settings: Settings, *, secret_in_environment: bool, all_projects: bool
 ) -> DeliveryOverview:
-    """Read outbox and ledger for the project in `root`."""
+    """Read outbox and ledger for the project in `root`; with `all_projects` the counts are those of all."""
     entries = ledger.entries()
     project = ProjectFilter(root, entries)
     others: Counter[str] = Counter()
@@ -41,14 +40,15 @@ def read_overview(
         own = 0
         for trace in traces:
             header = outbox.read_header(trace)
-            if header is None or project.owns(header.labels):
-                own += 1
-                recipients |= {(header.agent_id, header.base_url)} if header else set()
-            else:
+            if header is not None and not project.owns(header.labels):
                 others[header.labels.get(ROOT_LABEL) or header.labels.get("project", "")] += 1
+                if not all_projects:
+                    continue
+            own += 1
+            recipients |= {(header.agent_id, header.base_url)} if header else set()
         counts.append(own)
     blocked = blocked_traces(outbox, settings, secret_in_environment=secret_in_environment)
-    own_entries = [entry for entry in entries if project.owns(entry.labels)]
+    own_entries = [entry for entry in entries if all_projects or project.owns(entry.labels)]
     return DeliveryOverview(
         queued=counts[0],
         dead=counts[1],
@@ -56,5 +56,4 @@ def read_overview(
         last_trace=next((entry for entry in own_entries if entry.kind is EntryKind.sent), None),
         last_error=next((entry for entry in own_entries if entry.kind in FAILURES), None),
         other_projects=tuple(sorted(others.items())),
-        other_blocked=tuple(held for held in blocked if (held.agent_id, held.base_url) not in recipients),
     )

@@ -16,7 +16,6 @@ from infinium_codex.support.result import CommandContext, Result
 
 def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
     """Set up the project of the current directory. Raises CommandError where a stage fails."""
-    ctx.progress("Asking Codex about this project …")
     found = inspect_project(ctx)
     check_policy(found)
     if options.trust is not False:
@@ -29,7 +28,9 @@ def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
             (f"Nothing was changed in {found.root}.",), {"project": str(found.root), "changed": False}
         )
     _confirm_destination(choices, options, ctx)
-    applied = apply_setup(found, plan, choices, ctx, trust=_confirm_trust(options, ctx, needs_trust=plan.needs_trust))
+    trust = _confirm_trust(options, ctx, needs_trust=plan.needs_trust)
+    ctx.progress("Writing the settings and the hooks …")
+    applied = apply_setup(found, plan, choices, ctx, trust=trust)
     return report(found, plan, applied, trust_declined=options.trust is False)
 
 
