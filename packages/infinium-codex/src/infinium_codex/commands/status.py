@@ -47,7 +47,10 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def status(*, all_projects: AllProjects = False, ctx: Context, json: AsJson = False) -> Result:
-    """Show the state of this project; with `--all`, the delivery of every project. Codex is asked about the hooks; keyring and network are not used."""
+    """Show the state of this project; with `--all`, the delivery of every project.
+
+    Codex is asked about the hooks; keyring and network are not used.
+    """
     found = _read(ctx, all_projects=all_projects)
     rows = (*_rows(found), *(_other_rows(found.delivery, all_projects=all_projects)), *_summary(found))
     return Result(ok=True, exit_code=0, rows=rows, data=_data(found))
