@@ -1,6 +1,7 @@
 """The scenarios: replies of the scripted model, and the user's part with the real Codex."""
 
 import base64
+import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -251,6 +252,33 @@ def searches() -> list[Reply]:
     return [Reply([*items, Say("It snows.")], usage(1))]
 
 
+REVIEW_PROMPT = "Look for lost entries."
+FINDINGS = {
+    "findings": [
+        {
+            "title": "[P2] The last entry is missed",
+            "body": "The loop ends one entry early.",
+            "confidence_score": 0.8,
+            "priority": 2,
+            "code_location": {"absolute_file_path": "app.py", "line_range": {"start": 1, "end": 1}},
+        }
+    ],
+    "overall_correctness": "patch is incorrect",
+    "overall_explanation": "One entry is lost.",
+    "overall_confidence_score": 0.9,
+}
+
+
+def reviews() -> list[Reply]:
+    """A command of the reviewer, its findings, and the answer to a later prompt."""
+    return [
+        Reply([Shell("git status --short")], usage(1)),
+        Reply([Say(json.dumps(FINDINGS))], usage(2)),
+        Reply([Say("You are welcome.")], usage(3)),
+        *TITLES,
+    ]
+
+
 INSTRUCTIONS = "Answer briefly.\n"
 IDE_PROMPT = """\
 
@@ -412,6 +440,23 @@ def _looked(sandbox: Sandbox) -> None:
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
+def _reviewed(sandbox: Sandbox) -> None:
+    """`codex exec review` with instructions: without them the prompt would be Codex's own text."""
+    (sandbox.project / "app.py").write_text("print(1)\n", "utf-8")
+    sandbox.codex_exec("review", REVIEW_PROMPT)
+
+
+def _reviewed_in_terminal(sandbox: Sandbox) -> None:
+    """`/review` with instructions, then a prompt."""
+    (sandbox.project / "app.py").write_text("print(1)\n", "utf-8")
+    with CodexTerminal(sandbox, YOLO) as codex:
+        codex.say(f"/review {REVIEW_PROMPT}")
+        codex.see_one_of("One entry is lost.")
+        codex.say("Thank you.")
+        codex.see_one_of("You are welcome.")
+        codex.leave()
+
+
 def _asked_from_an_ide(sandbox: Sandbox) -> None:
     """A prompt as an IDE's client sends it, with an image, in a project with instructions."""
     (sandbox.project / "AGENTS.md").write_text(INSTRUCTIONS, "utf-8")
@@ -537,6 +582,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         _exec("Add, then divide."),
         config=lambda _: f'[mcp_servers.calculator]\ncommand = "{sys.executable}"\nargs = ["{CALCULATOR}"]\n',
     ),
+    "review": Scenario(reviews, _reviewed),
+    "review-terminal": Scenario(reviews, _reviewed_in_terminal),
     "searches": Scenario(searches, _exec("Search for snow.")),
     "ide": Scenario(thinks_and_answers, _asked_from_an_ide),
     "other-tools": Scenario(other_tools, _looked),

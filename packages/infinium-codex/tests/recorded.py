@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infinium_codex.codex.events import translate_hook
+from infinium_codex.codex.agent import CODEX
+from infinium_codex.codex.threads import thread_id
 from infinium_codex.codex.transcript.reader import Transcript
 from infinium_trace import Event, PriceTable, TraceContext, TraceOptions, build_turn_trace, fold
 
@@ -56,14 +57,23 @@ class Recording:
         """The neutral events of a session, by default the first, from its hooks and transcripts."""
         session = session or self.sessions[0]
         found: list[Event] = []
+        further: set[str] = set()
         for at_ms, payload in self.hook_events():
             if payload["session_id"] == session:
-                found += translate_hook(payload, at_ms)
-        found += Transcript(self.transcript_of(session)).read()
+                call = CODEX.translate(self._placed(payload), at_ms)
+                found += call.events
+                further |= {call.turn_transcript} if call.turn_transcript is not None else set()
+        for transcript in (self.transcript_of(session), *map(Path, sorted(further))):
+            found += Transcript(transcript).read()
         agents = sorted({event.subagent_id for event in found if event.subagent_id is not None})
         for agent in agents:
             found += Transcript(self.transcript_of(agent), subagent_id=agent).read()
         return found
+
+    def _placed(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the payload with its transcript where the recording has it."""
+        thread = thread_id(str(payload.get("transcript_path")))
+        return payload if thread is None else {**payload, "transcript_path": str(self.transcript_of(thread))}
 
     def spawned_by(self, session: str) -> str | None:
         """The id of the session that spawned this one, if it is a subagent's."""

@@ -54,6 +54,8 @@ class HookCall(Struct, frozen=True, kw_only=True):
     """The subagent whose call this is; None for the user's own session."""
     transcript_path: str | None = None
     """The transcript of the session, or of the subagent named by `subagent_id`."""
+    turn_transcript: str | None = None
+    """A further transcript with records of the event's turn; None if there is none."""
 
 
 class TranscriptPosition(Struct, frozen=True, kw_only=True):

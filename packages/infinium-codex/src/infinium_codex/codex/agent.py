@@ -10,6 +10,7 @@ from infinium_trace.events import Event, SessionStarted
 from infinium_codex.agent import HookCall, HookNames, TranscriptPosition
 from infinium_codex.codex.events import translate_hook
 from infinium_codex.codex.hook_events import INTERRUPT, SESSION_END, STOP, SUBAGENT_STOP, USER_PROMPT_SUBMIT
+from infinium_codex.codex.threads import ThreadKind, recorded_kind, thread_id
 from infinium_codex.codex.transcript.file import readable
 from infinium_codex.codex.transcript.position import Position, session_started
 from infinium_codex.codex.transcript.reader import Transcript
@@ -58,7 +59,37 @@ class Codex:
     )
 
     def translate(self, payload: Mapping[str, object], at_ms: int) -> HookCall:
-        """Translate a hook payload. Only SubagentStop names the subagent's own transcript, from 0.140 on."""
+        """Translate a hook payload. SubagentStop names the session's transcript, and the subagent's own from 0.140 on.
+
+        The hooks of a subagent have no agent id on 0.131 to 0.136, those of a review on no version. Their transcript is
+        not the session's.
+        """
+        path, session = text(payload, "transcript_path"), text(payload, "session_id")
+        thread = thread_id(path) if path is not None and "agent_id" not in payload else None
+        if path is not None and session is not None and thread not in (None, session):
+            return self._translate_side_thread(payload, at_ms, session, path)
+        return self._translate(payload, at_ms)
+
+    def _translate_side_thread(
+        self, payload: Mapping[str, object], at_ms: int, session: str, transcript: str
+    ) -> HookCall:
+        """Translate a payload of a thread in a session that another thread began."""
+        kind = recorded_kind(transcript)
+        if kind is ThreadKind.REVIEW:
+            parent = self.find_subagent_transcript(Path(transcript), session)
+            return HookCall(
+                events=tuple(translate_hook(payload, at_ms)),
+                cwd=text(payload, "cwd"),
+                transcript_path=None if parent is None else str(parent),
+                turn_transcript=transcript,
+            )
+        if kind is ThreadKind.OWN:
+            return HookCall(events=())  # nobody asked for it: it is no turn of the user's, nor of a subagent
+        if kind is ThreadKind.USER:
+            return self._translate(payload, at_ms)
+        return self._translate({**payload, "agent_id": thread_id(transcript)}, at_ms)
+
+    def _translate(self, payload: Mapping[str, object], at_ms: int) -> HookCall:
         subagent_id, of_subagent = text(payload, "agent_id"), text(payload, "agent_transcript_path")
         return HookCall(
             events=tuple(translate_hook(payload, at_ms)),

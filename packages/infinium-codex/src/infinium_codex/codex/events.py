@@ -28,6 +28,7 @@ from infinium_codex.codex import hook_events
 from infinium_codex.codex.event_fields import EventFields, of_subagent
 from infinium_codex.codex.file_changes import patch_changes
 from infinium_codex.codex.prompts import read_prompt
+from infinium_codex.codex.reviews import readable_message
 from infinium_codex.codex.tool_outputs import output_text, read_output
 from infinium_codex.codex.tools import APPLY_PATCH, SHELL, call_arguments, followup_target, tool_arguments, tool_name
 from infinium_codex.support.json_fields import mapping, parse_object, text
@@ -141,7 +142,7 @@ def _turn_completed(fields: EventFields, payload: Payload) -> Iterator[Event]:
     yield TurnEnded(
         **fields,
         status=TurnStatus.COMPLETED,
-        last_message=text(payload, "last_assistant_message"),
+        last_message=readable_message(text(payload, "last_assistant_message")),
         continued_by_hook=payload.get("stop_hook_active") is True,
     )
 

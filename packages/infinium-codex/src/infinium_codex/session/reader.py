@@ -107,6 +107,8 @@ def _add_hook_call(agent: Agent, record: Record, project: Record | None, reading
         reading.events.append(event)
         if event.subagent_id == call.subagent_id:  # else an event about the subagent, not of it
             reading.add_hook_event(event, record.start if project is None else project.start)
+        if call.turn_transcript is not None and event.turn_id is not None:
+            reading.turn_transcripts[event.turn_id] = call.turn_transcript
     reading.cwd = call.cwd or reading.cwd
     _note_project(call, project, reading)
     if call.subagent_id is None:

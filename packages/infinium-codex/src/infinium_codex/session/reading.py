@@ -18,6 +18,8 @@ class Reading(Struct, kw_only=True):
     cwd: str | None = None
     transcript_path: str | None = None
     subagent_transcripts: dict[str, str] = field(default_factory=dict)
+    turn_transcripts: dict[str, str] = field(default_factory=dict)
+    """Further transcripts with records of a turn, by the turn. No hook reports the turn's end."""
     projects: dict[str, ProjectSnapshot] = field(default_factory=dict)
     """The project in which each of the user's turns began, where the hook recorded it with the prompt."""
     turn_cwds: dict[str, str] = field(default_factory=dict)

@@ -41,6 +41,11 @@ def read_transcripts(
                 transcript = opened.enter_context(_open_subagent(agent, Path(path), scratch, subagent_id))
                 if transcript is not None:
                     sources.append(_subagent_source(transcript, subagent_id, reading, events))
+        for turn_id, path in reading.turn_transcripts.items():
+            if turn_id not in events.closed_turns:
+                further = opened.enter_context(agent.open_transcript(Path(path), TranscriptPosition(), scratch=scratch))
+                if further is not None:
+                    sources.append(_turn_source(further, turn_id, reading))
         _read_to_ends(sources, reading, events, wait)
         for subagent_id, found in _unnamed_subagents(agent, reading):
             transcript = opened.enter_context(_open_subagent(agent, found, scratch, subagent_id))
@@ -74,6 +79,11 @@ def _main_source(transcript: Transcript, reading: Reading, events: EventFilter) 
 def _subagent_source(transcript: Transcript, subagent_id: str, reading: Reading, events: EventFilter) -> "_Source":
     turns = reading.subagent_turns.get(subagent_id, {})
     return _Source(transcript, missing={turn for turn, ended in turns.items() if ended} - events.closed_subagents)
+
+
+def _turn_source(transcript: Transcript, turn_id: str, reading: Reading) -> "_Source":
+    is_over = reading.session_ended or turn_id in reading.superseded
+    return _Source(transcript, missing={turn_id} if is_over else set())
 
 
 def _unnamed_subagents(agent: Agent, reading: Reading) -> Iterator[tuple[str, Path]]:

@@ -28,8 +28,19 @@ from infinium_codex.codex.transcript.position import Position
 from infinium_codex.codex.transcript.subagents import activity_of_subagent
 from infinium_codex.support.json_fields import content, integer, mapping, text, texts
 
-IGNORED_ITEMS = frozenset({"AgentMessage", "Reasoning", "HookPrompt", "ContextCompaction", "ImageView"})
+IGNORED_ITEMS = frozenset(
+    {
+        "AgentMessage",
+        "Reasoning",
+        "HookPrompt",
+        "ContextCompaction",
+        "ImageView",
+        "EnteredReviewMode",
+        "ExitedReviewMode",
+    }
+)
 """Items that no trace needs, or that another record reports as well."""
+REVIEW_ENDED = "ExitedReviewMode"
 PLAN = "Plan"
 """The item of a plan that plan mode proposes to the user."""
 _NESTED_CALL_PREFIX = "exec-"
@@ -59,6 +70,8 @@ def item_completed(position: Position, fields: EventFields, payload: Mapping[str
     """Yield the events of one item."""
     record = mapping(payload, "item")
     kind = text(record, "type") or "unnamed"
+    if kind == REVIEW_ENDED:
+        position.note_review_ended()
     if kind in IGNORED_ITEMS:
         return
     item = _read_item(fields, record, payload)

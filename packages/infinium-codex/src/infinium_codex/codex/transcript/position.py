@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from infinium_codex.agent import Offset
+from infinium_codex.codex.threads import ThreadKind, thread_kind
 from infinium_codex.codex.versions import TURN_ERRORS_SINCE, is_at_least, parse_version
 from infinium_codex.support.json_fields import mapping, text
 
@@ -57,6 +58,8 @@ class Position(Struct, kw_only=True):
     """Turn id and call id of each background command, by Codex's number for it."""
     open_searches: Mapping[str, str] = field(default_factory=dict)
     """Ended web searches whose call comes next: the action by call id."""
+    review_ended: bool = False
+    """Whether a code review ended in this turn. The records up to the turn's end have another turn id, or repeat it."""
     searches: int = 0
     """Number of web searches without any id so far."""
     agent_followups: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +75,7 @@ class Position(Struct, kw_only=True):
         """Enter a turn. Ids are ordered by time: a turn older than its session is copied from another session."""
         own = turn_id > self.session.get("id", "")
         if turn_id != self.turn_id:
-            self.open_searches = {}
+            self.open_searches, self.review_ended = {}, False
         self.turn_id, self.model = turn_id, model or self.model
         self.in_copied_history = self.in_copied_history and not own
 
@@ -88,6 +91,10 @@ class Position(Struct, kw_only=True):
             self.latency_ms = max(self.responded_ms - self.requested_ms, 0)
         self.prompt_pending = kind == "user_message" or (self.prompt_pending and kind != "task_started")
         self.requested_ms, self.responded_ms = at_ms, 0
+
+    def note_review_ended(self) -> None:
+        """Note the end of a code review. Its result is the answer; `task_complete` has none then."""
+        self.review_ended, self.prompt_pending = True, False
 
     def take_latency(self) -> int | None:
         """Return the latency of the response whose tokens are reported now, in milliseconds, and forget it."""
@@ -145,6 +152,9 @@ def session_facts(payload: Mapping[str, object], at_ms: int) -> dict[str, str]:
     """Return the facts that a `session_meta` has about its session, to store in `Position.session`."""
     git = mapping(payload, "git")
     spawn = mapping(mapping(mapping(payload, "source"), "subagent"), "thread_spawn")
+    spawned_by = text(spawn, "parent_thread_id")
+    if spawned_by is None and thread_kind(payload) is ThreadKind.OWN:
+        spawned_by = text(payload, "parent_thread_id") or "Codex"
     found = {
         "id": text(payload, "id"),
         "started_ms": str(max(at_ms, 0)),
@@ -155,6 +165,6 @@ def session_facts(payload: Mapping[str, object], at_ms: int) -> dict[str, str]:
         "git_branch": text(git, "branch"),
         "git_commit": text(git, "commit_hash"),
         "forked_from": text(payload, "forked_from_id"),
-        "spawned_by": text(spawn, "parent_thread_id"),
+        "spawned_by": spawned_by,
     }
     return {key: value for key, value in found.items() if value}

@@ -118,6 +118,8 @@ class Transcript:
         turn_id = text(payload, "turn_id")
         if turn_id and kind in ("task_started", "turn_context"):
             self._begin_turn(turn_id, text(payload, "model"), start)
+        if self.position.review_ended and kind in ("task_complete", "turn_aborted"):
+            turn_id = None  # it ends the review, under the id of a turn that no other record has
         fields = EventFields(
             at_ms=at_ms,
             source=EventSource.TRANSCRIPT,

@@ -28,6 +28,7 @@ from infinium_codex.codex.prompts import (
     skill_in,
     without_plan_tags,
 )
+from infinium_codex.codex.reviews import readable_message
 from infinium_codex.codex.transcript.calls import tool_answered, tool_called
 from infinium_codex.codex.transcript.items import command_ended, item_completed, mcp_call_ended, patch_applied
 from infinium_codex.codex.transcript.other_tools import (
@@ -49,8 +50,8 @@ RecordHandler = Callable[[Position, EventFields, Payload], Iterable[Event]]
 IGNORED_RECORDS = frozenset({
     "world_state", "thread_settings_applied", "thread_goal_updated", "agent_message", "agent_reasoning", "reasoning",
     "context_compacted", "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured",
-    "thread_name_updated", "view_image_tool_call", "ghost_snapshot", "inter_agent_communication_metadata",
-    "collab_agent_spawn_end",
+    "thread_name_updated", "view_image_tool_call", "entered_review_mode", "ghost_snapshot",
+    "inter_agent_communication_metadata", "collab_agent_spawn_end",
     "collab_agent_interaction_end", "collab_waiting_end", "collab_close_end", "collab_resume_end",
 })  # fmt: skip
 """Records that no trace needs, or that another record repeats."""
@@ -88,7 +89,9 @@ def _user_message(position: Position, fields: EventFields, payload: Payload) -> 
 def _message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
     role = text(payload, "role")
     if role == "assistant" and (message := content(payload.get("content"))):
-        yield AssistantMessage(**fields, text=without_plan_tags(message), message_id=text(payload, "id"))
+        if not position.review_ended:  # the message after a review repeats its result
+            shown = readable_message(without_plan_tags(message)) or message
+            yield AssistantMessage(**fields, text=shown, message_id=text(payload, "id"))
     elif role == "user":
         yield from _given_as_user(position, fields, payload)
 
@@ -109,7 +112,8 @@ def _given_as_user(position: Position, fields: EventFields, payload: Payload) ->
 
 def _turn_completed(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
     """Yield the turn's end. A failed turn is complete, too; before 0.145 only the missing answer shows the failure."""
-    error, answer = mapping(payload, "error"), text(payload, "last_agent_message")
+    error, answer = mapping(payload, "error"), readable_message(text(payload, "last_agent_message"))
+    position.review_ended = False
     unanswered = answer is None and position.prompt_pending and not position.reports_turn_errors
     yield TurnEnded(
         **fields,
@@ -122,7 +126,13 @@ def _turn_completed(position: Position, fields: EventFields, payload: Payload) -
     )
 
 
-def _turn_aborted(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+def _review_ended(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    position.note_review_ended()
+    yield from ()
+
+
+def _turn_aborted(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+    position.review_ended = False
     yield TurnEnded(
         **fields,
         status=TurnStatus.INTERRUPTED,
@@ -158,6 +168,7 @@ RECORD_HANDLERS: Mapping[str, RecordHandler] = {
     "guardian_assessment": call_reviewed,
     "sub_agent_activity": subagent_active,
     "thread_rolled_back": _turns_undone,
+    "exited_review_mode": _review_ended,
     "exec_command_end": command_ended,
     "function_call_output": tool_answered,
     "custom_tool_call_output": tool_answered,

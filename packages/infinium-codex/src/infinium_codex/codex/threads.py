@@ -1,0 +1,66 @@
+"""Tells whose thread a transcript is: the user's, a subagent's, a review's or one that Codex runs for itself.
+
+Codex runs the hooks of such threads with the session id of the user's session. Their transcript is their own, and some
+versions give no agent id.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from infinium_config.files import open_regular
+
+from infinium_codex.support.json_fields import mapping, parse_object, text
+
+_ID_LENGTH = 36
+_LONGEST_FIRST_LINE = 4 << 20
+
+
+class ThreadKind(StrEnum):
+    """Kind of a thread."""
+
+    USER = "user"
+    SUBAGENT = "subagent"
+    REVIEW = "review"
+    OWN = "Codex's own"
+    """Codex runs it for itself: an automatic review of a call, a compaction."""
+
+
+def thread_id(transcript: str) -> str | None:
+    """Return the id of the thread that a transcript's file name names; None if it names none."""
+    name = transcript.replace("\\", "/").rpartition("/")[2].removesuffix(".zst")
+    found = name.removesuffix(".jsonl")[-_ID_LENGTH:]
+    return found if len(found) == _ID_LENGTH and found.count("-") == 4 and found.replace("-", "").isalnum() else None
+
+
+def thread_kind(meta: Mapping[str, object]) -> ThreadKind:
+    """Return the kind of the thread that a `session_meta` begins."""
+    source = meta.get("source")
+    kind = source.get("subagent") if isinstance(source, dict) else None
+    if kind is None:
+        return ThreadKind.USER
+    if kind == "review":
+        return ThreadKind.REVIEW
+    return ThreadKind.SUBAGENT if isinstance(kind, dict) and "thread_spawn" in kind else ThreadKind.OWN
+
+
+def recorded_kind(transcript: str) -> ThreadKind | None:
+    """Return the kind of a transcript's thread, read from its first line; None if it cannot be read."""
+    try:
+        return _recorded_kind(transcript)
+    except LookupError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _recorded_kind(transcript: str) -> ThreadKind:
+    """Read the kind. Raises LookupError, which is not cached, if there is no first line yet."""
+    file = open_regular(Path(transcript), follow_links=True, only_own=True)
+    if file is None:
+        raise LookupError(transcript)
+    with file:
+        record = parse_object(file.readline(_LONGEST_FIRST_LINE))
+    if record is None or text(record, "type") != "session_meta":
+        raise LookupError(transcript)
+    return thread_kind(mapping(record, "payload"))
