@@ -3,6 +3,7 @@
 import gzip
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from infinium_transport import (
     Retry,
     Unauthorized,
 )
+from infinium_transport._failure import explain
 
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
@@ -203,6 +205,63 @@ def test_name_lookup_counts_towards_the_timeout(monkeypatch: pytest.MonkeyPatch)
     assert not release.is_set()
     release.set()
     assert outcome == Retry(reason="no answer within 0.3 s")
+
+
+def closed_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_failure_is_one_sentence_that_names_the_reason() -> None:
+    """Not the library's objects, and nothing before the reason that could cut it off."""
+    port = closed_port()
+    with client(allow_http=True) as sender:
+        assert sender.send(envelope(f"http://127.0.0.1:{port}/v1"), SECRET) == Retry(
+            reason=f"connection refused by 127.0.0.1:{port}"
+        )
+    with client(allow_http=True, environ={"http_proxy": f"http://u:pw@127.0.0.1:{port}"}) as sender:
+        assert sender.send(envelope("http://api.example/v1"), SECRET) == Retry(
+            reason=f"connection refused by the proxy 127.0.0.1:{port}"
+        )
+    with serve([lambda connection: connection.close()]) as api, client() as sender:
+        host = api.base_url.split("/")[2]
+        assert sender.send(envelope(api.base_url), SECRET) == Retry(
+            reason=f"{host} closed the connection before it answered"
+        )
+
+
+def certificate_error(message: str) -> Exception:
+    """A failed handshake as the libraries wrap it."""
+    cause = ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {message}")
+    cause.verify_message = message
+    outer = OSError("HTTPSConnectionPool(host='api.example', port=443): Max retries exceeded")
+    outer.__cause__ = cause
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (certificate_error("self-signed certificate"), "the certificate of api.example is self-signed"),
+        (
+            certificate_error("unable to get local issuer certificate"),
+            "the certificate of api.example is signed by an authority that this machine does not trust",
+        ),
+        (certificate_error("certificate has expired"), "the certificate of api.example has expired"),
+        (
+            certificate_error("Hostname mismatch, certificate is not valid for 'api.example'."),
+            "the certificate of api.example is for another name",
+        ),
+        (certificate_error("CRL too old"), "the certificate of api.example is not valid: CRL too old"),
+        (socket.gaierror(-2, "Name or service not known"), "the name api.example cannot be resolved"),
+        (OSError(101, "Network is unreachable"), "connection to api.example failed: Network is unreachable"),
+        (ValueError("<urllib3.Pool object at 0x7f00>: odd"), "the request to api.example failed: odd"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_sentence_for_a_failure(error: Exception, sentence: str) -> None:
+    assert explain(error, "api.example") == sentence
 
 
 _PROGRAM = """\

@@ -3,9 +3,11 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from infinium_transport import _answer
 from infinium_transport._connection import Answer, Connection, Route
+from infinium_transport._failure import explain
 from infinium_transport.address import BadAddress, endpoint, proxy_for
 from infinium_transport.model import Accepted, Envelope, Outcome, Reached, Rejected, Retry
 from infinium_transport.policy import classify_refusal, parse_retry_after
@@ -53,7 +55,7 @@ class Client:
             return Rejected(status=None, message=route.reason)
         answer = self._request(route, key=envelope.key, body=envelope.body)
         if answer.status is None:
-            return Retry(reason=self._failure(answer, secret))
+            return Retry(reason=self._failure(answer, route, secret))
         # The status is the server's decision. It holds when the rest of the answer is cut short.
         if 200 <= answer.status < 300:
             trace_id = _answer.trace_id(answer.body)
@@ -71,7 +73,7 @@ class Client:
             return Rejected(status=None, message=route.reason)
         answer = self._request(route)
         if answer.status is None:
-            return Retry(reason=self._failure(answer, ""))
+            return Retry(reason=self._failure(answer, route, ""))
         return Reached(url=route.url, status=answer.status, date=answer.date)
 
     def close(self) -> None:
@@ -134,10 +136,16 @@ class Client:
             proxies={"https" if target.secure else "http": proxy} if proxy else {},
         )
 
-    def _failure(self, answer: Answer, secret: str) -> str:
+    def _failure(self, answer: Answer, route: Route, secret: str) -> str:
         """Why there is no status."""
         if not answer.in_time:
             return f"no answer within {self._timeout:g} s"
         if answer.error is None:
             return "the connection was closed before an answer"
-        return _answer.one_line(f"{type(answer.error).__name__}: {answer.error}", secret)
+        proxy = next((_host(address) for address in route.proxies.values()), "")
+        return _answer.one_line(explain(answer.error, _host(route.url), proxy), secret)
+
+
+def _host(url: str) -> str:
+    """Host and port of an address, as written there, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
