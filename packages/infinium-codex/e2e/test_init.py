@@ -161,17 +161,18 @@ def test_from_a_linked_worktree(sandbox: Sandbox) -> None:
     assert [trace["name"] for trace in traces] == ["From the main checkout.", "From the worktree."]
 
 
-def test_a_worktree_codex_passes_over_is_named(newest: Sandbox) -> None:
-    """Codex runs no hooks in a worktree without a `.codex` directory, even if its main checkout has hooks."""
-    configure(newest)
-    newest.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
-    worktree = newest.home / "tree"
-    newest.execute([*GIT, "worktree", "add", "-q", str(worktree)])
-    assert f"Worktree   {worktree}: no hooks" in newest.must_run(*INIT)
-    newest.project, main = worktree, newest.project
-    assert "will run: " in newest.must_run(*INIT)
-    newest.project = main
-    assert "no hooks, because" not in newest.must_run(*INIT)
+def test_a_turn_in_a_worktree_that_existed_before_init_is_traced(newest: Sandbox) -> None:
+    """Codex runs no hooks in a worktree without a `.codex` directory; `init` in the main checkout creates it."""
+    with ScriptedModel(one_message()) as model:
+        newest.configure_codex(model)
+        newest.execute([*GIT, "commit", "-q", "--allow-empty", "-m", "x"])
+        worktree = newest.home / "tree"
+        newest.execute([*GIT, "worktree", "add", "-q", str(worktree)])
+        assert f"Worktree   {worktree}: Codex now reads the hooks there" in newest.must_run(*INIT)
+        newest.project = worktree
+        newest.codex_exec("From the worktree.")
+        newest.wait_until_idle()
+        assert [trace["name"] for trace in newest.json("history")["traces"]] == ["From the worktree."]
 
 
 def test_settings_of_a_worktree_of_its_own_are_told(newest: Sandbox) -> None:

@@ -86,6 +86,11 @@ def is_our_command(command: str) -> bool:
     return _OUR_COMMAND.search(command) is not None
 
 
+def is_for_user(command: str) -> bool:
+    """Whether a hook command of the connector is the one to register for all projects of the user."""
+    return f" {FOR_USER} ||" in command
+
+
 def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
     """Write the hook's home, its files with this mode. False if it is intact already. Raises OSError."""
     if check(places, agent).intact:

@@ -38,7 +38,15 @@ def read_hooks_status(cwd: Path, home: Path | None, places: Places, environ: Map
         events = tuple(our_hooks(text, hooks.is_ours)) if text and text.strip() else ()
     except (CommandError, HooksFileError) as error:
         return HooksStatus(text=f"{hooks.path}: {error}", problem="hooks.json cannot be read")
-    registered = f"{len(events)} registered in {hooks.path}"
+    registered = f"{len(events)} registered in {hooks.path}{' for all your projects' if hooks.for_user else ''}"
+    if events and hooks.worktree_is_unread:
+        return HooksStatus(
+            text=f"{registered}; Codex reads none in this worktree, because it has no .codex directory",
+            problem="Codex reads no hooks in this worktree",
+            fix="Run 'infinium-codex doctor --fix'.",
+            events=events,
+            runs=False,
+        )
     if codex is None:
         return HooksStatus(text=f"{registered}; no 'codex' on PATH to ask about them", events=events)
     try:

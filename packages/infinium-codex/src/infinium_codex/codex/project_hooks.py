@@ -1,21 +1,25 @@
-"""Reads and changes the hooks of one project, and asks Codex whether it will run them."""
+"""Reads and changes the hooks that record a project, and asks Codex whether it will run them.
+
+They are in the project's hooks.json, or in the user's, which Codex reads in every project.
+"""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from infinium_config import find_project, main_checkout
-from infinium_config.files import write_atomically
+from infinium_config.files import read_small_file, write_atomically
 from msgspec import Struct, field
 
-from infinium_codex.capture.install import is_our_command
+from infinium_codex.capture.install import hook_command, is_for_user, is_our_command
 from infinium_codex.codex.app_server import AppServer, AppServerError, HookState
 from infinium_codex.codex.hook_events import hook_events_of
-from infinium_codex.codex.hooks_json import Hook, Plan
-from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.hooks_json import Hook, HooksFileError, Plan, our_hooks
+from infinium_codex.codex.program import CodexProgram, codex_home
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
 from infinium_codex.codex.trust import keep_trust, trust_ours
-from infinium_codex.codex.versions import TRUST_SINCE
-from infinium_codex.codex.worktrees import hooks_root
+from infinium_codex.codex.versions import MAIN_HOOKS_SINCE, TRUST_SINCE
+from infinium_codex.codex.worktrees import hooks_root, unread_worktrees
 from infinium_codex.support.paths import Places
 from infinium_codex.support.result import CommandError
 
@@ -74,8 +78,26 @@ class Survey(Struct, frozen=True, kw_only=True):
     hooks: tuple[HookState, ...] = ()
 
 
+def user_hooks_file(environ: Mapping[str, str]) -> Path:
+    """Return the hooks.json that Codex reads in every project of the user."""
+    return codex_home(environ) / "hooks.json"
+
+
+def has_user_hooks(environ: Mapping[str, str]) -> bool:
+    """Return whether our hooks are registered for all projects of the user."""
+    content = read_small_file(user_hooks_file(environ), follow_links=True)
+    try:
+        return bool(content and content.strip() and our_hooks(content.decode("utf-8"), _is_user_command))
+    except (HooksFileError, UnicodeDecodeError):
+        return False
+
+
+def _is_user_command(command: str) -> bool:
+    return is_our_command(command) and is_for_user(command)
+
+
 class ProjectHooks:
-    """The hooks of one project."""
+    """The hooks that record one project."""
 
     def __init__(
         self,
@@ -84,19 +106,51 @@ class ProjectHooks:
         places: Places,
         environ: Mapping[str, str],
         worktree: Path | None = None,
+        *,
+        for_user: bool | None = None,
     ) -> None:
         self.root, self.codex, self.places, self.environ = root, codex, places, environ
         self.worktree = worktree
         """The linked worktree that Codex is asked about; None in a main checkout."""
         self.reads = hooks_root(root, worktree, codex)
         """The directory whose `.codex/hooks.json` Codex reads."""
-        self.path = self.reads / ".codex" / "hooks.json"
+        self.for_user = has_user_hooks(environ) if for_user is None else for_user
+        """Whether the hooks are registered for all projects of the user. By default, as they are now."""
+        self.project_path = self.reads / ".codex" / "hooks.json"
+        self.path = user_hooks_file(environ) if self.for_user else self.project_path
         self.is_ours: Callable[[str], bool] = is_our_command
 
     @property
     def can_ask(self) -> bool:
         """Whether this Codex answers questions about hooks."""
         return self.codex is not None and self.codex.since(TRUST_SINCE)
+
+    def wanted(self) -> list[Hook]:
+        """Return the hooks to register."""
+        return wanted_hooks(self.codex, lambda event: hook_command(event, for_user=self.for_user))
+
+    @property
+    def worktree_is_unread(self) -> bool:
+        """Whether Codex reads no hooks in the worktree that it is asked about, because that has no `.codex`."""
+        return self.worktree is not None and not self.for_user and not (self.worktree / ".codex").is_dir()
+
+    @property
+    def unread_worktrees(self) -> list[Path]:
+        """The project's linked worktrees in which Codex does not read these hooks."""
+        if self.for_user:
+            return []
+        if self.codex is not None and not self.codex.since(MAIN_HOOKS_SINCE):
+            return []  # it reads each worktree's own
+        return unread_worktrees(self.reads)
+
+    def cover_worktrees(self) -> list[Path]:
+        """Let Codex read these hooks in the linked worktrees that exist; return the worktrees that lacked it."""
+        covered = []
+        for worktree in self.unread_worktrees:
+            with suppress(OSError):  # read-only, or a file of this name
+                (worktree / ".codex").mkdir()
+                covered.append(worktree)
+        return covered
 
     def text(self) -> str | None:
         """Return the text of hooks.json; None if there is none. Raises CommandError if it cannot be read."""
@@ -130,7 +184,7 @@ class ProjectHooks:
 
         Raises CommandError if the file cannot be written, AppServerError if Codex does not answer.
         """
-        if self.worktree is not None and plan.text is not None:
+        if self.worktree is not None and plan.text is not None and not self.for_user:
             (self.worktree / ".codex").mkdir(exist_ok=True)  # without it Codex reads no hooks there
         before = self.states() if plan.changed else ()
         if plan.changed:
@@ -150,10 +204,11 @@ class ProjectHooks:
         with self._server() as server:
             found = server.list_hooks(self.worktree or self.reads)
         ours = [hook for hook in found.hooks if self.is_ours(hook.command)]
-        held = {hook.event: hook.trust if hook.enabled else "disabled" for hook in ours if not hook.runs}
+        runs = dict.fromkeys(hook.event for hook in ours if hook.runs)
+        held = {hook.event: hook.trust if hook.enabled else "disabled" for hook in ours if hook.event not in runs}
         return Answer(
             known=True,
-            runs=tuple(hook.event for hook in ours if hook.runs),
+            runs=tuple(runs),
             held=held,
             listed=bool(ours),
             words=found.warnings + found.errors,
@@ -168,7 +223,7 @@ class ProjectHooks:
             if text is None:
                 self.path.unlink(missing_ok=True)
                 return
-            self.path.parent.mkdir(exist_ok=True)
+            self.path.parent.mkdir(exist_ok=True, parents=self.for_user)
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
             write_atomically(self.path.resolve(), text.encode(), mode=mode)
         except OSError as error:

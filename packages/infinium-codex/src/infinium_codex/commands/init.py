@@ -26,6 +26,13 @@ def init(
         bool | None,
         Parameter(help="Trust the infinium-codex hooks in Codex (default: ask; yes where nobody can be asked)."),
     ] = None,
+    user_hooks: Annotated[
+        bool | None,
+        Parameter(
+            help="Register the hooks for all your projects, in Codex's own directory, instead of in this project. Each "
+            "project is still traced only after init."
+        ),
+    ] = None,
     local: Annotated[
         bool, Parameter(negative="", help="Keep the traces on this machine; no account or secret needed.")
     ] = False,
@@ -41,6 +48,7 @@ def init(
         base_url=base_url,
         granularity=Granularity(granularity) if granularity else None,
         trust=trust,
+        user_hooks=user_hooks,
         local=local,
         gitignore=gitignore,
         interactive=interactive and not json and ctx.interactive,

@@ -43,7 +43,8 @@ def uninstall(
 ) -> Result:
     """Remove our hooks with their trust, the project file and the agent's secret. Traces are kept."""
     root = project_root(ctx.cwd, home_directory(ctx.environ))
-    hooks = ProjectHooks(root, find_codex(ctx.environ), ctx.places, ctx.environ, linked_worktree(ctx.cwd))
+    codex, worktree = find_codex(ctx.environ), linked_worktree(ctx.cwd)
+    hooks = ProjectHooks(root, codex, ctx.places, ctx.environ, worktree, for_user=False)
     plan = _plan(hooks)
     config = root / CONFIG
     if plan is None and not config.exists():

@@ -21,6 +21,7 @@ from infinium_codex.doctor import (
     settings,
     storage,
     worker,
+    worktrees,
 )
 from infinium_codex.doctor.checks import Check, Verdict
 from infinium_codex.doctor.context import CheckContext
@@ -34,6 +35,7 @@ CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
     codex.policy,
     codex.project_trusted,
     hooks_file.hooks_file,
+    worktrees.worktrees,
     listed_hooks.listed,
     listed_hooks.enabled,
     listed_hooks.trusted,

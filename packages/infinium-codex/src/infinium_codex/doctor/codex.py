@@ -105,5 +105,7 @@ def project_trusted(context: CheckContext) -> Check:
         return ok(name, f"Codex trusts {directory}.")
     if context.managed:
         return ok(name, "Not needed: managed hooks run in every project.")
+    if context.hooks.for_user:
+        return ok(name, f"Not needed: the hooks in {context.hooks.path} run in every project.")
     fix = f"Start 'codex' in {directory}, answer yes, then run 'infinium-codex init --trust'."
     return problem(name, f"Codex does not trust {directory} and ignores its .codex directory.", fix)

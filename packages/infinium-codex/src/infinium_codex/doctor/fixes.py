@@ -16,7 +16,8 @@ from infinium_codex.support.result import CommandError
 
 def apply_fixes(context: CheckContext) -> tuple[str, ...]:
     """Repair what can be repaired; returns what was done, and what failed."""
-    return (*_hook_program(context), *_directories(context), *_feature_flag(context), *_hooks_file(context))
+    fixes = (_hook_program, _directories, _feature_flag, _hooks_file, _worktrees)
+    return tuple(done for fix in fixes for done in fix(context))
 
 
 def _hook_program(context: CheckContext) -> Iterator[str]:
@@ -62,3 +63,10 @@ def _hooks_file(context: CheckContext) -> Iterator[str]:
             yield f"hooks file: {path}: {'; '.join(done)}"
     except (HooksFileError, CommandError, AppServerError) as error:
         yield f"hooks file: {path} not changed: {error}"
+
+
+def _worktrees(context: CheckContext) -> Iterator[str]:
+    """Let Codex read the hooks in every linked worktree."""
+    if context.is_set_up and not context.managed:
+        for path in context.hooks.cover_worktrees():
+            yield f"worktrees: {path / '.codex'} created"

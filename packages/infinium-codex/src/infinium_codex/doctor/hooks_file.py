@@ -1,9 +1,7 @@
 """Check of hooks.json: whether it has the hooks this Codex needs."""
 
-from infinium_codex.capture import install as hook_home
 from infinium_codex.codex.hook_events import STOP, USER_PROMPT_SUBMIT, events_of
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install
-from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.support.result import CommandError
@@ -15,9 +13,9 @@ REQUIRED_EVENTS = frozenset({USER_PROMPT_SUBMIT.name, STOP.name})
 
 def plan_hooks(context: CheckContext, *, renew: bool = False) -> Plan:
     """What `init` would change in hooks.json. Raises HooksFileError or CommandError for an unusable file."""
-    wanted = wanted_hooks(context.codex, hook_home.hook_command)
     can_async = context.codex is None or context.codex.can_async
-    return plan_install(context.hooks.text(), wanted, context.hooks.is_ours, can_async=can_async, renew=renew)
+    hooks = context.hooks
+    return plan_install(hooks.text(), hooks.wanted(), hooks.is_ours, can_async=can_async, renew=renew)
 
 
 def hooks_file(context: CheckContext) -> Check:

@@ -9,6 +9,7 @@ from infinium_codex.doctor import codex
 from infinium_codex.doctor.checks import Check, Verdict, ok, problem, see, unknown, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.doctor.hooks_file import REQUIRED_EVENTS, hooks_file
+from infinium_codex.doctor.worktrees import worktrees
 
 LISTED = "hooks listed"
 EARLIER_CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
@@ -18,6 +19,7 @@ EARLIER_CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
     codex.policy,
     codex.project_trusted,
     hooks_file,
+    worktrees,
 )
 """Checks whose problems also explain missing hooks."""
 

@@ -1,5 +1,7 @@
 """Fourth stage of `init`: write the files, in an order in which a failure leaves as little behind as possible."""
 
+from pathlib import Path
+
 from infinium_config import (
     LOCAL,
     SECRET_VARIABLE,
@@ -40,6 +42,8 @@ class Applied(Struct, frozen=True, kw_only=True):
     """Whether traces can be sent: the secret was found or stored, or none is needed."""
     gitignore: str
     """Change of .gitignore; empty where none was wanted."""
+    covered_worktrees: tuple[Path, ...]
+    """Linked worktrees in which Codex did not read the hooks before."""
     answer: Answer
     """Which hooks Codex will run now."""
 
@@ -52,11 +56,19 @@ def apply_setup(found: Inspection, plan: SetupPlan, choices: Choices, ctx: Comma
     ignored = gitignore.ignore(found.root) if choices.gitignore else ""
     try:
         found.hooks.apply(plan.hooks, trust=trust)
+        covered = () if found.managed else tuple(found.hooks.cover_worktrees())
         answer = found.hooks.ask()
     except AppServerError as error:
         hint = "The hooks are written. Run 'infinium-codex doctor' when Codex answers."
         raise CommandError(str(error), hint) from None
-    return Applied(feature=feature, settings=settings, has_secret=has_secret, gitignore=ignored, answer=answer)
+    return Applied(
+        feature=feature,
+        settings=settings,
+        has_secret=has_secret,
+        gitignore=ignored,
+        covered_worktrees=covered,
+        answer=answer,
+    )
 
 
 def _set_feature_flag(found: Inspection, ctx: CommandContext) -> str:

@@ -27,6 +27,8 @@ class InitOptions(Struct, frozen=True, kw_only=True):
     granularity: Granularity | None = None
     trust: bool | None = None
     """Whether to trust our hooks in Codex; False also sets up a project that Codex does not trust."""
+    user_hooks: bool | None = None
+    """Whether to register the hooks for all projects of the user; None keeps how they are registered."""
     local: bool = False
     gitignore: bool = False
     interactive: bool = True
@@ -34,8 +36,8 @@ class InitOptions(Struct, frozen=True, kw_only=True):
     @property
     def is_empty(self) -> bool:
         """Whether no option says what to set up."""
-        given = (self.agent_id, self.agent_secret, self.base_url, self.granularity, self.trust)
-        return given == (None,) * 5 and not self.local and not self.gitignore
+        given = (self.agent_id, self.agent_secret, self.base_url, self.granularity, self.trust, self.user_hooks)
+        return given == (None,) * 6 and not self.local and not self.gitignore
 
 
 class Choices(Struct, frozen=True, kw_only=True):

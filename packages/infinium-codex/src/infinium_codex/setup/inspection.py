@@ -44,11 +44,11 @@ class Inspection(Struct, frozen=True, kw_only=True):
         return read_project_file(self.config) if self.config.exists() else None
 
 
-def inspect_project(ctx: CommandContext) -> Inspection:
+def inspect_project(ctx: CommandContext, *, user_hooks: bool | None = None) -> Inspection:
     """Find Codex and the project's hooks, and ask Codex about them. Raises CommandError where Codex does not answer."""
     codex = find_codex(ctx.environ)
     root = project_root(ctx.cwd, home_directory(ctx.environ))
-    hooks = ProjectHooks(root, codex, ctx.places, ctx.environ, linked_worktree(ctx.cwd))
+    hooks = ProjectHooks(root, codex, ctx.places, ctx.environ, linked_worktree(ctx.cwd), for_user=user_hooks)
     try:
         survey = hooks.survey()
     except AppServerError as error:

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from infinium_codex.capture import install as hook_home
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install, plan_removal
 from infinium_codex.codex.program import codex_home
-from infinium_codex.codex.project_hooks import wanted_hooks
 from infinium_codex.setup.inspection import Inspection
 from infinium_codex.support.result import CommandContext, CommandError
 
@@ -42,10 +40,9 @@ def _plan_hooks(found: Inspection, *, renew: bool) -> Plan:
     text = hooks.text()
     try:
         if not found.managed:
-            wanted = wanted_hooks(codex, hook_home.hook_command)
             # Without a Codex on PATH, existing hooks stay as they are: they may be trusted by a Codex elsewhere.
             can_async = codex is None or codex.can_async
-            return plan_install(text, wanted, hooks.is_ours, can_async=can_async, renew=renew)
+            return plan_install(text, hooks.wanted(), hooks.is_ours, can_async=can_async, renew=renew)
         if text is not None and text.strip():
             return plan_removal(text, hooks.is_ours)
         return Plan(text=text, changed=False)

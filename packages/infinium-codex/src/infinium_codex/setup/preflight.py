@@ -30,7 +30,7 @@ def check_policy(found: Inspection) -> None:
 
 def check_project_trust(found: Inspection) -> None:
     """Raise CommandError where Codex does not trust the project: Codex ignores its whole `.codex` directory then."""
-    if found.managed or found.codex is None or found.survey.settings.trusted:
+    if found.managed or found.hooks.for_user or found.codex is None or found.survey.settings.trusted:
         return
     directory = found.hooks.reads
     raise CommandError(

@@ -7,7 +7,6 @@ from infinium_config import find_checkout
 
 from infinium_codex.codex.hooks_json import Plan
 from infinium_codex.codex.versions import ASYNC_SINCE, format_version
-from infinium_codex.codex.worktrees import unread_worktrees
 from infinium_codex.setup.apply import Applied
 from infinium_codex.setup.inspection import Inspection
 from infinium_codex.setup.plan import SetupPlan
@@ -23,7 +22,7 @@ def report(found: Inspection, plan: SetupPlan, applied: Applied, *, trust_declin
     lines += [f"Ignored    {applied.gitignore}"] if applied.gitignore else []
     lines.append(f"Hooks      {_hook_changes(found, plan.hooks)}")
     lines += _may_be_committed(found, plan.hooks.text)
-    lines += _worktrees(found)
+    lines += _worktrees(found, applied)
     lines += [f"Feature    {applied.feature}"] if applied.feature else []
     lines += _codex_answer(found, applied)
     answer, hooks = applied.answer, found.hooks
@@ -31,6 +30,7 @@ def report(found: Inspection, plan: SetupPlan, applied: Applied, *, trust_declin
         "project": str(found.root),
         "config": str(found.config),
         "hooks": str(hooks.path),
+        "user_hooks": hooks.for_user,
         "worktree": str(hooks.worktree) if hooks.worktree else None,
         "managed": found.managed,
         "codex": found.codex.version_text if found.codex else None,
@@ -58,19 +58,21 @@ def _missing(applied: Applied, *, trust_declined: bool) -> Iterator[str]:
 def _hook_changes(found: Inspection, plan: Plan) -> str:
     path = found.hooks.path
     if found.managed:
-        removed = f"; the project's own are removed from {path}" if plan.changed else ""
+        whose = "your own" if found.hooks.for_user else "the project's own"
+        removed = f"; {whose} are removed from {path}" if plan.changed else ""
         return f"managed by your administrator{removed}"
+    path_text = f"{path} (for all your projects)" if found.hooks.for_user else str(path)
     if not plan.changed:
-        return f"{path}: unchanged"
+        return f"{path_text}: unchanged"
     parts = [f"{len(plan.added)} added"] if plan.added else []
     parts += [f"repaired entries of an older connector ({', '.join(plan.repaired)})"] if plan.repaired else []
-    return f"{path}: {', '.join(parts) or 'changed'}"
+    return f"{path_text}: {', '.join(parts) or 'changed'}"
 
 
 def _may_be_committed(found: Inspection, text: str | None) -> Iterator[str]:
     """Whether the project can commit hooks.json. Our hooks can always be committed; the user's own may not."""
     checkout = find_checkout(found.root)
-    if found.managed or checkout is None or text is None:
+    if found.managed or found.hooks.for_user or checkout is None or text is None:
         return
     if str(Path.home()) in text:
         yield f"Commit     {found.hooks.path} has hooks with paths below {Path.home()}: do not commit those."
@@ -81,18 +83,20 @@ def _may_be_committed(found: Inspection, text: str | None) -> Iterator[str]:
         yield f"           Codex before {format_version(ASYNC_SINCE)} skips the asynchronous ones."
 
 
-def _worktrees(found: Inspection) -> Iterator[str]:
-    """In a linked worktree: whose hooks and settings apply. Everywhere: the worktrees in which Codex runs no hooks."""
+def _worktrees(found: Inspection, applied: Applied) -> Iterator[str]:
+    """In a linked worktree: whose hooks and settings apply. Everywhere: the worktrees that are covered now, or not."""
     root, hooks = found.root, found.hooks
     if hooks.worktree is not None:
         from_main = hooks.reads != hooks.worktree
         reads = f"the hooks of its main checkout, {hooks.reads}" if from_main else "this worktree's own hooks"
+        reads = f"your hooks in {hooks.path}" if hooks.for_user else reads
         own = root.is_relative_to(hooks.worktree)
         settings = "its own settings" if own else f"the settings of {root}"
         yield f"Worktree   {hooks.worktree}: uses {reads}, and {settings}"
-    for path in unread_worktrees(hooks.reads):
-        if path != hooks.worktree:
-            yield f"Worktree   {path}: no hooks, because it has no .codex directory. Run init there too."
+    for path in applied.covered_worktrees:
+        yield f"Worktree   {path}: Codex now reads the hooks there; a .codex directory was created"
+    for path in hooks.unread_worktrees if not found.managed else ():
+        yield f"Worktree   {path}: no hooks, because its .codex directory could not be created"
 
 
 def _codex_answer(found: Inspection, applied: Applied) -> Iterator[str]:

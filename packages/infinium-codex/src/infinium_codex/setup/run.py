@@ -16,7 +16,9 @@ from infinium_codex.support.result import CommandContext, Result
 
 def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
     """Set up the project of the current directory. Raises CommandError where a stage fails."""
-    found = inspect_project(ctx)
+    found = inspect_project(ctx, user_hooks=options.user_hooks)
+    if wizard.offers_user_hooks(found, options) and wizard.ask_user_hooks(ctx):
+        found = inspect_project(ctx, user_hooks=True)
     check_policy(found)
     if options.trust is not False:
         check_project_trust(found)

@@ -14,8 +14,24 @@ from infinium_config import (
 from msgspec.structs import replace
 
 from infinium_codex.console.prompts import choose, confirm, prompt
-from infinium_codex.setup.choices import Choices
+from infinium_codex.setup.choices import Choices, InitOptions
+from infinium_codex.setup.inspection import Inspection
 from infinium_codex.support.result import CommandContext
+
+
+def offers_user_hooks(found: Inspection, options: InitOptions) -> bool:
+    """Whether the user may choose where the hooks are registered: in a new project, if no option says it."""
+    undecided = options.user_hooks is None and not found.hooks.for_user and not found.managed
+    return options.interactive and undecided and not found.config.exists()
+
+
+def ask_user_hooks(ctx: CommandContext) -> bool:
+    """Ask where the hooks are registered; True for all projects of the user."""
+    choices = (
+        "This project: its .codex/hooks.json, which a team can commit",
+        "All your projects: Codex's own hooks.json, which also covers new clones and worktrees",
+    )
+    return choose(ctx, "Where should the hooks be registered?", choices, default=1) == 2
 
 
 def ask_missing(
