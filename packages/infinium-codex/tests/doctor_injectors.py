@@ -172,9 +172,10 @@ def _replace_environment(machine: HealthyMachine, target: Path) -> None:
 
 
 def spool_is_a_link(machine: HealthyMachine) -> None:
-    """Put a symbolic link in the spool's place."""
+    """Put a symbolic link in the spool's place, and in that of its fallback."""
     (machine.root / "elsewhere").mkdir()
-    spool_directory(machine.environ).symlink_to(machine.root / "elsewhere")
+    for _ in range(2):
+        spool_directory(machine.environ, machine.data).symlink_to(machine.root / "elsewhere")
 
 
 def disk_full_under_spool(machine: HealthyMachine) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from infinium_codex.capture.install import FOR_USER, hook_program
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.support.paths import spool_directory
-from infinium_config import find_project
+from infinium_config import find_project, load
 from infinium_config.files import MAX_BYTES, read_small_file
 
 SESSION = "01a20828-75a6-78d1-a88f-1c66e225ea32"
@@ -180,23 +181,98 @@ def test_a_tool_event_starts_no_worker(hook: Hook) -> None:
 
 def test_a_paused_project_records_nothing(hook: Hook) -> None:
     hook.configure({"base_url": "local", "paused": True})
-    hook.run(event(), "Stop")
+    hook.run(event(prompt="private"), "Stop")
     assert hook.records() == []
     assert not hook.started.exists()
+    assert [path for path in hook.temp.rglob("*") if path.is_file() and b"private" in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize("text", ['{"paused" :\n true}', '{"a": 1, "paused":true }'])
-def test_paused_is_found_in_any_layout_of_the_file(hook: Hook, text: str) -> None:
-    (hook.project / ".infinium" / "config.json").write_text(text)
+PAUSED = [
+    '{"paused" :\n true}',
+    '{"a": 1, "paused":true }',
+    '{"\\u0070aused": true}',
+    '{"paused": false, "paused": true}',
+    '{"vendor": {"paused": false}, "paused": true}',
+    '{"redact_patterns": ["a{3}"], "paused": true}',
+    '\ufeff{"paused": true}',
+]
+NOT_PAUSED = [
+    '{"paused": false}',
+    '{"paused": null}',
+    '{"note": "\\"paused\\": true"}',
+    '{"vendor": {"paused": true}}',
+    '{"vendor": [{"paused": true}], "paused": false}',
+    '{"paused": true, "paused": false}',
+    '{"paused": true, "\\u0070aused": false}',
+    '{"word": "paused", "x": true}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize(
+    ("text", "paused"), [*((text, True) for text in PAUSED), *((text, False) for text in NOT_PAUSED)]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_hook_and_settings_agree_on_what_is_paused(hook: Hook, text: str, encoding: str, *, paused: bool) -> None:
+    """In any JSON: nested, escaped, with a key twice, in any encoding of JSON."""
+    text = text.removeprefix("\ufeff") if encoding == "utf-16" else text
+    (hook.project / ".infinium" / "config.json").write_text(text, encoding)
     hook.run(event())
-    assert hook.records() == []
+    assert load(hook.project, hook.environ, home=hook.home).paused.value is paused
+    assert bool(hook.records()) is not paused
 
 
-@pytest.mark.parametrize("text", ['{"paused": false}', '{"note": "\\"paused\\": true"}', "not json", ""])
-def test_anything_else_is_not_paused(hook: Hook, text: str) -> None:
+@pytest.mark.parametrize("text", ["not json", "", '{"paused": 1}', "[" * 9999, '["paused", true]'])
+def test_an_invalid_file_is_not_paused(hook: Hook, text: str) -> None:
+    """The worker tells about it, and traces what was recorded once the file is corrected."""
     (hook.project / ".infinium" / "config.json").write_text(text)
     hook.run(event())
     assert len(hook.records()) == 1
+
+
+OTHER_USER = 54_321
+
+
+def give_away(*paths: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    for path in paths:
+        os.chown(path, OTHER_USER, OTHER_USER, follow_symlinks=False)
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize("name", [".infinium", ".infinium/config.json"])
+def test_hook_and_library_do_not_obey_another_users_project(hook: Hook, name: str) -> None:
+    """As in a sticky `/tmp` or on a shared disk, where anyone can put a file above a project. Root's is obeyed."""
+    below = hook.project / "src"
+    below.mkdir()
+    give_away(hook.project / name)
+    assert_same_project(hook, below, False)
+    (hook.home / ".infinium").mkdir()
+    for config in ({"safe_directories": [str(hook.project.parent)]}, {"safe_directories": 7}, {}):
+        (hook.home / ".infinium" / "config.json").write_text(json.dumps(config))
+        assert_same_project(hook, below, False)
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+def test_a_project_of_another_user_can_be_allowed(hook: Hook, tmp_path: Path) -> None:
+    """By the user's own file, which may be a link to a directory of dot files, by a variable, or by `sudo`."""
+    give_away(hook.project / ".infinium" / "config.json")
+    for value in ("*", f"/nowhere:{hook.project}/"):
+        assert_same_project(hook, hook.project, True, CONNECTOR_SAFE_DIRECTORIES=value)
+    assert_same_project(hook, hook.project, False, CONNECTOR_SAFE_DIRECTORIES=str(hook.project / "src"))
+    (hook.home / ".infinium").mkdir()
+    (tmp_path / "dots.json").write_text(json.dumps({"safe_directories": [str(hook.project)]}))
+    (hook.home / ".infinium" / "config.json").symlink_to(tmp_path / "dots.json")
+    assert_same_project(hook, hook.project, True)
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+def test_under_sudo_the_files_of_the_user_are_obeyed(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_away(hook.project / ".infinium" / "config.json")
+    monkeypatch.setenv("SUDO_UID", str(OTHER_USER))
+    assert_same_project(hook, hook.project, True, SUDO_UID=str(OTHER_USER))
 
 
 def test_a_directory_that_is_no_project_records_nothing_unless_the_environment_names_an_agent(hook: Hook) -> None:
@@ -220,7 +296,8 @@ def assert_same_project(hook: Hook, directory: Path, expected: bool, **environ: 
     before, variables = len(hook.records()), hook.environ | environ
     hook.run(event(), cwd=directory, env=variables)
     recorded = len(hook.records()) > before
-    found = find_project(Path(os.path.realpath(directory)), home=Path(variables["HOME"])) is not None
+    start, home = Path(os.path.realpath(directory)), Path(variables["HOME"])
+    found = find_project(start, home=home, environ=variables) is not None
     assert (recorded, found) == (expected, expected)
 
 
@@ -331,13 +408,49 @@ def test_a_hook_registered_for_the_user_marks_its_records(tmp_path: Path) -> Non
     assert [record.for_user for record in hook.records() if isinstance(record, Record)] == [False, True]
 
 
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize(
-    "names", [{"CONNECTOR_SESSION_DIR": "a/b/c"}, {"CONNECTOR_SESSION_DIR": ""}, {"TMPDIR": "temp/"}]
+    ("names", "expected"),
+    [
+        ({"CONNECTOR_SESSION_DIR": "{root}/a/b/c"}, "{root}/a/b/c"),
+        ({"CONNECTOR_SESSION_DIR": ""}, "{root}/temp"),
+        ({"CONNECTOR_SESSION_DIR": "~/spools"}, "{root}/hook home/spools"),
+        ({"CONNECTOR_SESSION_DIR": "~"}, "{root}/hook home"),
+        ({"CONNECTOR_SESSION_DIR": "relative/spools"}, "{root}/temp"),
+        ({"CONNECTOR_SESSION_DIR": "~root/spools"}, "{root}/temp"),
+        ({"CONNECTOR_SESSION_DIR": "/no-such-directory-at-the-root"}, "{root}/temp"),
+        ({"TMPDIR": "{root}/temp/"}, "{root}/temp"),
+        ({"TMPDIR": "", "TMP": "{root}/temp"}, "{root}/temp"),
+        ({"TMPDIR": "relative", "TEMP": "{root}/temp", "TMP": "{root}"}, "{root}/temp"),
+        ({"TMPDIR": "{root}/not/there", "TEMP": "{root}/temp"}, "{root}/temp"),
+        ({"TMPDIR": "{root}/hook home/hook.py", "TEMP": "{root}/temp"}, "{root}/temp"),
+    ],
 )
-def test_hook_and_worker_use_the_same_spool_directory(hook: Hook, tmp_path: Path, names: dict[str, str]) -> None:
-    variables = hook.environ | {name: f"{tmp_path}/{value}" if value else "" for name, value in names.items()}
-    hook.run(event(), env=variables)
-    assert [path.name for path in spool_directory(variables).iterdir()] == [f"{SESSION}.spool"]
+def test_hook_and_worker_use_the_same_spool_directory(
+    hook: Hook, tmp_path: Path, names: dict[str, str], expected: str
+) -> None:
+    """A relative path means another directory in each process, so it is not used. None is created at the root."""
+    variables = hook.environ | {name: value.format(root=tmp_path) for name, value in names.items()}
+    at_root = sorted(Path("/").iterdir())
+    found = spool_directory(variables, hook.home)
+    assert found.parent == Path(expected.format(root=tmp_path))
+    for number in range(2):
+        hook.run(event(number=number), env=variables, cwd=hook.project)
+    assert spool_directory(variables, hook.home) == found
+    assert [path.name for path in found.iterdir()] == [f"{SESSION}.spool"]
+    assert sorted(Path("/").iterdir()) == at_root
+    assert list(hook.project.glob("relative*")) == []
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_spools_can_be_written_again_whatever_the_umask(hook: Hook, tmp_path: Path, umask: int) -> None:
+    """Root may write anything, so the modes are compared."""
+    variables = hook.environ | {"CONNECTOR_SESSION_DIR": f"{tmp_path}/a/b"}
+    hook.run(event(), env=variables, umask=umask)
+    directory = spool_directory(variables, hook.home)
+    modes = [path.stat().st_mode & 0o777 for path in (directory.parent, directory, directory / f"{SESSION}.spool")]
+    assert modes == [0o700, 0o700, 0o600]
 
 
 @pytest.mark.parametrize(
@@ -351,13 +464,73 @@ def test_an_invalid_payload_is_recorded_too(hook: Hook, payload: bytes) -> None:
     assert {path.parent for path in hook.temp.rglob("*.spool")} == {spool_directory(hook.environ)}
 
 
-def test_a_spool_directory_that_is_a_link_is_refused_and_logged(hook: Hook, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    spool_directory(hook.environ).symlink_to(elsewhere)
+def squat_link(path: Path) -> None:
+    (path.parent / "elsewhere").mkdir()
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def squat_directory(path: Path) -> None:
+    path.mkdir(0o777)
+    give_away(path)
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize("squat", [squat_link, Path.touch, squat_directory])
+def test_a_spool_directory_that_another_user_has_taken_has_a_private_fallback(
+    hook: Hook, squat: Callable[[Path], None]
+) -> None:
+    """Anyone can create a name in a shared temp directory. Nothing is written there."""
+    taken = spool_directory(hook.environ, hook.home)
+    squat(taken)
     hook.run(event())
-    assert list(elsewhere.iterdir()) == []
-    assert "not a directory that this user owns" in (hook.home / "hook.errors").read_text()
+    fallback = spool_directory(hook.environ, hook.home)
+    assert fallback == hook.home / taken.name
+    assert fallback.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in fallback.iterdir()] == [f"{SESSION}.spool"]
+    assert [path for path in hook.temp.rglob("*") if path.name.endswith(".spool")] == []
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+def test_with_the_connector_gone_the_hook_stops_recording_after_a_bounded_amount(hook: Hook) -> None:
+    """No worker traces and removes the spools. Once one does, recording goes on with the next turn."""
+    hook.run(event(number=1), "UserPromptSubmit")
+    other = spool_directory(hook.environ, hook.home) / "other.spool"
+    with other.open("wb") as file:
+        file.truncate(hook_posix.MAX_SPOOLED_BYTES)
+    for number, name in enumerate(("PreToolUse", "UserPromptSubmit", "PreToolUse", "Stop"), 2):
+        hook.run(event(number=number), name)
+    other.unlink()
+    for number, name in ((6, "PostToolUse"), (7, "UserPromptSubmit"), (8, "Stop")):
+        hook.run(event(number=number), name)
+    recorded = [payload for payload in hook.payloads() if payload.startswith(b"{")]
+    assert recorded == [event(number=number) for number in (1, 2, 7, 8)]
+
+
+@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
+@pytest.mark.parametrize(
+    "paths",
+    [("a/" * 200_000 + "../" * 150_000, ".."), ("/x" * 300_000, "../.."), ("worktrees/w", "a/../" * 200_000)],
+    ids=["many parts and back", "deep", "common directory"],
+)
+def test_long_paths_in_a_checkout_take_no_time(hook: Hook, paths: tuple[str, str]) -> None:
+    """The system accepts 4 KiB, so a longer one is ignored. Work that grows with its square would exceed the limit."""
+    link, common = paths
+    checkout = hook.project / "checkout"
+    (checkout / "worktrees" / "w").mkdir(parents=True)
+    (checkout / ".git").write_text(f"gitdir: {link}")
+    (checkout / "worktrees" / "w" / "commondir").write_text(common)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+
+    hook.run(event(), cwd=checkout, preexec_fn=limit)
+    assert hook.payloads() == [event()]
+    code = "import infinium_config, sys; print(infinium_config.find_project().root)"
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(
+        command, cwd=checkout, env=hook.environ, preexec_fn=limit, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == f"{hook.project}\n"
 
 
 def test_codex_is_not_affected_by_a_full_disk(hook: Hook) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import subprocess
 from pathlib import Path
@@ -54,6 +55,44 @@ def test_the_nearest_project_above_is_found(tmp_path: Path) -> None:
         found = find_project(start, home=None)
         assert found is not None
         assert (found.config_path, found.root, found.via_worktree) == (config, config.parent.parent, None)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("name", [".infinium", ".infinium/config.json"])
+def test_a_project_file_of_another_user_is_passed_over_and_named(tmp_path: Path, name: str) -> None:
+    """The project above it applies. The user can allow the directory, in the own file or in a variable."""
+    outer, inner = project(tmp_path / "outer"), project(tmp_path / "outer/shared")
+    shared = inner.parents[1]
+    os.chown(shared / name, 54_321, 54_321)
+    found = load(shared, {}, home=tmp_path)
+    assert found.project is not None
+    assert found.project.config_path == outer
+    [problem] = found.problems
+    assert problem.origin == str(inner)
+    assert f"{inner} belongs to the user" in problem.message
+    assert f"add {shared} to safe_directories" in problem.message
+    environ = {"CONNECTOR_SAFE_DIRECTORIES": f"/elsewhere:{shared}"}
+    for allowed in (load(shared, environ, home=tmp_path), load(shared, {}, home=allowing(tmp_path, shared))):
+        assert allowed.project is not None
+        assert (allowed.project.config_path, allowed.problems) == (inner, ())
+
+
+def allowing(root: Path, directory: Path) -> Path:
+    """A home directory whose user trusts the project in `directory`."""
+    project(root / "home", json.dumps({"safe_directories": [str(directory)]}))
+    return root / "home"
+
+
+def test_without_a_home_in_the_environment_the_password_database_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's rules of redaction hold there too, and the home directory is no project."""
+    project(tmp_path, json.dumps({"redact_patterns": ["ACME"]}))
+    entry = pwd.struct_passwd(("me", "x", os.getuid(), 0, "", str(tmp_path), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", {os.getuid(): entry}.__getitem__)
+    for environ in ({}, {"HOME": ""}):
+        settings = load(tmp_path, environ)
+        assert (settings.redact_patterns.value, settings.project) == (("ACME",), None)
 
 
 def test_a_relative_start_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

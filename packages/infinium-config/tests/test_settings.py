@@ -63,7 +63,7 @@ TABLE = {
     "flush_on_session_end": Row(text="off", value=False, in_file=False, invalid=FLAG),
     "session_ttl": Row(text="90.5", value=90.5, invalid=SECONDS),
     "wait_on_end": Row(text="0", value=0.0, invalid=("-1", "abc", "nan")),
-    "session_dir": Row(text="/some where/x", value=Path("/some where/x"), invalid=("relative/x", "~nobody-here-7/x")),
+    "session_dir": Row(text="/some where/x", value=Path("/some where/x"), invalid=("relative/x", "~root/x")),
     "max_input_preview": Row(text="0", value=0, invalid=COUNT),
     "max_output_preview": Row(text="12", value=12, invalid=COUNT),
     "max_failure_preview": Row(text="15", value=15, invalid=COUNT),
@@ -77,6 +77,7 @@ TABLE = {
         text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), invalid=("(", "fine\n[", "(a{999}){999}")
     ),
     "redact_allow": Row(text="example.*", value=("example.*",), invalid=("*",)),
+    "safe_directories": Row(text="/a b:*", value=("/a b", "*"), invalid=("relative", "/a:~/b")),
 }
 WITH_VARIABLE = [d for d in DECLARED if d.variable]
 NOT_VARIABLE = [("unset", None), ("empty", ""), ("blank", "  ")]

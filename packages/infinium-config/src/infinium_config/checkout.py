@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from infinium_config.files import read_small_file
 
+MAX_PATH_BYTES = 4096
+"""A longer path in a file of git is ignored: the system accepts none."""
+
 
 class Checkout(Struct, frozen=True, kw_only=True):
     """A git checkout: a main checkout, a linked worktree or a submodule. Its paths may contain `..`."""
@@ -36,7 +39,10 @@ def read_checkout(root: Path) -> Checkout | None:
         return Checkout(root=root, git_dir=git, common_dir=git) if git.is_dir() else None
     if not link.startswith(b"gitdir:"):
         return None
-    own = root / _path_text(link[7:])
+    own_path = _path_text(link[7:])
+    if not own_path:
+        return None
+    own = root / own_path
     common = _path_text(read_small_file(own / "commondir") or b"")
     if not common:  # a submodule, or `git init --separate-git-dir`
         return Checkout(root=root, git_dir=own, common_dir=own)
@@ -53,7 +59,9 @@ def main_checkout(directory: Path) -> Path | None:
 
 
 def _path_text(content: bytes) -> str:
-    return content.strip().decode("utf-8", "surrogateescape")
+    """The path in a file of git; empty if it is none that the system accepts."""
+    text = content.strip().decode("utf-8", "surrogateescape")
+    return text if len(content) <= MAX_PATH_BYTES and "\0" not in text else ""
 
 
 def _without_parent_parts(path: Path) -> Path:
@@ -61,7 +69,7 @@ def _without_parent_parts(path: Path) -> Path:
     kept: list[str] = []
     for part in path.parts:
         if part == "..":
-            kept = kept[:-1]
+            del kept[-1:]
         else:
             kept.append(part)
     return Path(*kept)

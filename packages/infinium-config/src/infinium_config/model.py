@@ -80,12 +80,13 @@ class ProjectFile(Struct, frozen=True, kw_only=True):
 
 
 class UserFile(Struct, frozen=True, kw_only=True):
-    """The content of `~/.infinium/config.json`: how to redact the traces of every project."""
+    """The content of `~/.infinium/config.json`: redaction of all projects, and foreign projects to trust."""
 
     path: Path
     redaction: str | None = None
     redact_patterns: tuple[str, ...] | None = None
     redact_allow: tuple[str, ...] | None = None
+    safe_directories: tuple[str, ...] | None = None
 
 
 def value_text(value: object) -> str:

@@ -1,6 +1,7 @@
 """Parse the text of a setting. Each parser returns the value or raises ValueError with what to write instead."""
 
 import math
+import os
 import re
 import uuid
 from collections.abc import Sequence
@@ -29,10 +30,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_directory(text: str) -> Path:
-    """Parse an absolute path. A leading `~` is the home directory."""
+    """Parse an absolute path. `~` at its start, alone or before a slash, is the home directory."""
     try:
-        path = Path(text).expanduser()
-    except RuntimeError:  # `~name` of an unknown user
+        path = Path(text).expanduser() if text.split("/")[0] in ("", "~") or not text.startswith("~") else Path()
+    except RuntimeError:  # there is no home directory
         path = Path()
     if not path.is_absolute():
         raise ValueError("use an absolute path")
@@ -80,6 +81,19 @@ def parse_redaction(text: str) -> str:
 def parse_patterns(text: str) -> tuple[str, ...]:
     """Parse regular expressions, one a line. Blank lines are ignored."""
     return check_patterns([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def parse_safe_directories(text: str) -> tuple[str, ...]:
+    """Parse absolute paths, separated as in PATH, or `*`."""
+    return check_directories([part for part in text.strip().split(os.pathsep) if part])
+
+
+def check_directories(paths: Sequence[str]) -> tuple[str, ...]:
+    """Check that every path is absolute or `*`."""
+    for path in paths:
+        if path != "*" and not Path(path).is_absolute():
+            raise ValueError(f"use absolute paths or *, not {path!r}")
+    return tuple(paths)
 
 
 def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Resolve the settings: environment over project file over user file over default. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infinium_config.model import SECRET_VARIABLE, Problem, Project, ProjectFile, Setting, Source, UserFile
@@ -15,10 +15,18 @@ _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 
 
 def resolve(
-    environ: Mapping[str, str], project: Project | None, file: ProjectFile | None, user: UserFile | None = None
+    environ: Mapping[str, str],
+    project: Project | None,
+    file: ProjectFile | None,
+    user: UserFile | None = None,
+    *,
+    problems: Iterable[Problem] = (),
 ) -> Settings:
-    """Resolve every setting. An invalid variable is reported as a problem, and the setting's next source applies."""
-    problems: list[Problem] = []
+    """Resolve every setting. An invalid variable is reported as a problem, and the setting's next source applies.
+
+    `problems` are those found earlier, which the result has as well.
+    """
+    problems = list(problems)
     origin = str(project.config_path) if project else "the project file"
     settings: dict[str, Setting[Any]] = {}
     for declared in DECLARED:
@@ -69,21 +77,21 @@ def _from_user_file(declared: Declared, user: UserFile | None) -> Setting[Any] |
 
 def _choose(declared: Declared, given: list[Setting[Any]], problems: list[Problem]) -> Setting[Any]:
     """The setting that applies, of those given by the sources in the order of precedence."""
-    if declared.name == "redact_patterns":
-        return _all_patterns(declared, given)
+    if declared.name in ("redact_patterns", "safe_directories"):
+        return _union(declared, given)
     if declared.name == "redaction":
         return _tightest_redaction(declared, given, problems)
     return given[0] if given else declared.unset
 
 
-def _all_patterns(declared: Declared, given: list[Setting[Any]]) -> Setting[Any]:
-    """The patterns of all sources: a source can add patterns and remove none."""
+def _union(declared: Declared, given: list[Setting[Any]]) -> Setting[Any]:
+    """The values of all sources: a source can add some and remove none."""
     given = [setting for setting in given if setting.value]
     if not given:
         return declared.unset
     return Setting(
         name=declared.name,
-        value=tuple(dict.fromkeys(pattern for setting in given for pattern in setting.value)),
+        value=tuple(dict.fromkeys(value for setting in given for value in setting.value)),
         source=given[0].source,
         origin=", ".join(setting.origin for setting in given),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from infinium_config.errors import ProjectFileError
 from infinium_config.files import read_small_file, write_atomically
 from infinium_config.model import ProjectFile, UserFile
-from infinium_config.parse import check_patterns
+from infinium_config.parse import check_directories, check_patterns, parse_safe_directories
 from infinium_config.settings import DECLARED, Declared
 
 _PROJECT_KEYS = {declared.name: declared for declared in DECLARED if declared.in_file}
@@ -99,16 +99,16 @@ def _value(path: Path, declared: Declared, value: object) -> object:
                 raise ProjectFileError(f"{where} must be true or false, not {_shown(value)}.")
             return value
         case tuple():
-            return _patterns(where, value)
+            return _strings(where, declared, value)
         case _:
             return _text(where, declared, value)
 
 
-def _patterns(where: str, value: object) -> tuple[str, ...]:
+def _strings(where: str, declared: Declared, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ProjectFileError(f"{where} must be a list of strings, not {_shown(value)}.")
     try:
-        return check_patterns(value)
+        return check_directories(value) if declared.parse is parse_safe_directories else check_patterns(value)
     except ValueError as error:
         raise ProjectFileError(f"{where}: {error}.") from None
 

@@ -27,6 +27,7 @@ from infinium_config.parse import (
     parse_directory,
     parse_patterns,
     parse_redaction,
+    parse_safe_directories,
 )
 from infinium_config.secret import Secret
 from infinium_config.variables import (
@@ -182,6 +183,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         (),
         parse_patterns,
         "Regular expressions of values not to redact, one a line",
+    )
+    safe_directories: Setting[tuple[str, ...]] = _setting(
+        "safe_directories",
+        "CONNECTOR_SAFE_DIRECTORIES",
+        (),
+        parse_safe_directories,
+        "Directories whose project file is used although it belongs to another user; * for all",
     )
     problems: tuple[Problem, ...] = ()
     project: Project | None = None

@@ -18,10 +18,15 @@ MAX_FILE_BYTES = 1 << 20
 PIPE_BYTES = 1 << 16
 """One read of stdin: a pipe holds no more, and Python would map and unmap memory for a larger buffer."""
 MAX_ERRORS_BYTES = 64 << 10
+MAX_PATH_BYTES = 4096
+"""A longer path in a `.git` file is ignored. The system accepts none, and looking at its parts would take long."""
+MAX_SPOOLED_BYTES = 512 << 20
+"""With more in the spools than this no further turn is recorded: the connector was removed, or cannot work."""
 SHORT_LIVED_VARIABLES = (b"container", b"KUBERNETES_SERVICE_HOST", b"JENKINS_URL", b"TEAMCITY_VERSION", b"TF_BUILD")
 """Set in containers, and by CI systems that do not set CI."""
 PROJECT = ".project"
 """Name of the record before a prompt's: the project that the turn belongs to."""
+PAUSED = (b"", b"", b"", b"paused")
 PRIME = 1_000_000_007
 """The checksum is the payload modulo this prime. In many Pythons a CRC would need a library to be loaded."""
 
@@ -39,10 +44,11 @@ def main(
     agent.
     """
     home = argv[0].rpartition("/")[0] or "."
+    posix.umask(0o077)  # a stricter one would keep this hook's files from the next hook
     try:
         event = argv[1] if len(argv) > 1 else ""
         process = -posix.getpid() if argv[2:] == ["user"] else posix.getpid()
-        spool = _record(event, process, session_field, begins_turn=event == triggers[0])
+        spool = _record(event, home, process, session_field, begins_turn=event == triggers[0])
         if spool and event in triggers:
             seconds = _wait_seconds(wait_limit) if event == session_ended else 0.0
             worker = _start_worker(home, spool, event, ("wait",) if seconds > 0 else ())
@@ -53,13 +59,20 @@ def main(
     posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:
+def _record(event: str, home: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:
     """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
     payload = _read_stdin()
     project = _project() if payload else None
     if project is None:
         return ""
-    path = f"{_spool_directory()}/{_session_id(payload, session_field)}.spool"
+    directory = _spool_directory(home)
+    session = f"{directory}/{_session_id(payload, session_field)}"
+    if project is PAUSED:  # the time alone: so that nothing of the transcript is used from here to the next event
+        _append(f"{session}.paused", b"%d\n" % time_ns())
+        return ""
+    path = f"{session}.spool"
+    if _is_full(directory, begins_turn=begins_turn):
+        return path
     record = _frame(event, process, payload)
     if begins_turn:  # the turn belongs to the project and the agent as they are now
         record = _frame(PROJECT, process, b"\0".join(project)) + record
@@ -101,7 +114,7 @@ def _session_id(payload: bytes, field: bytes) -> str:
 def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
     """The project's file, the variables that name agent and address, and the file's content.
 
-    None if tracing is not set up here or is paused: then nothing at all is recorded.
+    None if tracing is not set up here; PAUSED if it is paused.
     """
     environ = posix.environ
     agent, address = environ.get(b"INFINIUM_AGENT_ID", b""), environ.get(b"INFINIUM_BASE_URL", b"")
@@ -112,7 +125,7 @@ def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
     if found is None:
         return (b"", agent, address, b"") if agent or address else None
     path, config = found
-    return None if _is_paused(config) else (path.encode("utf-8", "surrogateescape"), agent, address, config)
+    return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogateescape"), agent, address, config)
 
 
 def _project_config(directory: str) -> tuple[str, bytes] | None:
@@ -122,7 +135,7 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
         base = directory.rstrip("/")
         path = f"{base}/.infinium/config.json"
         config = _read_small_file(path)
-        if config is not None and not _is_home(directory):
+        if config is not None and not _is_home(directory) and _is_trusted(base):
             return path, config
         if not in_main_checkout and (main_checkout := _main_checkout(base)):
             in_main_checkout = True
@@ -133,9 +146,54 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
             return None
 
 
+def _is_trusted(base: str) -> bool:
+    """Whether a project file is to be obeyed: the user or root owns it, or the user trusts its directory.
+
+    Anyone can put a file into a directory above the project, such as the system's temp directory.
+    """
+    user = posix.getuid()
+    for name in (".infinium", ".infinium/config.json"):
+        owner = posix.lstat(f"{base}/{name}").st_uid
+        if owner not in (user, 0) and not _is_allowed(base, owner):
+            return False
+    return True
+
+
+def _is_allowed(base: str, owner: int) -> bool:
+    """Whether the user trusts files of another user in this directory. Few projects need this, so it may load JSON."""
+    if posix.getuid() == 0 and posix.environ.get(b"SUDO_UID") == b"%d" % owner:
+        return True
+    allowed = _variable(b"CONNECTOR_SAFE_DIRECTORIES").split(":")
+    try:
+        import json
+
+        config = json.loads(_read_small_file(f"{_home()}/.infinium/config.json", follow_links=True) or b"{}")
+        allowed += config.get("safe_directories") or ()
+        return "*" in allowed or any(name.rstrip("/") == base for name in allowed if name[:1] == "/")
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        return False
+
+
+def _variable(name: bytes) -> str:
+    return posix.environ.get(name, b"").decode("utf-8", "surrogateescape")
+
+
+def _home() -> str:
+    """The user's home directory: HOME or, without it, that of the password database."""
+    home = _variable(b"HOME")
+    if not home:
+        import pwd  # part of the interpreter
+
+        home = pwd.getpwuid(posix.getuid()).pw_dir
+    return home.rstrip("/")
+
+
 def _is_home(directory: str) -> bool:
     """Whether this is the user's home directory, whose `.infinium` is not a project's. `HOME` may be a link to it."""
-    home = posix.environ.get(b"HOME", b"").decode("utf-8", "surrogateescape")
+    try:
+        home = _home()
+    except KeyError:  # a user whom the password database does not know
+        return False
     if directory.startswith(f"{home}/"):  # below it, which is the usual case
         return False
     try:
@@ -148,11 +206,11 @@ def _is_home(directory: str) -> bool:
 def _main_checkout(base: str) -> str | None:
     """The main checkout of the linked worktree at `base`; None if it is not one. Its `.git` is then a file."""
     link = _read_small_file(f"{base}/.git")
-    if link is None or not link.startswith(b"gitdir:"):
+    if link is None or not link.startswith(b"gitdir:") or len(link) > MAX_PATH_BYTES:
         return None
     git_dir = _join(base, link[7:])
     common = (_read_small_file(f"{git_dir}/commondir") or b"").strip()
-    if not common:
+    if not 0 < len(common) <= MAX_PATH_BYTES:
         return None
     parts = _collapse(_join(git_dir, common))
     return "/" + "/".join(parts[:-1]) if parts and parts[-1] == ".git" else None
@@ -168,16 +226,17 @@ def _collapse(path: str) -> list[str]:
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
-            parts = parts[:-1]
+            del parts[-1:]
         elif part not in ("", "."):
             parts.append(part)
     return parts
 
 
-def _read_small_file(path: str) -> bytes | None:
+def _read_small_file(path: str, *, follow_links: bool = False) -> bytes | None:
     """The content of a regular file of at most 1 MiB; None for anything else, such as a link or a FIFO."""
+    no_follow = 0 if follow_links else posix.O_NOFOLLOW
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC)
+        fd = posix.open(path, posix.O_RDONLY | no_follow | posix.O_NONBLOCK | posix.O_CLOEXEC)
     except (OSError, ValueError):
         return None
     try:
@@ -192,19 +251,48 @@ def _read_small_file(path: str) -> bytes | None:
 
 
 def _is_paused(config: bytes) -> bool:
-    after = config.partition(b'"paused"')[2].lstrip()
-    return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
+    """Whether the key `paused` of the file itself is true. JSON is only loaded for a file that leaves doubt: 7 ms."""
+    if b"\\" not in config and b"\0" not in config:  # no character is escaped, and the encoding is UTF-8
+        found = config.count(b'"paused"')
+        if found == 0:
+            return False
+        if found == 1 and config.count(b"{") == 1:
+            after = config.partition(b'"paused"')[2].lstrip()
+            return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
+    try:
+        import json
+
+        record = json.loads(config)
+        return isinstance(record, dict) and record.get("paused") is True
+    except (ValueError, RecursionError):
+        return False
 
 
-def _spool_directory() -> str:
-    environ = posix.environ
-    base = environ.get(b"CONNECTOR_SESSION_DIR") or environ.get(b"TMPDIR") or b"/tmp"
-    path = f"{base.decode('utf-8', 'surrogateescape').rstrip('/')}/infinium-codex-{posix.getuid()}"
+def _spool_directory(home: str) -> str:
+    """The private directory of all spools: the user's choice, else in the temp directory, else in the hook's home."""
+    name = f"infinium-codex-{posix.getuid()}"
+    chosen = _variable(b"CONNECTOR_SESSION_DIR")
+    if chosen == "~" or chosen.startswith("~/"):
+        chosen = _home() + chosen[1:]
+    for base in (chosen, *map(_variable, (b"TMPDIR", b"TEMP", b"TMP")), "/tmp"):  # noqa: S108 - checked below
+        if base.startswith("/"):
+            try:
+                return _private_directory(f"{base.rstrip('/')}/{name}", make_parents=base is chosen)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # another user has taken the name, or may write here and this user may not
+                break
+    return _private_directory(f"{home}/{name}", make_parents=False)
+
+
+def _private_directory(path: str, *, make_parents: bool) -> str:
     try:
         posix.mkdir(path, 0o700)
     except FileExistsError:
         pass
-    except FileNotFoundError:  # CONNECTOR_SESSION_DIR does not exist yet
+    except FileNotFoundError:
+        if not make_parents:
+            raise
         _make_directories(path)
     found = posix.lstat(path)
     if found.st_mode & 0o170000 != 0o040000 or found.st_uid != posix.getuid():
@@ -215,13 +303,29 @@ def _spool_directory() -> str:
 
 
 def _make_directories(path: str) -> None:
-    made = ""
-    for part in path.split("/")[1:]:
+    """Create a directory and its missing parents, but none in the root directory."""
+    first, *others = path.split("/")[1:]
+    made = f"/{first}"
+    for part in others:
         made += f"/{part}"
         try:
             posix.mkdir(made, 0o700)
         except FileExistsError:
             continue
+
+
+def _is_full(directory: str, *, begins_turn: bool) -> bool:
+    """Whether the spools hold so much that no turn is recorded; decided when a turn begins, for all of its events."""
+    mark = f"{directory}/full"
+    if not begins_turn:
+        return posix.access(mark, posix.F_OK)
+    spools = (f"{directory}/{name}" for name in posix.listdir(directory) if name.endswith(".spool"))
+    if sum(posix.lstat(spool).st_size for spool in spools) > MAX_SPOOLED_BYTES:
+        posix.close(posix.open(mark, posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600))
+        return True
+    if posix.access(mark, posix.F_OK):
+        posix.unlink(mark)
+    return False
 
 
 def _append(path: str, record: bytes) -> None:

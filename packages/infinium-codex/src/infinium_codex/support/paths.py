@@ -1,11 +1,15 @@
 """The directories that the connector uses."""
 
 import os
+import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 APP = "infinium-codex"
+_TEMP_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_TEMP = "C:\\Windows\\Temp" if sys.platform == "win32" else "/tmp"  # noqa: S108 - the directory in it is private
 HOOK_HOME = f".local/share/{APP}"
 """The hook's home below the home directory on every POSIX system. The registered command has it for every user."""
 
@@ -65,18 +69,48 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 def _hook_home(environ: Mapping[str, str]) -> Path:
     if os.name == "posix":
-        return (Path(home) if (home := environ.get("HOME")) else Path.home()) / HOOK_HOME
+        return Path(_home(environ)) / HOOK_HOME
     import platformdirs
 
     return platformdirs.user_data_path(APP, appauthor=False)
 
 
-def spool_directory(environ: Mapping[str, str]) -> Path:
-    """The directory of the spool files. The hook has its own copy of this rule; a test compares them."""
-    base = environ.get("CONNECTOR_SESSION_DIR") or environ.get("TMPDIR")
-    if not base:
-        import tempfile
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or str(Path.home())
 
-        base = tempfile.gettempdir()
-    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    return Path(base) / f"{APP}-{user}"
+
+def spool_directory(environ: Mapping[str, str], data: Path | None = None) -> Path:
+    """The directory of the spool files: the user's choice, else in the temp directory, else in the hook's home.
+
+    The hook has its own copy of this rule and creates the directory; a test compares them. `data` is the hook's home,
+    by default the one of this environment.
+    """
+    chosen = environ.get("CONNECTOR_SESSION_DIR", "")
+    if chosen == "~" or chosen.startswith("~/"):
+        chosen = f"{_home(environ)}{chosen[1:]}"
+    name = f"{APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    for base in (chosen, *(environ.get(variable, "") for variable in _TEMP_VARIABLES), _TEMP):
+        if not os.path.isabs(base):  # noqa: PTH117
+            continue
+        usable = _is_usable(Path(base), name, make_parents=base is chosen)
+        if usable:
+            return Path(base) / name
+        if usable is False:
+            break
+    return (data or _hook_home(environ)) / name
+
+
+def _is_usable(base: Path, name: str, *, make_parents: bool) -> bool | None:
+    """Whether `name` in `base` is a private directory or can become one; None if `base` does not exist."""
+    try:
+        found = (base / name).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        if base.is_dir():
+            return os.access(base, os.W_OK | os.X_OK)
+        existing = next(parent for parent in base.parents if parent.exists())
+        if not make_parents or existing == Path(base.anchor) or not existing.is_dir():
+            return None
+        return os.access(existing, os.W_OK | os.X_OK)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
