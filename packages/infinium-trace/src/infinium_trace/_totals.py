@@ -10,6 +10,7 @@ from infinium_trace._tokens import TokenTotals
 from infinium_trace.events import EventSource
 from infinium_trace.fit import MAX_BODY_BYTES
 from infinium_trace.options import TraceOptions
+from infinium_trace.rubric import Rubric
 from infinium_trace.session import Session, Turn
 
 _MAX_FILE_BYTES = MAX_BODY_BYTES // 2
@@ -36,6 +37,7 @@ class Totals:
         self.tools: dict[str, None] = {}
         self.continuations = 0
         self.tests = RunTotals()
+        self.rubric = Rubric()
         self.sources: frozenset[EventSource] = frozenset()
         self.tokens = TokenTotals()
         self._files: dict[str, None] = {}
@@ -76,6 +78,7 @@ class Totals:
         for value, texts in ((turn.prompt, self.prompts), (turn.last_message, self.last_messages)):
             if text := self._renderer.text(value):
                 texts.add(text)
+        self.rubric.add_request(self._renderer.text(turn.prompt))
 
     def _add_changes(self, turn: Turn, cwd: str | None) -> None:
         """Add what an undone turn has, too: its models, and its files, which undoing does not revert."""

@@ -27,6 +27,10 @@ class TraceContext(Struct, frozen=True, kw_only=True):
     """The commit of HEAD now."""
     git_moves: tuple[HeadMove, ...] = ()
     """Earlier moves of HEAD, oldest first; empty if unknown."""
+    acceptance: str | None = None
+    """The project's own acceptance criteria, as its users wrote them."""
+    acceptance_file: str = "acceptance.md"
+    """Name of the file that they were read from."""
 
     def commit_at(self, ms: int) -> str | None:
         """Return the commit of HEAD at a time (UTC epoch milliseconds); None if the moves do not say."""

@@ -59,7 +59,7 @@ class PayloadWriter:
             duration=min(max(totals.duration_ms / 1000, 0.0), MAX_DURATION_SECONDS),
             input_summary=prompts,
             output_summary=last_messages,
-            expected_outcome={"task_objective": prompts} if prompts else None,
+            expected_outcome=self._expected_outcome(),
         )
         tail = present(
             llm_usage=totals.tokens.payload(totals.models, self.session.provider),
@@ -83,6 +83,13 @@ class PayloadWriter:
             "calls_left_out": self.totals.tokens.left_out,
         }
         return {what: number for what, number in found.items() if number}
+
+    def _expected_outcome(self) -> Payload:
+        """Return what the user asked for, and what the project's own file demands."""
+        rubric = self.totals.rubric
+        if self.context.acceptance:
+            rubric.add_acceptance(self.renderer.text(self.context.acceptance), self.context.acceptance_file)
+        return rubric.payload()
 
     def _summary(self, text: BoundedText) -> str | None:
         self.renderer.truncated += text.is_truncated
@@ -176,6 +183,7 @@ class PayloadWriter:
         truncated = self.renderer.truncated
         return present(
             sources=", ".join(sorted(self.totals.sources)),
+            expected_outcome_from=", ".join(self.totals.rubric.sources),
             os=self.context.os,
             redaction=self.options.redaction,
             previews_cut=str(truncated) if truncated else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from infinium_config import Settings
+from infinium_config.files import read_small_file
 from infinium_trace import (
     PricesError,
     PriceTable,
@@ -27,6 +28,10 @@ from infinium_codex.session.git_state import read_git_state
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
+
+ACCEPTANCE_FILE = ".infinium/acceptance.md"
+"""The project's own acceptance criteria, which every trace contains. Optional, written by the project's users."""
+_MAX_ACCEPTANCE_BYTES = 64 << 10
 
 
 class RecipientId(Struct, frozen=True, kw_only=True):
@@ -70,6 +75,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 git_branch=git.branch,
                 git_commit=git.commit,
                 git_moves=git.moves,
+                acceptance=_acceptance(recipient.project),
+                acceptance_file=ACCEPTANCE_FILE,
             ),
             options=_options(program, places, settings, secrets),
         )
@@ -104,6 +111,12 @@ def _options(program: str, places: Places, settings: Settings, secrets: tuple[st
     values = settings.trace_options()
     values["secrets"] = secrets
     return TraceOptions(program=program, version=VERSION, prices=_prices(places), **values)
+
+
+def _acceptance(project: Path) -> str | None:
+    """Return the text of the project's acceptance criteria; None without such a file. A link is not followed."""
+    found = read_small_file(project / ACCEPTANCE_FILE, max_bytes=_MAX_ACCEPTANCE_BYTES)
+    return None if found is None else found.decode("utf-8", "replace")
 
 
 def _prices(places: Places) -> PriceTable:
