@@ -109,6 +109,22 @@ def subagent(namespace: str | None, wait: str, **how: object) -> list[Reply]:
     ]
 
 
+def subagent_left() -> list[Reply]:
+    """A subagent that is still at work when its turn, and with it `codex exec`, ends."""
+    return [
+        Reply([Call("spawn_agent", {"message": TASK, "agent_type": "explorer"}, V1)], usage(1)),
+        Reply([Say("The agent is on it.")], usage(2), wait=0.5),
+        Reply([Shell("sleep 30")], usage(4), to=TASK),
+        Reply([Say("Seven.")], usage(5), to=TASK),
+    ]
+
+
+def subagent_resumed() -> list[Reply]:
+    """A subagent, waited for; then the answer to a prompt in the subagent's own thread."""
+    spawn, wait, last, *of_subagent = subagent(V1, "wait_agent", agent_type="explorer")
+    return [spawn, wait, last, Reply([Say("Files.")], usage(6)), *of_subagent]
+
+
 def polled_command() -> list[Reply]:
     """A background command that is polled twice and ends with exit code 4."""
     command = {"cmd": "echo started; sleep 1; echo ended; exit 4", "yield_time_ms": 250}
@@ -391,6 +407,13 @@ def _exec_failing(*arguments: str) -> Callable[[Sandbox], object]:
     return play
 
 
+def _resumed_subagent(sandbox: Sandbox) -> None:
+    """The user resumes the thread of a subagent."""
+    sandbox.codex_exec("Have an agent count.")
+    [thread] = [path for path in sandbox.transcripts() if '"thread_spawn"' in path.open(encoding="utf-8").readline()]
+    sandbox.codex_exec("resume", thread.stem[-36:], "What did you count?")
+
+
 def _resumed(sandbox: Sandbox) -> None:
     sandbox.codex_exec("First question.")
     sandbox.codex_exec("resume", "--last", "Second question.")
@@ -604,6 +627,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "subagent-plain": Scenario(
         lambda: subagent(None, "wait_agent", agent_type="explorer"), _exec("Have an agent count.")
     ),
+    "subagent-left": Scenario(subagent_left, _exec("Send an agent.")),
+    "subagent-resumed": Scenario(subagent_resumed, _resumed_subagent),
     "fork-terminal": Scenario(forks, _forked_in_terminal),
     "subagent-forked-plain": Scenario(
         lambda: subagent(None, "wait_agent", fork_context=True), _exec("Have an agent count.")

@@ -20,11 +20,14 @@ def machine(tmp_path: Path) -> Machine:
     return found
 
 
-def play(machine: Machine, one: Recording) -> None:
-    """Play all hooks of a recording, with every thread's transcript where Codex wrote it."""
+def play(machine: Machine, one: Recording, order: list[int] | None = None) -> None:
+    """Play all hooks of a recording, or those in this order, with every thread's transcript where Codex wrote it."""
     day = machine.home / ".codex" / "sessions" / "2026" / "11" / "23"
     day.mkdir(parents=True)
-    for _, payload in one.hook_events():
+    for thread in one.path.glob("thread-*.jsonl"):  # also those that no hook names
+        shutil.copy(thread, day / f"rollout-2026-11-23T10-00-00-{thread.stem[-36:]}.jsonl")
+    hooks = one.hook_events()
+    for _, payload in hooks if order is None else [hooks[number] for number in order]:
         name = Path(payload["transcript_path"]).name
         if not (day / name).exists():
             shutil.copy(one.transcript_of(name.removesuffix(".jsonl")[-36:]), day / name)
@@ -42,6 +45,59 @@ def test_a_turn_with_a_subagent_is_one_trace_with_all_its_tokens(machine: Machin
     assert trace["input_summary"] == "Have an agent count."
     assert trace["llm_usage"]["prompt_tokens"] == sum(each["input_tokens"] for each in one.about["reported"])
     assert [step["action"] for step in trace["steps"]].count("subagent") == 1
+    assert machine.errors() == []
+
+
+def turns(machine: Machine) -> dict[str, dict[str, Any]]:
+    found = [trace for trace in machine.traces() if trace["environment"]["custom_tags"]["kind"] == "turn"]
+    assert len(found) == len({trace["input_summary"] for trace in found})
+    return {trace["input_summary"]: trace for trace in found}
+
+
+@pytest.mark.parametrize("one", recordings("subagent-left"), ids=str)
+def test_a_turn_whose_subagent_ended_with_codex_is_traced_at_once(machine: Machine, one: Recording) -> None:
+    """No hook reports the subagent's end then: its transcript does. Hooks of 0.131 to 0.136 do not name it either."""
+    play(machine, one)
+    [(request, trace)] = turns(machine).items()
+    assert request == "Send an agent."
+    assert trace["environment"]["custom_tags"]["status"] == "completed"
+    assert trace["llm_usage"]["prompt_tokens"] == sum(each["input_tokens"] for each in one.about["reported"])
+    [agent] = [step for step in trace["steps"] if step["action"] == "subagent"]
+    assert (agent["input_preview"], agent["metadata"]["status"]) == ("Count the files for me.", "interrupted")
+    assert machine.errors() == []
+
+
+@pytest.mark.parametrize("one", recordings("subagent-resumed"), ids=str)
+def test_a_prompt_of_the_user_in_a_subagents_thread_is_a_turn_of_the_users(machine: Machine, one: Recording) -> None:
+    """Its hooks are those of the subagent. The subagent's own work stays a step of the turn that spawned it."""
+    play_turn_by_turn(machine, one)
+    found = turns(machine)
+    assert sorted(found) == ["Have an agent count.", "What did you count?"]
+    spawning, resuming = found["Have an agent count."], found["What did you count?"]
+    assert [
+        (step.get("input_preview"), step["output_preview"])
+        for step in spawning["steps"]
+        if step["action"] == "subagent"
+    ] == [("Count the files for me.", "None.")]
+    assert resuming["output_summary"] == "Files."
+    assert resuming["environment"]["custom_tags"]["status"] == "completed"
+    assert resuming.get("steps", []) == []
+    *spent, last = [each["input_tokens"] for each in one.about["reported"]]
+    assert resuming["llm_usage"]["prompt_tokens"] == last
+    assert spawning["llm_usage"]["prompt_tokens"] == sum(spent)
+    assert machine.errors() == []
+
+
+def test_a_subagents_late_event_does_not_take_back_the_sessions_end(machine: Machine) -> None:
+    """Seen on 0.158: the session's summary waited for the stale timer then."""
+    one = recording("0.158.0", "subagent")
+    hooks = [payload for _, payload in one.hook_events()]
+    [late] = [number for number, payload in enumerate(hooks) if payload["hook_event_name"] == "SubagentStop"]
+    at_the_end = {"flush_on_stop": True, "flush_on_session_end": True}
+    machine.config.write_text(json.dumps(json.loads(machine.config.read_text("utf-8")) | at_the_end), "utf-8")
+    play(machine, one, order=[*range(late), *range(late + 1, len(hooks)), late])
+    kinds = [trace["environment"]["custom_tags"]["kind"] for trace in machine.traces()]
+    assert sorted(kinds) == ["session", "turn"]
     assert machine.errors() == []
 
 

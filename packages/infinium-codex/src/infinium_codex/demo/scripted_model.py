@@ -62,7 +62,10 @@ class Told(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """The model calls a function tool by name; an argument may be `Told`."""
+    """The model calls a function tool by name, in its namespace if the tool is not offered without one.
+
+    An argument may be `Told`.
+    """
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -308,7 +311,8 @@ def _item(request: dict[str, Any], name: str, move: Move) -> dict[str, Any]:
             return _patch(name, text, offered)
         case Call(tool, arguments, namespace):
             item = _function(name, tool, _with_outputs(request, arguments))
-            return {**item, "namespace": namespace} if namespace else item
+            # Older versions offer the tool itself.
+            return {**item, "namespace": namespace} if namespace and tool not in offered else item
         case Program(tool, text):
             return _custom(name, tool, text)
         case Item(fields):

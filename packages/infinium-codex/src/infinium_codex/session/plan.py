@@ -66,11 +66,9 @@ def make_plan(
     end_reason = _end_reason(reading, selection, policy, is_running)
     if end_reason is not None:
         selection = select_turns(reading, end_reason=end_reason)
-    # A session that another session spawned as its subagent is part of that one's trace.
-    is_users = selection.session.spawned_by is None
     return Plan(
         session=selection.session,
-        turns=selection.closed if is_users else (),
+        turns=reading.users_turns(selection.session, selection.closed),
         checkpoint=_advance(checkpoint, reading, selection, keep_for_summary=summarize),
         end_reason=end_reason,
         has_open_turns=bool(selection.open),
@@ -140,9 +138,10 @@ def _hook_turns(session: Session, reading: Reading) -> list[Turn]:
 
 
 def _waiting_for_subagents(turns: list[Turn], reading: Reading) -> set[str]:
-    """Turns of which a hook saw a subagent begin a turn, and not end it."""
+    """Turns of which a hook saw a subagent begin a turn, and neither a hook nor its transcript has the end."""
     subagent_turns = (turn for turns in reading.subagent_turns.values() for turn in turns.items())
-    working = {turn for turn, ended in subagent_turns if not ended}
+    recorded = {event.turn_id for event in reading.events if isinstance(event, TurnEnded) and event.subagent_id}
+    working = {turn for turn, ended in subagent_turns if not ended} - recorded
     return {turn.id for turn in turns if working.intersection(subagents_of([turn]))}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from infinium_trace.events import EventSource, RecordSkipped
+from msgspec.structs import replace
 
 from infinium_codex.agent import Agent, HookCall
 from infinium_codex.capture.frame import PROJECT
@@ -104,8 +105,12 @@ def _add_hook_call(agent: Agent, record: Record, project: Record | None, reading
         return
     call = agent.translate(payload, record.at_ms)
     for event in call.events:
+        reading.note_subagent_turn(event)
+    call = replace(call, events=tuple(map(reading.as_users, call.events)))
+    for event in call.events:
         reading.events.append(event)
-        if event.subagent_id == call.subagent_id:  # else an event about the subagent, not of it
+        # Else it is an event about the subagent, not of it.
+        if event.subagent_id == call.subagent_id or event.turn_id in reading.resumed_subagents:
             reading.add_hook_event(event, record.start if project is None else project.start)
         if call.turn_transcript is not None and event.turn_id is not None:
             reading.turn_transcripts[event.turn_id] = call.turn_transcript

@@ -2,8 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 
-from infinium_trace.events import Event, SessionEnded, SubagentEnded, TurnEnded, TurnStarted
+from infinium_trace import Session, Turn
+from infinium_trace.events import (
+    Event,
+    SessionEnded,
+    SessionStarted,
+    SubagentEnded,
+    SubagentStarted,
+    TurnEnded,
+    TurnStarted,
+)
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from infinium_codex.agent import TranscriptPosition
 from infinium_codex.capture.records import Damage
@@ -33,8 +43,15 @@ class Reading(Struct, kw_only=True):
     """The user's turns after which a hook saw another prompt, and no end before it."""
     subagent_turns: dict[str, dict[str, bool]] = field(default_factory=dict)
     """Each subagent's own turns that a hook saw, and whether it saw the turn's end."""
+    named_subagent_turns: set[str] = field(default_factory=set)
+    """Turns of subagents whose start a hook reported."""
+    resumed_subagents: dict[str, str] = field(default_factory=dict)
+    """The subagent of each turn that the user began in a subagent's thread. Such a turn is the user's."""
+    after_resume: set[str] = field(default_factory=set)
+    """The user's turns after a hook reported that the session was resumed."""
     last_turn: str | None = None
     session_ended: bool = False
+    session_resumed: bool = False
 
     spool_head: int = 0
     spool_end: int = 0
@@ -54,7 +71,9 @@ class Reading(Struct, kw_only=True):
 
     def add_hook_event(self, event: Event, offset: int) -> None:
         """Add an event of the user's session, or of a subagent, whose record begins at `offset` of the spool."""
-        self.session_ended = isinstance(event, SessionEnded)  # an event after the end resumes the session
+        if event.subagent_id is None:  # a subagent's event may come late
+            self.session_ended = isinstance(event, SessionEnded)  # an event after the end resumes the session
+            self.session_resumed |= isinstance(event, SessionStarted) and event.trigger == "resume"
         if event.turn_id is None:
             return
         if event.subagent_id is not None:
@@ -62,6 +81,8 @@ class Reading(Struct, kw_only=True):
             turns[event.turn_id] = isinstance(event, SubagentEnded) or turns.get(event.turn_id, False)
             return
         self.hook_turns.add(event.turn_id)
+        if self.session_resumed:
+            self.after_resume.add(event.turn_id)
         self.spool_starts.setdefault(event.turn_id, offset)
         if isinstance(event, TurnEnded):
             self.ended.add(event.turn_id)
@@ -69,6 +90,38 @@ class Reading(Struct, kw_only=True):
             if self.last_turn is not None and self.last_turn not in self.ended:
                 self.superseded.add(self.last_turn)
             self.last_turn = event.turn_id
+
+    def note_subagent_turn(self, event: Event) -> None:
+        """Note a subagent's turn that a hook reports. A prompt that no agent sent is the user's.
+
+        The user can resume a subagent's thread. Its hooks are those of the subagent, without a start of its turn, and
+        none of the user's turns is open.
+        """
+        if event.turn_id is None or event.subagent_id is None:
+            return
+        if isinstance(event, SubagentStarted):
+            self.named_subagent_turns.add(event.turn_id)
+        elif isinstance(event, TurnStarted) and event.prompt and event.turn_id not in self.named_subagent_turns:
+            known = self.subagent_turns.get(event.subagent_id, {})
+            if event.turn_id not in known and (self.last_turn is None or self.last_turn in self.ended):
+                self.resumed_subagents[event.turn_id] = event.subagent_id
+
+    def as_users(self, event: Event) -> Event:
+        """Return an event of a turn that the user began in a subagent's thread as one of the user's own."""
+        if event.subagent_id is None or event.turn_id not in self.resumed_subagents:
+            return event
+        if isinstance(event, SubagentEnded):
+            return TurnEnded(
+                at_ms=event.at_ms, source=event.source, turn_id=event.turn_id, last_message=event.last_message
+            )
+        return replace(event, subagent_id=None)
+
+    def users_turns(self, session: Session, turns: Iterable[Turn]) -> tuple[Turn, ...]:
+        """Return those of a session's turns that are the user's.
+
+        A session that another one spawned as its subagent is part of that one's trace, until the user resumes it.
+        """
+        return tuple(turn for turn in turns if session.spawned_by is None or turn.id in self.after_resume)
 
     def add_foreign(self, damage: Damage) -> None:
         """Add a foreign frame, joined with the one directly before it."""
@@ -119,5 +172,7 @@ class EventFilter(Struct, frozen=True):
 
     def wants_subagent(self, subagent_id: str) -> bool:
         """Whether a subagent is new, or got another turn."""
+        if subagent_id in self.reading.resumed_subagents.values():
+            return True
         own = self.reading.subagent_turns.get(subagent_id, {})
         return subagent_id not in self.closed_subagents or not own.keys() <= self.closed_subagents

@@ -65,8 +65,8 @@ def _add_slice(
     )
     selection = select_turns(reading, end_reason=None if reading.more else reason)
     recipients.learn(reading)
-    if selection.session.spawned_by is None:
-        turns = _by_recipient(selection.closed, recipients, summaries)
+    if users := reading.users_turns(selection.session, selection.closed):
+        turns = _by_recipient(users, recipients, summaries)
         for identity, (_, summary) in summaries.items():
             summary.add(selection.session, turns.get(identity, ()))
     seen = replace(

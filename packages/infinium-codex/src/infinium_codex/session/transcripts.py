@@ -1,6 +1,6 @@
 """Reads a session's transcripts until they contain the end of every turn that a hook saw end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from infinium_codex.agent import Agent, Transcript, TranscriptPosition
 from infinium_codex.session.reading import EventFilter, Reading
 
 POLL_SECONDS = 0.02
+SUBAGENT_SECONDS = 2.0
+"""How long to wait for the end of a subagent that still works when its turn ended. Codex may end at that moment, and no
+hook reports the subagent's end then."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
@@ -73,12 +76,20 @@ def _open_subagent(
 
 
 def _main_source(transcript: Transcript, reading: Reading, events: EventFilter) -> "_Source":
-    return _Source(transcript, missing=reading.ended - events.closed_turns, stop_at_ends=reading.more)
+    missing = reading.ended - events.closed_turns - reading.resumed_subagents.keys()
+    return _Source(transcript, missing=missing, stop_at_ends=reading.more)
 
 
 def _subagent_source(transcript: Transcript, subagent_id: str, reading: Reading, events: EventFilter) -> "_Source":
     turns = reading.subagent_turns.get(subagent_id, {})
-    return _Source(transcript, missing={turn for turn, ended in turns.items() if ended} - events.closed_subagents)
+    missing = {turn for turn, ended in turns.items() if ended} - events.closed_subagents
+    resumed = {turn for turn, subagent in reading.resumed_subagents.items() if subagent == subagent_id}
+    waits = reading.last_turn in reading.ended and not reading.more
+    return _Source(
+        transcript,
+        missing=missing | (resumed & reading.ended - events.closed_turns),
+        expected={turn for turn, ended in turns.items() if not ended} - events.closed_subagents if waits else set(),
+    )
 
 
 def _turn_source(transcript: Transcript, turn_id: str, reading: Reading) -> "_Source":
@@ -100,37 +111,55 @@ def _unnamed_subagents(agent: Agent, reading: Reading) -> Iterator[tuple[str, Pa
 class _Source:
     """An open transcript, and the turns whose ends it must still contain."""
 
-    def __init__(self, transcript: Transcript, *, missing: set[str], stop_at_ends: bool = False) -> None:
-        """With `stop_at_ends` the reading stops behind the last missing end: what follows is the next slice's."""
+    def __init__(
+        self,
+        transcript: Transcript,
+        *,
+        missing: set[str],
+        expected: Iterable[str] = (),
+        stop_at_ends: bool = False,
+    ) -> None:
+        """`expected` are turns that may end soon, without a hook that reports it.
+
+        With `stop_at_ends` the reading stops behind the last missing end: what follows is the next slice's.
+        """
         self._transcript, self._missing, self._stop_at_ends = transcript, missing, stop_at_ends
+        self._expected = set(expected)
 
     @property
     def is_incomplete(self) -> bool:
         """Whether an end is missing that may still be written."""
         return bool(self._missing) and self._transcript.path.exists()
 
+    @property
+    def is_expecting(self) -> bool:
+        """Whether an end is missing that no hook will report."""
+        return bool(self._expected)
+
     def read(self, reading: Reading, events: EventFilter) -> bool:
         """Read the records that were added; False if there were none."""
         grown = False
         stops = self._stop_at_ends and bool(self._missing)
-        for event in self._transcript.read():
+        for event in map(reading.as_users, self._transcript.read()):
             grown = True
             if events.wants(event):
                 reading.events.append(event)
                 if isinstance(event, TurnEnded):
                     self._missing.discard(event.turn_id or "")
+                    self._expected.discard(event.turn_id or "")
             if stops and not self._missing:
                 break
         return grown
 
 
 def _read_to_ends(sources: list[_Source], reading: Reading, events: EventFilter, wait: Wait) -> None:
-    quiet_since = wait.clock()
+    began = quiet_since = wait.clock()
     while True:
         grown = [source.read(reading, events) for source in sources]
-        if not any(source.is_incomplete for source in sources):
-            return
         now = wait.clock()
+        expects = any(source.is_expecting for source in sources) and now - began < min(SUBAGENT_SECONDS, wait.patience)
+        if not expects and not any(source.is_incomplete for source in sources):
+            return
         if any(grown):
             quiet_since = now
         elif now - quiet_since > wait.patience:
