@@ -12,7 +12,7 @@ from infinium_codex.session.reading import EventFilter, Reading
 
 POLL_SECONDS = 0.02
 SUBAGENT_SECONDS = 2.0
-"""How long to wait for the end of a subagent that still works when its turn ended. Codex may end at that moment, and no
+"""How long to wait for the end of a subagent that still works when its turn ended. The agent may end at that moment, and no
 hook reports the subagent's end then."""
 
 
