@@ -12,8 +12,8 @@ from infinium_codex.session.reading import EventFilter, Reading
 
 POLL_SECONDS = 0.02
 SUBAGENT_SECONDS = 2.0
-"""How long to wait for the end of a subagent that still works when its turn ended. The agent may end at that moment, and no
-hook reports the subagent's end then."""
+"""How long to wait for the end of a subagent that still works when its turn ended. The agent may end at that moment,
+and no hook reports the subagent's end then."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
