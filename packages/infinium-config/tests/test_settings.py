@@ -18,7 +18,7 @@ from infinium_config import (
     load,
     resolve,
 )
-from infinium_config.variables import is_quiet, session_ttl
+from infinium_config.variables import session_ttl
 from syrupy.assertion import SnapshotAssertion
 
 AGENT = "6f0c6d4e-3b1a-4c55-9f0e-1f6f3c1f2a10"
@@ -242,11 +242,10 @@ def test_the_word_local_is_a_base_url(place: Place, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "90.5", " 7 ", "abc", "0", "-1", "nan", "true", "ON"])
 def test_a_variable_read_alone_has_the_value_it_has_among_the_settings(text: str) -> None:
-    environ = {"CONNECTOR_SESSION_TTL": text, "CONNECTOR_QUIET": text}
+    environ = {"CONNECTOR_SESSION_TTL": text}
     settings = resolve(environ, None, None)
     assert session_ttl(environ) == settings.session_ttl.value
-    assert is_quiet(environ) == settings.quiet.value
-    assert (session_ttl({}), is_quiet({})) == (600.0, False)
+    assert session_ttl({}) == 600.0
 
 
 def test_granularity_of_the_two_flags(place: Place) -> None:

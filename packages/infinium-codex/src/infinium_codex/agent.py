@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
-from infinium_trace.events import Event
 from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from infinium_trace.events import Event  # a command that only reads hooks.json does not need it
 
 Offset = Annotated[int, Meta(ge=0)]
 """Bytes from the start of a file."""
@@ -47,7 +49,7 @@ class HookNames(Struct, frozen=True, kw_only=True):
 class HookCall(Struct, frozen=True, kw_only=True):
     """One hook call, translated."""
 
-    events: tuple[Event, ...]
+    events: "tuple[Event, ...]"
     cwd: str | None = None
     """The session's working directory at this call."""
     subagent_id: str | None = None
@@ -83,7 +85,7 @@ class Transcript(Protocol):
     def turn_starts(self) -> Mapping[str, TranscriptPosition]:
         """For every turn that began in what was read, in this order, the place before its first record."""
 
-    def read(self) -> Iterator[Event]:
+    def read(self) -> "Iterator[Event]":
         """Events of the records since the last call. A record that is not complete yet is left for the next call."""
 
 
@@ -124,7 +126,7 @@ class Agent(Protocol):
         `scratch` and removed when the context ends.
         """
 
-    def session_start(self, position: TranscriptPosition) -> Event | None:
+    def session_start(self, position: TranscriptPosition) -> "Event | None":
         """The start of the session as the transcript before `position` recorded it; None where it did not."""
 
     def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> Path | None:

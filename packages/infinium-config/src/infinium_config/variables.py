@@ -24,14 +24,6 @@ def session_ttl(environ: "Mapping[str, str]") -> float:
         return SESSION_TTL_SECONDS
 
 
-def is_quiet(environ: "Mapping[str, str]") -> bool:
-    """Whether the environment turns logs and progress messages off; False if the variable is invalid."""
-    try:
-        return parse_bool(environ.get(QUIET_VARIABLE, ""))
-    except ValueError:
-        return False
-
-
 def parse_bool(text: str) -> bool:
     """Parse 1, true, yes, on or 0, false, no, off, in any case. Raises ValueError."""
     word = text.strip().lower()

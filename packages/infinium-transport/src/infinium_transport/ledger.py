@@ -1,6 +1,6 @@
 """The ledger: a log of sent traces, dead letters, dropped traces and errors."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,8 +28,10 @@ class Ledger:
     Methods that write raise StorageError when writing fails. A line torn by a crash affects only itself.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, on_entry: Callable[[Entry], None] | None = None) -> None:
+        """`on_entry` is called with each entry that was written, in the thread that wrote it."""
         self.directory = directory
+        self._on_entry = on_entry
         self.sent = directory / "sent"
         """Where the files of sent traces are kept."""
         self._log = directory / "ledger.jsonl"
@@ -160,6 +162,8 @@ class Ledger:
             except FileNotFoundError:
                 _files.make_private_directory(self.directory)
                 _files.append_line(self._log, line)
+        if self._on_entry is not None:
+            self._on_entry(entry)
 
     def _rewrite(self, path: Path, forgotten: Set[str]) -> None:
         """Write a log again without the entries of these sent traces."""

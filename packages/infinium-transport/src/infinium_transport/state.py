@@ -7,7 +7,7 @@ from typing import Protocol
 
 from infinium_transport.ledger import Ledger
 from infinium_transport.local_store import LocalStore
-from infinium_transport.model import Envelope, OutboxLimits, Put
+from infinium_transport.model import Entry, Envelope, OutboxLimits, Put
 from infinium_transport.outbox import Outbox
 
 
@@ -37,10 +37,16 @@ class StateDirectory:
     """
 
     def __init__(
-        self, directory: Path, *, limits: OutboxLimits | None = None, clock: Callable[[], float] = time.time
+        self,
+        directory: Path,
+        *,
+        limits: OutboxLimits | None = None,
+        clock: Callable[[], float] = time.time,
+        on_entry: Callable[[Entry], None] | None = None,
     ) -> None:
+        """`on_entry` is called with each entry that this object writes to the ledger, for example to log it."""
         self.directory = directory
-        self.ledger = Ledger(directory / "ledger")
+        self.ledger = Ledger(directory / "ledger", on_entry=on_entry)
         self.outbox = Outbox(directory / "outbox", limits=limits, sent=self.ledger.was_sent, clock=clock)
         self.local = LocalStore(directory / "local")
         self._clock = clock

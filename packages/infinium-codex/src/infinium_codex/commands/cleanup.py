@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from infinium_config import load
 
 from infinium_codex.background.schedule import Schedule, entry_name
 from infinium_codex.codex.agent import CODEX
-from infinium_codex.console.parameters import AsJson, Context
+from infinium_codex.console.parameters import AsJson, Context, whole_number
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.support.result import CommandContext, Result
@@ -20,7 +21,15 @@ DAY_SECONDS = 86_400.0
 
 def cleanup(
     *,
-    days: Annotated[int, Parameter(show_default=True, help="Days of history and logs to keep.")] = 30,
+    days: Annotated[
+        int,
+        Parameter(
+            show_default=True,
+            converter=whole_number,
+            validator=Number(gte=0),
+            help="Days of history and logs to keep.",
+        ),
+    ] = 30,
     dry_run: Annotated[bool, Parameter(negative="", help="Only list what would be removed.")] = False,
     ctx: Context,
     json: AsJson = False,

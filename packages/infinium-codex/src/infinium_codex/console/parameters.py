@@ -1,11 +1,21 @@
 """Parameters that several commands have."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from infinium_codex.support.result import CommandContext
+
+
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """Convert an option's value. cyclopts alone would take 1.5 for 1."""
+    text = tokens[0].value.strip()
+    if not text.lstrip("+-").isdecimal():
+        raise ValueError(f'"{text}" is not a whole number')
+    return int(text)
+
 
 Context = Annotated[CommandContext, Parameter(parse=False)]
 """The environment a command runs in; `run_command` passes it, the user does not."""
@@ -16,6 +26,7 @@ Count = Annotated[
     Parameter(
         name=["--count", "-n"],
         show_default=True,
+        converter=whole_number,
         validator=Number(gte=1),
         help="Number of entries to show, newest first.",
     ),

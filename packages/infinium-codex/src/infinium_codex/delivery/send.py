@@ -9,6 +9,7 @@ from infinium_config.locks import try_lock
 from infinium_transport import DeliveryOptions, DeliveryReport, deliver
 from msgspec.structs import replace
 
+from infinium_codex.delivery.log import entry_logger, log_parked
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
 from infinium_codex.support.paths import Places
@@ -33,12 +34,14 @@ def make_client(settings: Settings) -> "Client":
 
 def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
     """Send the queued traces that are due, of every agent whose secret is available."""
-    return deliver(
-        open_state(places),
+    report = deliver(
+        open_state(places, entry_logger(places, settings)),
         lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url),
         USER_AGENT,
         DeliveryOptions(**settings.delivery_options()),
     )
+    log_parked(places, settings, report)
+    return report
 
 
 def deliver_until_sent(places: Places, settings: Settings, deadline: float) -> DeliveryReport:

@@ -1,13 +1,15 @@
 """Opens the outbox, the ledger and the local store of this user."""
 
-from infinium_transport import Ledger, LocalStore, Outbox, StateDirectory
+from collections.abc import Callable
+
+from infinium_transport import Entry, Ledger, LocalStore, Outbox, StateDirectory
 
 from infinium_codex.support.paths import Places
 
 
-def open_state(places: Places) -> StateDirectory:
-    """The outbox, the ledger and the local store together."""
-    return StateDirectory(places.state)
+def open_state(places: Places, on_entry: Callable[[Entry], None] | None = None) -> StateDirectory:
+    """The outbox, the ledger and the local store together. `on_entry` gets each entry written to the ledger."""
+    return StateDirectory(places.state, on_entry=on_entry)
 
 
 def open_outbox(places: Places) -> Outbox:
