@@ -35,7 +35,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict, sources and tests."""
-    session.install("mypy>=1.18", "types-regex>=2024.11.6", "nox", *TEST_TOOLS, "./packages/infinium-codex")
+    stubs = ("types-psutil>=6", "types-regex>=2024.11.6")
+    session.install("mypy>=1.18", *stubs, "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.

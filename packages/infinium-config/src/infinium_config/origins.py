@@ -48,6 +48,11 @@ class ApprovedOrigins:
         origin = origin_of(base_url)
         return origin == origin_of(DEFAULT_BASE_URL) or origin in self._load().get(agent_id, [])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no origin is approved for any agent."""
+        return not any(self._load().values())
+
     def approve(self, agent_id: str, base_url: str) -> bool:
         """Approve the origin of this address for the agent; False if it was approved before."""
         if self.is_approved(agent_id, base_url):

@@ -1,21 +1,20 @@
 """Finds Codex's background daemon and compares its environment with this shell's.
 
 The terminal UI (0.160 and later) runs sessions, and their hooks, in a daemon with the environment of the shell that
-started it. Linux only: the daemon is found through /proc.
+started it.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from infinium_codex.codex.program import codex_home
+from infinium_codex.support.processes import environ_of, own_processes
 
-PROC = Path("/proc")
 _RELEVANT_PREFIXES = ("INFINIUM_", "CONNECTOR_")
 _RELEVANT = frozenset({
-    "HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
+    "HOME", "TMPDIR", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
     "PYTHON_KEYRING_BACKEND", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy", "SSL_CERT_FILE",
 })  # fmt: skip
 """Variables that locate our files, the keyring and the way to the API."""
@@ -34,17 +33,15 @@ class Daemon(Struct, frozen=True, kw_only=True):
     """The same for variables that affect nothing."""
 
 
-class _Process(Struct, frozen=True):
-    pid: int
-    environ: Mapping[str, str]
-
-
 def find_daemon(environ: Mapping[str, str]) -> Daemon | None:
-    """Return the daemon that serves this user's CODEX_HOME. None if none runs, or the system has no /proc."""
+    """Return the daemon that serves this user's CODEX_HOME. None if none runs, or its variables cannot be read."""
     home = codex_home(environ).resolve()
-    for process in _daemon_processes():
-        if _served_home(process.environ).resolve() == home:
-            differences = list(_differences(process.environ, environ))
+    for process in own_processes():
+        if not _is_daemon(process.arguments):
+            continue
+        theirs = environ_of(process.pid)
+        if theirs and _served_home(theirs).resolve() == home:
+            differences = list(_differences(theirs, environ))
             return Daemon(
                 pid=process.pid,
                 differs=tuple(text for name, text in differences if _is_relevant(name)),
@@ -53,32 +50,9 @@ def find_daemon(environ: Mapping[str, str]) -> Daemon | None:
     return None
 
 
-def _daemon_processes() -> Iterator[_Process]:
-    """Yield the Codex daemons among this user's processes."""
-    for directory in PROC.iterdir() if PROC.is_dir() else ():
-        if directory.name.isdigit() and (process := _read_daemon(directory)) is not None:
-            yield process
-
-
-def _read_daemon(directory: Path) -> _Process | None:
-    """Read a process; None if it is another user's, not a daemon, or has ended meanwhile."""
-    try:
-        if directory.stat().st_uid != os.getuid() or not _is_daemon((directory / "cmdline").read_bytes()):
-            return None
-        return _Process(int(directory.name), _parse_environ((directory / "environ").read_bytes()))
-    except OSError:
-        return None
-
-
-def _is_daemon(command: bytes) -> bool:
-    program, *arguments = os.fsdecode(command).split("\0")
-    is_codex = any(Path(word).name.startswith("codex") for word in (program, *arguments[:1]))
-    return is_codex and "app-server" in arguments and "--managed-daemon" in arguments
-
-
-def _parse_environ(block: bytes) -> dict[str, str]:
-    pairs = (os.fsdecode(item).partition("=") for item in block.split(b"\0") if item)
-    return {name: value for name, _, value in pairs}
+def _is_daemon(command: tuple[str, ...]) -> bool:
+    is_codex = any(Path(word).name.startswith("codex") for word in command[:2])
+    return is_codex and "app-server" in command and "--managed-daemon" in command
 
 
 def _served_home(environ: Mapping[str, str]) -> Path:

@@ -95,6 +95,7 @@ def plan_removal(text: str, is_ours: IsOurs) -> Plan:
             edit.remove_event(event)
     if not removed and not edit.repaired:
         return Plan(text=text, changed=False)
+    edit.remove_empty_hooks()
     return Plan(
         text=None if edit.is_empty else edit.render(),
         changed=True,
@@ -180,6 +181,12 @@ class _FileEdit:
     def remove_event(self, event: str) -> None:
         self._remove(("hooks", event))
         del self.events[event]
+
+    def remove_empty_hooks(self) -> None:
+        """Remove the key `hooks` if it has no events and is not the only key."""
+        if not self.events and not self.is_empty:
+            self._remove(("hooks",))
+            del self._document["hooks"]
 
     def render(self) -> str:
         """Return the edited text if it means the document; else the document in the style of the old text."""

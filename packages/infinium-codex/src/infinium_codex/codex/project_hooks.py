@@ -21,6 +21,7 @@ from infinium_codex.codex.trust import keep_trust, trust_ours
 from infinium_codex.codex.versions import MAIN_HOOKS_SINCE, TRUST_SINCE
 from infinium_codex.codex.worktrees import hooks_root, unread_worktrees
 from infinium_codex.support.paths import Places
+from infinium_codex.support.project_files import read_text
 from infinium_codex.support.result import CommandError
 
 
@@ -154,12 +155,7 @@ class ProjectHooks:
 
     def text(self) -> str | None:
         """Return the text of hooks.json; None if there is none. Raises CommandError if it cannot be read."""
-        try:
-            return self.path.read_bytes().decode("utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{self.path} cannot be read: {error}.", "Correct it, or move it aside.") from None
+        return read_text(self.path, None if self.for_user else self.reads)
 
     def states(self) -> tuple[HookState, ...]:
         """Return Codex's list of the project's hooks: ours and the user's. Raises AppServerError."""

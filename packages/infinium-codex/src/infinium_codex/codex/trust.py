@@ -33,7 +33,7 @@ class TrustChange(Struct, frozen=True, kw_only=True):
             # The whole table is replaced: Codex 0.129 to 0.131 cannot remove a value whose path has a quoted key.
             state = server.user_value("hooks", "state")
             kept = {key: {**mapping(state, key), **new.pop(key, {})} for key in state if key not in self.forget}
-            server.write_config({"hooks.state": {**kept, **new}}, replace=True)
+            server.write_config({"hooks.state": {**kept, **new} or None}, replace=True)
         elif new:
             server.write_config({"hooks.state": new})
 

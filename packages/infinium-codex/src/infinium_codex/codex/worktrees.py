@@ -31,6 +31,11 @@ def hooks_root(root: Path, worktree: Path | None, codex: CodexProgram | None) ->
 
 def unread_worktrees(main: Path) -> list[Path]:
     """Return the linked worktrees of a main checkout that have no `.codex`, in which Codex reads no hooks."""
+    return [path for path in linked_worktrees(main) if not (path / ".codex").is_dir()]
+
+
+def linked_worktrees(main: Path) -> list[Path]:
+    """Return the linked worktrees of a main checkout that exist."""
     links = (read_small_file(link) for link in (main / ".git" / "worktrees").glob("*/gitdir"))
     worktrees = (Path(link.strip().decode("utf-8", "surrogateescape")).parent for link in links if link)
-    return sorted(path for path in worktrees if path.is_dir() and not (path / ".codex").is_dir())
+    return sorted(path for path in worktrees if path.is_dir())

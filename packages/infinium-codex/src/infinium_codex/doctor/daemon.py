@@ -1,15 +1,13 @@
 """Check of Codex's daemon, in which the terminal UI's hooks run: whether it has this shell's variables."""
 
-from infinium_codex.codex.daemon import PROC, RESTART, find_daemon
-from infinium_codex.doctor.checks import Check, ok, unknown, warning
+from infinium_codex.codex.daemon import RESTART, find_daemon
+from infinium_codex.doctor.checks import Check, ok, warning
 from infinium_codex.doctor.context import CheckContext
 
 
 def daemon(context: CheckContext) -> Check:
     """Compare the daemon's variables with this shell's. Prints names only, never values."""
     name = "daemon"
-    if not PROC.is_dir():
-        return unknown(name, "The variables of Codex's daemon cannot be read on this system.")
     found = find_daemon(context.environ)
     if found is None:
         return ok(name, "Not running: hooks get the variables of the shell that starts Codex.")

@@ -27,6 +27,7 @@ from infinium_codex.codex.project_hooks import Answer
 from infinium_codex.setup import gitignore
 from infinium_codex.setup.choices import Choices
 from infinium_codex.setup.inspection import Inspection
+from infinium_codex.setup.known_projects import KnownProjects
 from infinium_codex.setup.plan import SetupPlan
 from infinium_codex.support.result import CommandContext, CommandError
 
@@ -53,6 +54,7 @@ def apply_setup(found: Inspection, plan: SetupPlan, choices: Choices, ctx: Comma
     feature = _set_feature_flag(found, ctx)
     hook_home.install(ctx.places, CODEX)
     settings, has_secret = _write_settings(found, choices, ctx)
+    KnownProjects(ctx.places, ctx.environ).add(found.root)
     ignored = gitignore.ignore(found.root) if choices.gitignore else ""
     try:
         found.hooks.apply(plan.hooks, trust=trust)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from infinium_codex.support.project_files import read_text
+
 
 def is_ignored(root: Path) -> bool:
     """Whether `.gitignore` has an entry for `.infinium`."""
@@ -9,7 +11,10 @@ def is_ignored(root: Path) -> bool:
 
 
 def ignore(root: Path) -> str:
-    """Append the entry where it is missing, with the file's own line ending; returns what was done."""
+    """Append the entry where it is missing, with the file's own line ending; returns what was done.
+
+    Raises CommandError for a `.gitignore` that is not a file of the project.
+    """
     if is_ignored(root):
         return ".infinium/ is already in .gitignore"
     text = _read(root)
@@ -20,5 +25,4 @@ def ignore(root: Path) -> str:
 
 
 def _read(root: Path) -> str:
-    path = root / ".gitignore"
-    return path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
+    return read_text(root / ".gitignore", root) or ""

@@ -4,7 +4,7 @@ from infinium_config import ProjectFile
 from msgspec.structs import replace
 
 from infinium_codex.console.prompts import confirm, confirm_origin, secret_option
-from infinium_codex.setup import wizard
+from infinium_codex.setup import gitignore, wizard
 from infinium_codex.setup.apply import apply_setup
 from infinium_codex.setup.choices import Choices, InitOptions, merge, with_defaults
 from infinium_codex.setup.inspection import Inspection, inspect_project
@@ -24,6 +24,8 @@ def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
         check_project_trust(found)
     plan = plan_setup(found, trust=options.trust)
     check_writable(*files_to_write(found, plan, ctx))
+    if options.gitignore:
+        gitignore.is_ignored(found.root)  # raises for a file that must not be changed
     choices = _choose(found, options, ctx)
     if choices is None:
         return Result.success(
