@@ -17,7 +17,7 @@ pytest_plugins = ["no_leftovers"]
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 COMMANDS = (
     *("init", "uninstall", "status", "pause", "resume", "history", "show", "errors", "retry", "demo"),
-    *("update-credentials", "test", "cleanup", "managed-config", "doctor", "completion", "logs"),
+    *("update-credentials", "test", "cleanup", "managed-config", "doctor", "completion", "logs", "config"),
 )
 
 

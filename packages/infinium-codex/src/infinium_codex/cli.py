@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -14,6 +14,7 @@ COMMANDS = {
     "uninstall": "Remove the hooks, settings and secret from this project.",
     "status": "Show whether this project is traced, the state of delivery, and the settings with their sources.",
     "doctor": "Check every step from Codex to the API. Exits with 0 if traces will arrive, 1 if not, 3 if unknown.",
+    "config": "Read and change the settings that a file can hold.",
     "pause": "Stop recording in this project until 'resume'.",
     "resume": "Start recording in this project again.",
     "history": "List the traces of this project that were sent, newest first.",
@@ -28,6 +29,13 @@ COMMANDS = {
     "demo": "Trace one turn in a temporary home directory and show the trace.",
 }
 """Each command with its help. `commands/NAME.py` has a function of the same name, imported when it is called."""
+CONFIG_COMMANDS = {
+    "get": ("get", "Print the value of a setting."),
+    "set": ("set_value", "Write a setting to the project file, or with --user to your own file."),
+    "unset": ("unset", "Remove a setting from the project file, or with --user from your own file."),
+    "list": ("list_settings", "List the settings that a file can hold, with value and source."),
+}
+"""The commands below `config`: function in `commands/config.py`, and help."""
 
 
 def main() -> None:
@@ -45,16 +53,20 @@ def build_app() -> "App":
 
     from infinium_codex.version import VERSION
 
-    app = App(
-        name="infinium-codex",
-        help="Trace what Codex does in a project.",
-        help_format="plaintext",  # Markdown takes half as long again to import
-        version=VERSION,
-        default_parameter=Parameter(show_default=False),
-    )
+    options: dict[str, Any] = {
+        "help_format": "plaintext",  # Markdown takes half as long again to import
+        "default_parameter": Parameter(show_default=False),
+    }
+    app = App(name="infinium-codex", help="Trace what Codex does in a project.", version=VERSION, **options)
     for name, text in COMMANDS.items():
         function = name.replace("-", "_")
-        app.command(f"infinium_codex.commands.{function}:{function}", name=name, help=text)
+        if name == "config":
+            group = App(name=name, help=text, version_flags=(), **options)
+            for word, (target, help_text) in CONFIG_COMMANDS.items():
+                group.command(f"infinium_codex.commands.config:{target}", name=word, help=help_text)
+            app.command(group)
+        else:
+            app.command(f"infinium_codex.commands.{function}:{function}", name=name, help=text)
     return app
 
 

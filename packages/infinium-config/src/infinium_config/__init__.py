@@ -32,12 +32,19 @@ if TYPE_CHECKING:
         Setting,
         Source,
         UserFile,
+        value_text,
     )
     from infinium_config.origins import ApprovedOrigins, approvals_path, origin_of, state_directory
     from infinium_config.parse import parse_agent_id, parse_base_url
     from infinium_config.precedence import resolve
     from infinium_config.project import find_project, home_directory, load
-    from infinium_config.project_file import parse_project_file, read_project_file, read_user_file, write_project_file
+    from infinium_config.project_file import (
+        parse_project_file,
+        read_project_file,
+        read_user_file,
+        write_project_file,
+        write_user_setting,
+    )
     from infinium_config.secret import Secret
     from infinium_config.settings import DECLARED, Declared, Settings, granularity_flags
 
@@ -89,7 +96,9 @@ __all__ = [
     "resolve",
     "state_directory",
     "store_secret",
+    "value_text",
     "write_project_file",
+    "write_user_setting",
 ]
 
 _MODULES = {
@@ -119,12 +128,19 @@ _MODULES = {
         "Setting",
         "Source",
         "UserFile",
+        "value_text",
     ),
     "origins": ("ApprovedOrigins", "approvals_path", "origin_of", "state_directory"),
     "parse": ("parse_agent_id", "parse_base_url"),
     "precedence": ("resolve",),
     "project": ("find_project", "home_directory", "load"),
-    "project_file": ("parse_project_file", "read_project_file", "read_user_file", "write_project_file"),
+    "project_file": (
+        "parse_project_file",
+        "read_project_file",
+        "read_user_file",
+        "write_project_file",
+        "write_user_setting",
+    ),
     "secret": ("Secret",),
     "settings": ("DECLARED", "Declared", "Settings", "granularity_flags"),
 }

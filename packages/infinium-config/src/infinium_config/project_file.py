@@ -60,6 +60,27 @@ def write_project_file(path: Path, file: ProjectFile) -> bool:
     return True
 
 
+def write_user_setting(path: Path, name: str, value: object) -> None:
+    """Write one setting to the user's own file, or remove it with None. Everything else in the file stays.
+
+    Raises ProjectFileError.
+    """
+    target = path.resolve()  # users link such files to a directory of dot files
+    record = _read(target) if os.path.lexists(target) else {}
+    changed = {key: kept for key, kept in record.items() if key != name}
+    if value is not None:
+        changed[name] = value
+    _values(path, changed, _USER_KEYS.values())
+    text = json.dumps(changed, indent=2, ensure_ascii=False) + "\n"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text.encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise ProjectFileError(
+            f"{path} cannot be written: {error.strerror or error}. Check the owner of the directory."
+        ) from None
+
+
 def _read(path: Path) -> dict[str, object]:
     raw = read_small_file(path)
     if raw is None:
