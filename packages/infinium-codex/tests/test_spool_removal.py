@@ -8,6 +8,7 @@ import pytest
 from infinium_codex.capture.frame import encode
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.files import SessionFiles
+from infinium_config import locks
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]
@@ -33,6 +34,28 @@ def test_a_traced_spool_is_removed(spool: Path) -> None:
     size = spool.stat().st_size
     assert SessionFiles(spool).remove_spool(size, size)
     assert list(spool.parent.iterdir()) == []
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_is_not_held(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cleanup` removes a session's files, the lock file last, between another worker's open and its lock.
+
+    A third worker would lock the new file of that name: both would trace the session.
+    """
+    files = SessionFiles(spool)
+    take = locks._take
+    removals = iter([True])
+
+    def take_after_a_removal(fd: int) -> bool:
+        if next(removals, False):
+            files.remove_all()
+        return take(fd)
+
+    monkeypatch.setattr(locks, "_take", take_after_a_removal)
+    lock = files.try_lock()
+    assert lock is not None
+    with lock:
+        assert lock.is_at(files.lock)
+        assert files.try_lock() is None
 
 
 def test_a_spool_that_has_grown_is_kept(spool: Path) -> None:

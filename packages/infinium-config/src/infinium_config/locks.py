@@ -1,7 +1,8 @@
 """A lock between processes: try it once, or wait for it a limited time.
 
 The lock belongs to the process, not to the file's existence: it is released when its holder ends, even by a kill.
-Lock files are never removed, because two processes could then each lock a different file of the same name.
+Lock files are not removed, because two processes could then each lock a different file of the same name. Only the
+holder may remove one, and only where every process asks `HeldLock.is_at` after it got the lock.
 A background worker imports this module at every prompt, so it imports almost nothing.
 """
 
@@ -27,6 +28,14 @@ class HeldLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def is_at(self, path: str | os.PathLike[str]) -> bool:
+        """Whether the file that is locked still has this path. Ask where lock files are removed while they are held."""
+        try:
+            held, named = os.fstat(self._fd), os.stat(path)  # noqa: PTH116 - pathlib is not loaded at a prompt
+        except OSError:
+            return False
+        return (held.st_ino, held.st_dev) == (named.st_ino, named.st_dev)
 
     def __enter__(self) -> "HeldLock":
         return self

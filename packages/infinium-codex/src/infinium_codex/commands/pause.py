@@ -4,6 +4,7 @@ from infinium_config import find_project, read_project_file, write_project_file
 from msgspec.structs import replace
 
 from infinium_codex.console.parameters import AsJson, Context
+from infinium_codex.session.pauses import mark_sessions
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 
@@ -22,6 +23,7 @@ def set_paused(ctx: CommandContext, *, paused: bool) -> Result:
     changed = bool(file.paused) is not paused
     if changed:
         write_project_file(project.config_path, replace(file, paused=paused))
+        mark_sessions(ctx.places.spool, project.config_path)
     state = "paused; nothing is recorded" if paused else "recording"
     line = f"{project.root} is {'now' if changed else 'already'} {state}."
     return Result.success((line,), {"project": str(project.root), "paused": paused, "changed": changed})

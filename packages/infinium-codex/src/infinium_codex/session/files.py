@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.checkpoint import Checkpoint
+from infinium_codex.session.pauses import PAUSES_SUFFIX
 
 SPOOL_SUFFIX = ".spool"
 _REMOVING_SUFFIX = ".closed"
@@ -52,9 +53,14 @@ class SessionFiles(Struct, frozen=True):
         return self.spool.with_suffix(_LOCK_SUFFIX)
 
     @property
+    def pauses(self) -> Path:
+        """When recording was paused."""
+        return self.spool.with_suffix(PAUSES_SUFFIX)
+
+    @property
     def existing(self) -> list[Path]:
         """Those of the files that exist; the lock only if there is nothing else."""
-        found = [path for path in (self.spool, self.removing, self.checkpoint) if path.exists()]
+        found = [path for path in (self.spool, self.removing, self.checkpoint, self.pauses) if path.exists()]
         return found or [path for path in (self.lock,) if path.exists()]
 
     @property
@@ -67,8 +73,8 @@ class SessionFiles(Struct, frozen=True):
 
     @property
     def last_write(self) -> float:
-        """When an event or the checkpoint was last written, seconds since the epoch; 0 if neither file exists."""
-        return max(map(_modified, (self.spool, self.removing, self.checkpoint)))
+        """When an event or the checkpoint was last written, seconds since the epoch; 0 if there is no file."""
+        return max(map(_modified, (self.spool, self.removing, self.checkpoint, self.pauses)))
 
     @property
     def has_work(self) -> bool:
@@ -81,8 +87,13 @@ class SessionFiles(Struct, frozen=True):
         return self.spool_size > 0 or self.removing.exists()
 
     def try_lock(self) -> HeldLock | None:
-        """Lock the session; None if another process works on it."""
-        return try_lock(self.lock)
+        """Lock the session; None if another process works on it.
+
+        Its holder may have removed the lock file before this process got the lock: then another one is taken.
+        """
+        while (lock := try_lock(self.lock)) is not None and not lock.is_at(self.lock):
+            lock.release()
+        return lock
 
     def load_checkpoint(self) -> Checkpoint:
         """The session's checkpoint; a new one if there is none or it cannot be read."""
@@ -136,7 +147,10 @@ class SessionFiles(Struct, frozen=True):
         return path
 
     def remove_all(self) -> list[Path]:
-        """Remove the session's files, and return what `existing` was. Call with the lock held."""
+        """Remove the session's files, and return what `existing` was. Call with the lock held.
+
+        The lock file goes last. A process that waits for its lock notices that (`try_lock`).
+        """
         removed = [path for path in self.existing if path != self.lock]
         for path in (*removed, self.lock):
             path.unlink(missing_ok=True)
@@ -145,7 +159,7 @@ class SessionFiles(Struct, frozen=True):
 
 def find_sessions(directory: Path) -> Iterator[SessionFiles]:
     """The sessions that have files in `directory`, by name."""
-    suffixes = (SPOOL_SUFFIX, _REMOVING_SUFFIX, _CHECKPOINT_SUFFIX, _LOCK_SUFFIX)
+    suffixes = (SPOOL_SUFFIX, _REMOVING_SUFFIX, _CHECKPOINT_SUFFIX, _LOCK_SUFFIX, PAUSES_SUFFIX)
     paths = directory.glob("*") if directory.is_dir() else ()
     spools = {path.with_suffix(SPOOL_SUFFIX) for path in paths if path.suffix in suffixes and not path.is_symlink()}
     return (SessionFiles(spool) for spool in sorted(spools))

@@ -17,6 +17,7 @@ from infinium_codex.session.reading import Reading
 SESSION_ENDED = "session ended"
 TIMED_OUT = "session timed out"
 SUPERSEDED = "interrupted before the next prompt"
+PAUSED = "recording was paused"
 
 
 class ClosePolicy(StrEnum):
@@ -84,7 +85,7 @@ def select_turns(reading: Reading, *, end_reason: str | None) -> Selection:
     running = {turn.id for turn in _hook_turns(session, reading) if turn.status is TurnStatus.RUNNING}
     cut_short = running & reading.superseded if end_reason is None else running
     if cut_short:
-        session = fold([*reading.events, *_end_events(reading.events, cut_short, end_reason or SUPERSEDED)])
+        session = fold([*reading.events, *_end_events(reading, cut_short, end_reason or SUPERSEDED)])
     turns = _hook_turns(session, reading)
     open_turns = frozenset[str]()
     if end_reason is None:
@@ -145,10 +146,18 @@ def _waiting_for_subagents(turns: list[Turn], reading: Reading) -> set[str]:
     return {turn.id for turn in turns if working.intersection(subagents_of([turn]))}
 
 
-def _end_events(events: list[Event], turns: set[str], reason: str) -> list[Event]:
-    """Events that end turns as interrupted, each at the time of its last event."""
+def _end_events(reading: Reading, turns: set[str], reason: str) -> list[Event]:
+    """Events that end turns as interrupted, each at the time of its last event; a pause hides how such a turn ended."""
+    events = reading.events
     last = {turn: max((event.at_ms for event in events if event.turn_id == turn), default=0) for turn in turns}
+    paused = {turn for turn in turns if any(pause.start_ms >= last[turn] for pause in reading.pauses)}
     return [
-        TurnEnded(at_ms=last[turn], source=EventSource.HOOK, turn_id=turn, status=TurnStatus.INTERRUPTED, reason=reason)
+        TurnEnded(
+            at_ms=last[turn],
+            source=EventSource.HOOK,
+            turn_id=turn,
+            status=TurnStatus.INTERRUPTED,
+            reason=PAUSED if turn in paused else reason,
+        )
         for turn in sorted(turns)
     ]

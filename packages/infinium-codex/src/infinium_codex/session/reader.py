@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from infinium_trace.events import EventSource, RecordSkipped
+from infinium_trace.events import EventSource, RecordSkipped, TurnStarted
 from msgspec.structs import replace
 
 from infinium_codex.agent import Agent, HookCall
@@ -17,6 +17,7 @@ from infinium_codex.capture.frame import PROJECT
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.copies import Copies
+from infinium_codex.session.pauses import HookTime, find_pauses, read_marks
 from infinium_codex.session.reading import EventFilter, Reading
 from infinium_codex.session.snapshot import from_record
 from infinium_codex.session.transcripts import Wait, read_transcripts
@@ -48,6 +49,7 @@ def read_session(
     """
     reading = Reading(cwd=checkpoint.cwd, transcript_path=checkpoint.transcript_path, hook_turns=set(hook_turns))
     _read_spool(agent, spool, start, until, reading)
+    reading.pauses = find_pauses(read_marks(spool), reading.hook_times)
     events = EventFilter.of(reading, checkpoint)
     reading.events = [event for event in reading.events if events.wants(event)]
     wait = Wait(patience=patience, clock=clock, sleep=sleep)
@@ -107,6 +109,7 @@ def _add_hook_call(agent: Agent, record: Record, project: Record | None, reading
     for event in call.events:
         reading.note_subagent_turn(event)
     call = replace(call, events=tuple(map(reading.as_users, call.events)))
+    reading.hook_times.append(HookTime(record.at_ms, _begun_turn(call, reading)))
     for event in call.events:
         reading.events.append(event)
         # Else it is an event about the subagent, not of it.
@@ -120,6 +123,14 @@ def _add_hook_call(agent: Agent, record: Record, project: Record | None, reading
         reading.transcript_path = call.transcript_path or reading.transcript_path
     elif call.transcript_path is not None and call.transcript_path != reading.transcript_path:
         reading.subagent_transcripts[call.subagent_id] = call.transcript_path
+
+
+def _begun_turn(call: HookCall, reading: Reading) -> str | None:
+    """The turn that begins with the prompt of this call; None if the turn was seen before, or there is no prompt."""
+    for event in call.events:
+        if isinstance(event, TurnStarted) and event.prompt is not None and event.subagent_id is None:
+            return None if event.turn_id in reading.hook_turns else event.turn_id
+    return None
 
 
 def _note_project(call: HookCall, project: Record | None, reading: Reading) -> None:

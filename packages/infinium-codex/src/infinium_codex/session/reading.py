@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from infinium_trace import Session, Turn
 from infinium_trace.events import (
     Event,
+    EventSource,
     SessionEnded,
     SessionStarted,
     SubagentEnded,
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 from infinium_codex.agent import TranscriptPosition
 from infinium_codex.capture.records import Damage
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
+from infinium_codex.session.pauses import HookTime, Pause
 from infinium_codex.session.snapshot import ProjectSnapshot
 
 
@@ -49,6 +51,9 @@ class Reading(Struct, kw_only=True):
     """The subagent of each turn that the user began in a subagent's thread. Such a turn is the user's."""
     after_resume: set[str] = field(default_factory=set)
     """The user's turns after a hook reported that the session was resumed."""
+    hook_times: list[HookTime] = field(default_factory=list)
+    pauses: tuple[Pause, ...] = ()
+    """When recording was paused."""
     last_turn: str | None = None
     session_ended: bool = False
     session_resumed: bool = False
@@ -159,7 +164,9 @@ class EventFilter(Struct, frozen=True):
         return cls(reading, frozenset(checkpoint.closed_turns), frozenset(checkpoint.closed_subagents))
 
     def wants(self, event: Event) -> bool:
-        """Whether the event belongs to an open turn, or to a subagent of one."""
+        """Whether the event belongs to an open turn, or to a subagent of one, and to no pause."""
+        if event.source is EventSource.TRANSCRIPT and self._is_paused(event):
+            return False
         if event.subagent_id is None:
             turn = event.turn_id
             return turn is None or (turn in self.reading.hook_turns and turn not in self.closed_turns)
@@ -169,6 +176,9 @@ class EventFilter(Struct, frozen=True):
         # its parent's. Old versions of an agent do not name it.
         own = self.reading.subagent_turns.get(event.subagent_id)
         return event.turn_id not in self.closed_subagents and (own is None or event.turn_id in own)
+
+    def _is_paused(self, event: Event) -> bool:
+        return any(pause.covers(event.at_ms, event.turn_id) for pause in self.reading.pauses)
 
     def wants_subagent(self, subagent_id: str) -> bool:
         """Whether a subagent is new, or got another turn."""
