@@ -150,6 +150,18 @@ def _command(arguments: object) -> object:
     return arguments.get("command", arguments) if isinstance(arguments, Mapping) else arguments
 
 
+def within(steps: list[Step], ended_at_ms: int | None) -> list[Step]:
+    """Return the steps of a turn, with the durations of background commands limited to the turn's end."""
+    if ended_at_ms is None:
+        return steps
+    return [_limited(step, ended_at_ms) if isinstance(step, ToolCall) and step.background else step for step in steps]
+
+
+def _limited(call: ToolCall, ended_at_ms: int) -> ToolCall:
+    longest = float(max(ended_at_ms - call.started_at_ms, 0))
+    return replace(call, duration_ms=longest if call.duration_ms is None else min(call.duration_ms, longest))
+
+
 def in_order_of_time(steps: list[Step]) -> tuple[Step, ...]:
     """Return the steps sorted by their start."""
     return tuple(sorted(steps, key=lambda step: step.started_at_ms))

@@ -153,6 +153,8 @@ class StepWriter:
                 exit_code=call.exit_code,
                 cwd=None if call.cwd == self._cwd else call.cwd,
                 background=call.background or None,
+                outcome="refused" if call.refused else "interrupted by the user" if call.aborted else None,
+                waits_for=call.waits_for,
                 finished=None if call.finished else False,
                 options=self._renderer.arguments(call.options),
                 files=[file_change(change, self._cwd) for change in call.changes],
@@ -188,11 +190,10 @@ class StepWriter:
             elif call.output is not None and not call.output.strip():
                 message += ", without output"
             return self._add_error("CommandFailed", message, str(call.exit_code))
-        kind = "ToolRefused" if call.refused else "ToolAborted" if call.aborted else "ToolFailed"
         error = self._renderer.text(call.error)
         if len(error) > _ERROR_LINE:
             error = failure_reason(error)
-        return self._add_error(kind, error or reason or f"{call.tool} failed")
+        return self._add_error("ToolFailed", error or reason or f"{call.tool} failed")
 
     def _add_error(self, kind: str, message: str, code: str | None = None, *, of_turn: bool = False) -> Payload:
         """Return the error of the next step, and list it in short. A turn's error has no step and is listed whole."""

@@ -59,6 +59,7 @@ class ToolCallBuilder(Struct):
             error=event.error,
             cwd=event.cwd,
             parent_call_id=event.parent_call_id,
+            waits_for=event.waits_for,
             changes=tuple(event.changes) or None,
         )
 
@@ -95,9 +96,12 @@ class ToolCallBuilder(Struct):
             finished=self.ended_at_ms is not None and not self.still_running,
             background=self.background,
             parent_call_id=get("parent_call_id", str),
+            waits_for=get("waits_for", str),
         )
 
     def _failed(self) -> bool:
+        if self.refused or self.aborted:
+            return False  # the user decided it
         exit_code = self.values.get("exit_code", int)
         if exit_code is None:
             return bool(self.values.get("failed", bool) or self.values.get("error", str))
@@ -107,6 +111,8 @@ class ToolCallBuilder(Struct):
 
     def _duration(self, started: int) -> float | None:
         """Return the measured duration, at most the time from start to end, in milliseconds."""
+        if self.values.get("waits_for", str) is not None:
+            return None
         measured = self.values.get("duration_ms", float)
         if self.ended_at_ms is None:
             return measured

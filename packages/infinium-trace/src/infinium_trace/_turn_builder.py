@@ -1,6 +1,6 @@
 """Builds turns and subagents from their events."""
 
-from infinium_trace._step_builder import StepBuilder, in_order_of_time
+from infinium_trace._step_builder import StepBuilder, in_order_of_time, within
 from infinium_trace.events import (
     ContextItem,
     Event,
@@ -59,7 +59,7 @@ class SubagentBuilder(StepBuilder):
             status=self.values.get("status", TurnStatus) or TurnStatus.RUNNING,
             reason=self.values.get("reason", str),
             last_message=last,
-            steps=in_order_of_time(self.steps(last)),
+            steps=in_order_of_time(within(self.steps(last), self.ended_at_ms)),
             calls=len(own),
             usage=sum(own, TokenUsage()),
         )
@@ -173,7 +173,7 @@ class TurnBuilder(StepBuilder):
             permission_mode=get("permission_mode", str),
             effort=get("effort", str),
             cwd=get("cwd", str),
-            steps=in_order_of_time([*self.steps(last_message), *subagents]),
+            steps=in_order_of_time([*within(self.steps(last_message), ended), *subagents]),
             calls=tuple(calls),
             continuations=len(self._continued_at_ms),
             disagreements=tuple(self._disagreements),

@@ -182,7 +182,9 @@ class ToolFinished(_Event, frozen=True, kw_only=True):
     refused: bool = False
     """The user refused the call."""
     aborted: bool = False
-    """The call was aborted."""
+    """The user interrupted the call."""
+    waits_for: str | None = None
+    """The call of a background command whose end this call waited for. The time is that command's."""
     cwd: str | None = None
     still_running: bool = False
     """The command continues in the background; a later event with the same call ends it."""

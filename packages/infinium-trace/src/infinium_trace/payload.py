@@ -10,7 +10,7 @@ from infinium_trace._totals import Totals
 from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
 from infinium_trace.options import TraceOptions
-from infinium_trace.session import Compaction, Session, Turn
+from infinium_trace.session import Compaction, Session, ToolCall, Turn
 
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
@@ -190,15 +190,25 @@ class PayloadWriter:
         )
 
 
+def _outcomes(calls: Sequence[ToolCall]) -> str:
+    """Return how many calls failed, and how many the user refused or interrupted."""
+    numbers = {
+        "failed": sum(call.failed for call in calls),
+        "refused": sum(call.refused for call in calls),
+        "interrupted": sum(call.aborted and not call.refused for call in calls),
+    }
+    found = ", ".join(f"{number} {what}" for what, number in numbers.items() if number)
+    return f" ({found})" if found else ""
+
+
 def _describe(turn: Turn, test_run: str | None) -> str:
     """Return one line on a turn for a list of traces: status, tool calls, subagents, files, tests, tokens."""
     # A call that ran other calls (a program of tool calls) is not counted: its work is that of the other calls.
     callers = {call.parent_call_id for call in turn.tool_calls}
     calls = [call for call in turn.tool_calls if call.call_id not in callers]
-    failed = sum(call.failed for call in calls)
     parts = [
         f"{turn.status.value} turn{' (undone)' if turn.undone else ''}",
-        count(len(calls), "tool call") + (f" ({failed} failed)" if failed else ""),
+        count(len(calls), "tool call") + _outcomes(calls),
     ]
     if turn.plan:
         parts.append("proposed a plan")

@@ -32,12 +32,15 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     output: str | None = None
     exit_code: int | None = None
     failed: bool = False
+    """The call failed by itself: the user neither refused nor interrupted it."""
     error: str | None = None
     """Reason of a failure without exit code."""
     refused: bool = False
     """The user refused the call."""
     aborted: bool = False
-    """The call was aborted."""
+    """The user interrupted the call."""
+    waits_for: str | None = None
+    """The call of a background command whose end this call waited for. The time is counted there."""
     cwd: str | None = None
     changes: tuple[FileChange, ...] = ()
     finished: bool = False

@@ -22,7 +22,11 @@ _FAILED = re.compile(
 )
 """The start of an output that explains to the model why its call failed."""
 _ABORTED = re.compile(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
-_REFUSED = re.compile(r"^(?:exec command rejected by user|rejected by user|patch rejected by user)")
+_REFUSED = re.compile(
+    r"(?:exec command |patch )?rejected by user"
+    r"|exec_command failed for `[\s\S]{0,20000}?`: CreateProcess \{ message: \"Rejected\("
+)
+"""The start of an output of a call that the user, or a review in the user's place, refused."""
 _SCRIPT = re.compile(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
 _PLACEHOLDERS = {"input_image": "[image]", "image": "[image]", "input_audio": "[audio]", "audio": "[audio]"}
 

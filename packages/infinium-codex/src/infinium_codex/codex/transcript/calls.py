@@ -128,11 +128,11 @@ def _poll_answered(position: Position, fields: EventFields, poll: ToolFinished, 
     if command is None or poll.error:
         yield replace(poll, still_running=False)
         return
+    turn_id, call_id = command
     if not poll.still_running:
         position.background_commands = without(position.background_commands, process)
     # The exit code is the command's: the poll itself did not fail.
-    yield replace(poll, still_running=False, exit_code=None)
-    turn_id, call_id = command
+    yield replace(poll, still_running=False, exit_code=None, waits_for=call_id)
     of_command = EventFields(**{**fields, "turn_id": turn_id or fields["turn_id"]})
     yield ToolFinished(
         **of_command,
