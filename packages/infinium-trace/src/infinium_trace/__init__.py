@@ -48,12 +48,14 @@ from infinium_trace.session import (
     Turn,
 )
 from infinium_trace.trace import SummaryBuilder, Trace, build_turn_trace
+from infinium_trace.tree_changes import Commit, TreeChanges
 
 __all__ = [
     "MAX_BODY_BYTES",
     "Answer",
     "AssistantMessage",
     "ChangeKind",
+    "Commit",
     "Compacted",
     "Compaction",
     "ContextItem",
@@ -92,6 +94,7 @@ __all__ = [
     "Trace",
     "TraceContext",
     "TraceOptions",
+    "TreeChanges",
     "Turn",
     "TurnEnded",
     "TurnStarted",

@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from infinium_trace._bounded import BoundedErrors, BoundedSteps
-from infinium_trace._format import Payload, file_change, milliseconds, present, relative_path
+from infinium_trace._format import Payload, count, file_change, milliseconds, present, relative_path
 from infinium_trace._renderer import Arguments, Renderer, argument_text
 from infinium_trace.events import ContextItem, TokenUsage, TurnStatus
 from infinium_trace.failure_reason import failure_reason
 from infinium_trace.options import TraceOptions
 from infinium_trace.preview import clip, preview
 from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
+from infinium_trace.tree_changes import TreeChanges
 
 _LINE = 80
+_SUBJECT = 200
+_MAX_LISTED = 200
+"""Files that are listed with their lines; the names of all are in the section `development`."""
 _DESCRIPTION = 500
 _ERROR_LINE = 300
 _TAIL_OF_FAILURE = 0.7
@@ -47,6 +51,29 @@ class StepWriter:
             if turn.status in (TurnStatus.FAILED, TurnStatus.INTERRUPTED):
                 kind = "TurnFailed" if turn.status is TurnStatus.FAILED else "TurnInterrupted"
                 self._add_error(kind, self._renderer.text(turn.reason) or turn.status.value, of_turn=True)
+
+    def write_changes(self, changes: TreeChanges) -> None:
+        """Add a last step for what the turn changed in its checkout, with a unified diff; none without changes."""
+        if not changes.files and not changes.commits:
+            return
+        added, removed = (sum(lines or 0 for lines in column) for column in zip(*_lines(changes), strict=True))
+        description = f"{count(len(changes.files), 'file')} changed, {added:,} lines added, {removed:,} removed"
+        if changes.commits:
+            description += f", {count(len(changes.commits), 'commit')}"
+        self._add(
+            "file_changes",
+            description,
+            None,
+            present(
+                files=[file_change(change, self._cwd) for change in changes.files[:_MAX_LISTED]],
+                files_not_listed=max(len(changes.files) - _MAX_LISTED, 0) or None,
+                commits=[
+                    present(commit=one.commit, subject=self._renderer.first_line(one.subject, _SUBJECT))
+                    for one in changes.commits
+                ],
+            ),
+            output_preview=self._renderer.preview(changes.diff, self._options.max_diff, tail=0.2),
+        )
 
     def _write_step(self, step: Step, subagent_id: str | None) -> None:
         match step:
@@ -203,6 +230,11 @@ class StepWriter:
             listed = error if of_turn else {**error, "message": f"Step {self._count + 1}: {clip(text, _LINE)}"}
             self.errors.add(self._renderer.redacted(listed))
         return error
+
+
+def _lines(changes: TreeChanges) -> list[tuple[int | None, int | None]]:
+    """Return the lines added and removed of each file."""
+    return [(0, 0), *((change.lines_added, change.lines_removed) for change in changes.files)]
 
 
 def _tokens(usage: TokenUsage, calls: int) -> Payload:

@@ -12,6 +12,7 @@ from infinium_trace.fit import MAX_BODY_BYTES
 from infinium_trace.options import TraceOptions
 from infinium_trace.rubric import Rubric
 from infinium_trace.session import Session, Turn
+from infinium_trace.tree_changes import TreeChanges, merged_changes
 
 _MAX_FILE_BYTES = MAX_BODY_BYTES // 2
 _MAX_DISAGREEMENTS = 100
@@ -20,9 +21,15 @@ _MAX_DISAGREEMENTS = 100
 class Totals:
     """Sums and lists over the turns so far."""
 
-    def __init__(self, options: TraceOptions, renderer: Renderer, *, of_session: bool) -> None:
-        """Begin with nothing. In the totals `of_session`, the work of undone turns is left out."""
+    def __init__(
+        self, options: TraceOptions, renderer: Renderer, *, of_session: bool, tree: TreeChanges | None = None
+    ) -> None:
+        """Begin with nothing. In the totals `of_session`, the work of undone turns is left out.
+
+        `tree` is what the only turn changed in its checkout.
+        """
         self._prices, self._renderer, self._of_session = options.prices, renderer, of_session
+        self._tree = tree
         self.turns = 0
         self.undone = 0
         """Number of turns that the user undid."""
@@ -36,6 +43,8 @@ class Totals:
         self.statuses: dict[str, None] = {}
         self.tools: dict[str, None] = {}
         self.continuations = 0
+        self.lines_added = self.lines_removed = 0
+        """Lines of the changed files, as far as they are known."""
         self.tests = RunTotals()
         self.rubric = Rubric()
         self.sources: frozenset[EventSource] = frozenset()
@@ -83,8 +92,12 @@ class Totals:
     def _add_changes(self, turn: Turn, cwd: str | None) -> None:
         """Add what an undone turn has, too: its models, and its files, which undoing does not revert."""
         self.models |= dict.fromkeys(turn.models)
-        for change in turn.changes:
+        for change in merged_changes(turn.changes, self._tree, cwd):
             self._add_file(relative_path(change.moved_to or change.path, cwd))
+            self.lines_added += change.lines_added or 0
+            self.lines_removed += change.lines_removed or 0
+        if self._tree is not None:
+            self.tests.add_change(self._tree.changed_at_ms)
         for disagreement in turn.disagreements:
             self._add_disagreement(disagreement)
 

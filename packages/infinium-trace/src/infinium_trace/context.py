@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from infinium_trace.tree_changes import TreeChanges
+
 
 class HeadMove(Struct, frozen=True, kw_only=True):
     """A move of HEAD from one commit to another, read from the checkout's reflog."""
@@ -27,6 +29,8 @@ class TraceContext(Struct, frozen=True, kw_only=True):
     """The commit of HEAD now."""
     git_moves: tuple[HeadMove, ...] = ()
     """Earlier moves of HEAD, oldest first; empty if unknown."""
+    changes: TreeChanges | None = None
+    """What the turn changed in the checkout; None if unknown, and for a whole session."""
     acceptance: str | None = None
     """The project's own acceptance criteria, as its users wrote them."""
     acceptance_file: str = "acceptance.md"

@@ -40,6 +40,8 @@ class TraceOptions(Struct, frozen=True, kw_only=True):
     """Characters of a step's output preview."""
     max_failure_preview: int = 1_200
     """Characters of the output preview of a call that failed."""
+    max_diff: int = 20_000
+    """Characters of the unified diff of a turn."""
     max_input_summary: int = 3_000
     """Characters of `input_summary`: the prompts."""
     max_output_summary: int = 8_000

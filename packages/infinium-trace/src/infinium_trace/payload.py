@@ -11,6 +11,7 @@ from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
 from infinium_trace.options import TraceOptions
 from infinium_trace.session import Compaction, Session, ToolCall, Turn
+from infinium_trace.tree_changes import merged_changes
 
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
@@ -29,7 +30,7 @@ class PayloadWriter:
         self.redactor = options.redactor()
         self.renderer = Renderer(self.redactor, metadata_only=options.metadata_only)
         self.steps = StepWriter(self.renderer, options, bounded=bounded)
-        self.totals = Totals(options, self.renderer, of_session=bounded)
+        self.totals = Totals(options, self.renderer, of_session=bounded, tree=context.changes)
         self._description = BoundedText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
@@ -43,8 +44,11 @@ class PayloadWriter:
         """Add turns, with the session as it was read with them."""
         self.session = session
         for turn, test_run in zip(turns, self.totals.add(session, turns), strict=True):
-            self._description.add(_describe(turn, test_run))
+            changes = merged_changes(turn.changes, self.context.changes, turn.cwd or session.cwd)
+            self._description.add(_describe(turn, len(changes), test_run))
         self.steps.write(turns, session.cwd)
+        if self.context.changes is not None:
+            self.steps.write_changes(self.context.changes)
         self.renderer.clear_cache()
 
     def payload(self, title: str, tags: Mapping[str, str]) -> Payload:
@@ -128,6 +132,7 @@ class PayloadWriter:
         custom = {
             **self._session_tags(turn),
             **self._git_tags(),
+            **self._change_tags(),
             **self._work_tags(turn),
             **totals.tests.tags(),
             **self._token_tags(turn),
@@ -158,6 +163,16 @@ class PayloadWriter:
             git_commit=after,
             git_commit_before=before if before != after else None,
         )
+
+    def _change_tags(self) -> Payload:
+        """Return the lines that changed and the state of the work tree, for which the API has no fields."""
+        totals, changes = self.totals, self.context.changes
+        if not totals.files:
+            lines: Payload = {}
+        else:
+            lines = {"lines_added": str(totals.lines_added), "lines_removed": str(totals.lines_removed)}
+        dirty = None if changes is None or changes.is_dirty is None else str(changes.is_dirty).lower()
+        return {**lines, **present(git_dirty=dirty)}
 
     def _work_tags(self, turn: Turn) -> Payload:
         totals = self.totals
@@ -201,7 +216,7 @@ def _outcomes(calls: Sequence[ToolCall]) -> str:
     return f" ({found})" if found else ""
 
 
-def _describe(turn: Turn, test_run: str | None) -> str:
+def _describe(turn: Turn, files: int, test_run: str | None) -> str:
     """Return one line on a turn for a list of traces: status, tool calls, subagents, files, tests, tokens."""
     # A call that ran other calls (a program of tool calls) is not counted: its work is that of the other calls.
     callers = {call.parent_call_id for call in turn.tool_calls}
@@ -216,8 +231,8 @@ def _describe(turn: Turn, test_run: str | None) -> str:
         parts.append(f"continued {count(turn.continuations, 'time')} by a stop hook")
     if turn.subagents:
         parts.append(count(len(turn.subagents), "subagent"))
-    if turn.changes:
-        parts.append(f"{count(len(turn.changes), 'file')} changed")
+    if files:
+        parts.append(f"{count(files, 'file')} changed")
     if test_run:
         parts.append(test_run)
     if turn.calls:

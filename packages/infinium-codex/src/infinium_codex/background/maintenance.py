@@ -1,4 +1,4 @@
-"""What the scheduler starts: closes sessions that timed out, sends the outbox, removes old checkpoints.
+"""What the scheduler starts: closes sessions that timed out, sends the outbox, removes old checkpoints and snapshots.
 
 `python -I -m infinium_codex.background.maintenance SCHEDULE SIZE:ENTRY…` names the entries that are due, each with the
 size of its spool when it was found due. A session whose spool has grown since is left alone.
@@ -18,6 +18,7 @@ from infinium_codex.background.deliveries import deliver_and_schedule
 from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, with_variables
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.session.processor import State, close_session, give_up, record_lost
+from infinium_codex.session.work_tree import remove_old_snapshots
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> None:
         size, _, entry = due.partition(":")
         if entry != OUTBOX:
             _serve_entry(entry, int(size), places, schedule, os.environ)
+    remove_old_snapshots(places.snapshots)
     _send(places, schedule, os.environ)
 
 

@@ -15,12 +15,14 @@ from infinium_trace import (
     Trace,
     TraceContext,
     TraceOptions,
+    TreeChanges,
     Turn,
     build_turn_trace,
     packaged_prices,
 )
 from infinium_transport import Envelope, Outbox
 from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.delivery.projects import ROOT_LABEL
 from infinium_codex.delivery.stores import open_outbox
@@ -32,6 +34,8 @@ from infinium_codex.version import VERSION
 ACCEPTANCE_FILE = ".infinium/acceptance.md"
 """The project's own acceptance criteria, which every trace contains. Optional, written by the project's users."""
 _MAX_ACCEPTANCE_BYTES = 64 << 10
+_RECENT_MS = 60_000
+"""The work tree is what a turn left only for a short time after its end."""
 
 
 class RecipientId(Struct, frozen=True, kw_only=True):
@@ -50,6 +54,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     context: TraceContext
     options: TraceOptions
+    snapshots: Path
+    """Directory of the snapshots of checkouts."""
 
     @classmethod
     def open(
@@ -79,11 +85,29 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 acceptance_file=ACCEPTANCE_FILE,
             ),
             options=_options(program, places, settings, secrets),
+            snapshots=places.snapshots,
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
         """Queue the turn's trace. Queuing it again has no effect."""
-        self._queue(build_turn_trace(session, turn, self.context, self.options))
+        context = replace(self.context, changes=self._changes(session, turn))
+        self._queue(build_turn_trace(session, turn, context, self.options))
+
+    def _changes(self, session: Session, turn: Turn) -> TreeChanges | None:
+        """Return what the turn changed in its checkout; None if it ran no tool, or ended too long ago to tell."""
+        cwd, ended_ms = turn.cwd or session.cwd, turn.ended_at_ms
+        if cwd is None or ended_ms is None or not turn.tool_calls or time.time() * 1000 - ended_ms > _RECENT_MS:
+            return None
+        from infinium_codex.session.turn_changes import read_turn_changes
+
+        return read_turn_changes(
+            Path(cwd),
+            self.snapshots,
+            self.context.session_id,
+            started_ms=turn.started_at_ms,
+            ended_ms=ended_ms,
+            commit_before=self.context.commit_at(turn.started_at_ms),
+        )
 
     def summary(self) -> SummaryBuilder:
         """Return a summary without turns."""

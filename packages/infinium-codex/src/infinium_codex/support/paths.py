@@ -42,6 +42,11 @@ class Places(NamedTuple):
         return self.state / "schedule"
 
     @property
+    def snapshots(self) -> Path:
+        """Snapshots of checkouts after their last turn."""
+        return self.state / "snapshots"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -1,0 +1,42 @@
+"""What a turn changed in its checkout, as a version control system reports it, beside the patches of its tools."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from infinium_trace._format import relative_path
+from infinium_trace.events import FileChange
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """A commit that was made during a turn."""
+
+    commit: str
+    subject: str
+
+
+class TreeChanges(Struct, frozen=True, kw_only=True):
+    """The differences between the work tree before and after a turn."""
+
+    files: tuple[FileChange, ...] = ()
+    diff: str = ""
+    """Unified diff of the files; empty if it is not known or too long."""
+    changed_at_ms: int = 0
+    """When the last of the files changed, in UTC epoch milliseconds; 0 without files."""
+    commits: tuple[Commit, ...] = ()
+    """Commits made during the turn, newest first."""
+    is_dirty: bool | None = None
+    """Whether the work tree differs from the last commit now."""
+
+
+def merged_changes(patches: Iterable[FileChange], tree: TreeChanges | None, cwd: str | None) -> tuple[FileChange, ...]:
+    """Return each changed file once: as the work tree has it, else as the patches of the tools report it.
+
+    A patch may also change a file outside of the checkout or one that is ignored.
+    """
+    found = {relative_path(change.moved_to or change.path, cwd): change for change in patches}
+    for change in tree.files if tree is not None else ():
+        if change.moved_to:
+            found.pop(relative_path(change.path, cwd), None)
+        found[relative_path(change.moved_to or change.path, cwd)] = change
+    return tuple(found.values())
