@@ -11,6 +11,7 @@ import sys
 import time
 
 from infinium_config.errors import LockTimeoutError
+from infinium_config.files import long_path, while_held
 
 _POLL_SECONDS = 0.02
 
@@ -84,7 +85,8 @@ def wait_for_lock(path: str | os.PathLike[str], wait: float) -> HeldLock:
 
 
 def _open(path: str | os.PathLike[str]) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    return while_held(lambda: os.open(long_path(path), flags, 0o600))
 
 
 if sys.platform == "win32":

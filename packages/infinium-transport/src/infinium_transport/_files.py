@@ -1,11 +1,17 @@
-"""Files that only their owner can read, written so that a crash leaves either the old state or the new one."""
+"""Files that only their owner can read, written so that a crash leaves either the old state or the new one.
+
+On Windows, where modes mean nothing, the files are as private as the user's profile directory. There a file that
+another process holds open can be neither replaced nor removed: these functions then try again for a while.
+"""
 
 import os
 import stat
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from infinium_transport.errors import StorageError
 
@@ -14,6 +20,13 @@ DIRECTORY_MODE: Final = 0o700
 TEMPORARY: Final = ".tmp"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Larger files are not read: nothing this package writes becomes as large."""
+HELD_SECONDS: Final = 2.0
+"""How long a file is waited for that another Windows process, such as a virus scanner, holds open."""
+_GUARDS: Final[int] = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"))
+_LONGEST_PLAIN_PATH: Final = 247
+"""Windows needs a prefix for a longer path: 260 less the zero and a name of 8.3 in a directory."""
+
+T = TypeVar("T")
 
 
 class NotAFileError(OSError):
@@ -40,7 +53,9 @@ def read_file(path: Path | str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
 
     Raises OSError; NotAFileError when the path is something else or larger than `max_bytes`.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if sys.platform == "win32" and not stat.S_ISREG(os.lstat(_long(path)).st_mode):
+        raise NotAFileError(0, "not a regular file", str(path))  # its open would be denied, as that of a held file is
+    descriptor = open_guarded(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -62,9 +77,9 @@ def write_temporary(path: Path, data: bytes, *, durable: bool, modified: float |
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        descriptor = open_guarded(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            os.fchmod(descriptor, FILE_MODE)
+            _set_mode(descriptor)
             _write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
@@ -73,7 +88,7 @@ def write_temporary(path: Path, data: bytes, *, durable: bool, modified: float |
         if modified is not None:
             set_time(temporary, modified)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)
         raise
     return temporary
 
@@ -82,9 +97,9 @@ def write_file(path: Path, data: bytes, *, durable: bool = False, modified: floa
     """Create or replace a file in one step; see `write_temporary`."""
     temporary = write_temporary(path, data, durable=durable, modified=modified)
     try:
-        temporary.rename(path)
+        move(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)
         raise
     if durable:
         sync(path.parent)
@@ -95,21 +110,27 @@ def append_line(path: Path, line: bytes) -> None:
 
     After a line without its end, as a crash leaves it, the new one starts on a line of its own.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    descriptor = open_guarded(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
-        status = os.fstat(descriptor)
-        if stat.S_IMODE(status.st_mode) != FILE_MODE:
-            os.fchmod(descriptor, FILE_MODE)
-        torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
-        _write_all(descriptor, b"\n" * torn + line + b"\n")
+        with _only_appender(descriptor):
+            status = os.fstat(descriptor)
+            if stat.S_IMODE(status.st_mode) != FILE_MODE:
+                _set_mode(descriptor)
+            torn = False
+            if status.st_size > 0:
+                os.lseek(descriptor, status.st_size - 1, os.SEEK_SET)
+                torn = os.read(descriptor, 1) != b"\n"
+            _write_all(descriptor, b"\n" * torn + line + b"\n")
     finally:
         os.close(descriptor)
 
 
 def sync(path: Path) -> None:
     """Wait until a file's data, or a directory's entries, are on disk. A missing file is no error."""
+    if sys.platform == "win32" and path.is_dir():
+        return  # Windows opens no directory; it keeps the order of its entries itself
     with suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_guarded(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
@@ -119,7 +140,23 @@ def sync(path: Path) -> None:
 def set_time(path: Path, when: float) -> None:
     """Set a file's modification time, in seconds since the epoch; a time out of a file system's range is clipped."""
     nanoseconds = int(min(max(when, 0.0), 2.0**33) * 1e9) if when == when else 0  # NaN differs from itself
-    os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
+    os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=os.utime not in os.supports_follow_symlinks)
+
+
+def move(source: Path | str, target: Path | str) -> None:
+    """Rename a file; one that exists at `target` is replaced. Raises OSError."""
+    _while_held(lambda: os.replace(_long(source), _long(target)))  # noqa: PTH105
+
+
+def remove_file(path: Path | str) -> None:
+    """Remove a file. A missing one is no error. Raises OSError."""
+    with suppress(FileNotFoundError):
+        _while_held(lambda: os.unlink(_long(path)))  # noqa: PTH108
+
+
+def open_guarded(path: Path | str, flags: int) -> int:
+    """Open a file for this process alone, following no link; return the descriptor. Raises OSError."""
+    return _while_held(lambda: os.open(_long(path), flags | _GUARDS, FILE_MODE))
 
 
 def entries(directory: Path) -> list[os.DirEntry[str]]:
@@ -134,7 +171,7 @@ def entries(directory: Path) -> list[os.DirEntry[str]]:
 def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
     """Remove files, unless `dry_run`; return them."""
     for path in () if dry_run else paths:
-        path.unlink(missing_ok=True)
+        remove_file(path)
     return paths
 
 
@@ -155,3 +192,67 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LAST_BYTE: Final = 0x7FFF_FFFE
+    """The byte that an appending process locks: no file that is appended to has it."""
+
+    @contextmanager
+    def _only_appender(descriptor: int) -> Iterator[None]:
+        """Let one process at a time append: Windows seeks to the end and writes in two steps."""
+
+        def lock() -> None:
+            os.lseek(descriptor, _LAST_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+        _while_held(lock)
+        try:
+            yield
+        finally:
+            os.lseek(descriptor, _LAST_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+    def _set_mode(descriptor: int) -> None:
+        """Do nothing: Windows has no modes."""
+
+    def _while_held(action: Callable[[], T]) -> T:
+        """Call `action`; repeat it for `HELD_SECONDS` while access is denied, as to a file that is held open."""
+        deadline, pause = time.monotonic() + HELD_SECONDS, 0.002
+        while True:
+            try:
+                return action()
+            except PermissionError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+    def _long(path: Path | str) -> str:
+        """The path in the form that Windows takes at any length."""
+        plain = str(path)
+        if len(plain) <= _LONGEST_PLAIN_PATH or plain.startswith("\\\\?\\"):
+            return plain
+        full = os.path.abspath(plain)  # noqa: PTH100
+        return f"\\\\?\\UNC\\{full[2:]}" if full.startswith("\\\\") else f"\\\\?\\{full}"
+
+else:
+
+    @contextmanager
+    def _only_appender(_descriptor: int) -> Iterator[None]:
+        """Do nothing: POSIX appends in one step."""
+        yield
+
+    def _set_mode(descriptor: int) -> None:
+        """Set the mode whatever the umask."""
+        os.fchmod(descriptor, FILE_MODE)
+
+    def _while_held(action: Callable[[], T]) -> T:
+        """Call `action`. Only Windows denies access to a file because another process holds it open."""
+        return action()
+
+    def _long(path: Path | str) -> str:
+        """The path itself. Only Windows has another form for long ones."""
+        return os.fspath(path)

@@ -1,7 +1,7 @@
 """A lock between the processes of one user, held as long as a file is open."""
 
-import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +16,31 @@ def try_lock(path: Path) -> Iterator[bool]:
     The operating system frees the lock when its process dies. Raises StorageError when the file cannot be opened.
     """
     with _files.storing("lock", path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _files.FILE_MODE)
+        descriptor = _files.open_guarded(path, os.O_RDWR | os.O_CREAT)
     try:
+        yield _take(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+
+    def _take(descriptor: int) -> bool:
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+else:
+
+    def _take(descriptor: int) -> bool:
+        import fcntl
+
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            held = False
-        else:
-            held = True
-        yield held
-    finally:
-        os.close(descriptor)
+            return False
+        return True

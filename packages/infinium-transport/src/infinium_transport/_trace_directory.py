@@ -90,5 +90,5 @@ class TraceDirectory:
         while target.exists() or target.is_symlink():
             number += 1
             target = self._corrupt / f"{path.name}.{number}"
-        path.rename(target)
+        _files.move(path, target)
         return target

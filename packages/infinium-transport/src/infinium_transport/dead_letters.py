@@ -41,7 +41,7 @@ class DeadLetters:
         note = _Reason(reason=reason, status=status, message=message, since=now)
         _files.write_file(self._reason_file(queued.key), encode_json(note), durable=True)
         with suppress(FileNotFoundError):
-            queued.path.rename(self.traces.file(queued.key))
+            _files.move(queued.file, self.traces.file(queued.key))
         _files.sync(directory)
         _files.sync(queued.path.parent)
 
@@ -57,7 +57,7 @@ class DeadLetters:
                 continue
             # A new time, so that the age limit does not drop at once what was just requeued.
             _files.set_time(queued.path, now)
-            queued.path.rename(into.file(queued.key))
+            _files.move(queued.file, into.file(queued.key))
             self.remove_reason(queued.key)
             count += 1
         if count:
@@ -67,7 +67,7 @@ class DeadLetters:
 
     def remove_reason(self, key: str) -> None:
         """Remove the reason of a trace that is no dead letter any more."""
-        self._reason_file(key).unlink(missing_ok=True)
+        _files.remove_file(self._reason_file(key))
 
     def _letter(self, queued: Queued) -> DeadLetter:
         note = read_json(self._reason_file(queued.key), _Reason) or _Reason(

@@ -62,7 +62,7 @@ class Ledger:
     def move_to_sent(self, queued: Queued) -> None:
         """Record a trace as sent by its file alone. On a full disk no entry can be written, but a file can be moved."""
         with _files.storing("move a delivered trace to", self.sent):
-            queued.path.rename(self.sent / queued.path.name)
+            _files.move(queued.file, self.sent / queued.path.name)
 
     def record_dead(self, envelope: Envelope, reason: str, status: int | None, *, when: float) -> None:
         """Record that a trace became a dead letter."""
@@ -125,10 +125,10 @@ class Ledger:
         """Remove copies of sent traces beyond the limits, and rotate a full log."""
         with _files.storing("prune the ledger in", self.directory):
             for dropped in self._payloads.excess(KEPT_PAYLOADS, now=now):
-                dropped.path.unlink(missing_ok=True)
+                _files.remove_file(dropped.path)
             with suppress(FileNotFoundError):
                 if self._log.stat().st_size > MAX_LOG_BYTES:
-                    self._log.replace(self._old)
+                    _files.move(self._log, self._old)
 
     def forget(self, keys: Set[str]) -> None:
         """Remove the entries of these sent traces, and the copies of the traces. Other entries stay.
@@ -137,7 +137,7 @@ class Ledger:
         """
         with _files.storing("remove entries from the ledger in", self.directory):
             for key in keys:
-                self._payloads.file(check_key(key)).unlink(missing_ok=True)
+                _files.remove_file(self._payloads.file(check_key(key)))
             for path in (self._old, self._log):
                 with suppress(FileNotFoundError):
                     self._rewrite(path, keys)
@@ -172,7 +172,7 @@ class Ledger:
         temporary = _files.write_temporary(path, b"".join(kept), durable=True)
         for line in _files.read_file(path)[len(data) :].splitlines(keepends=True):
             _files.append_line(temporary, line.rstrip(b"\n"))  # written by another process meanwhile
-        temporary.replace(path)
+        _files.move(temporary, path)
 
     def _logs(self) -> Iterator[bytes]:
         for path in (self._old, self._log):

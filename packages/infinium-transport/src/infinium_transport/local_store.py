@@ -60,7 +60,7 @@ class LocalStore:
         """Delete the traces of these keys, where they are stored."""
         with _files.storing("delete traces in", self.directory):
             for key in keys:
-                (self.directory / (check_key(key) + _SUFFIX)).unlink(missing_ok=True)
+                _files.remove_file(self.directory / (check_key(key) + _SUFFIX))
 
     def prune(self, *, now: float, limits: OutboxLimits = KEPT_TRACES) -> None:
         """Delete the oldest traces beyond the limits."""

@@ -84,9 +84,9 @@ class Outbox:
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                temporary.rename(path)
+                _files.move(temporary, path)
             finally:
-                temporary.unlink(missing_ok=True)
+                _files.remove_file(temporary)
             _files.sync(self.directory)
         return Put.queued
 
@@ -114,15 +114,15 @@ class Outbox:
         """Remove a sent trace from the queue; with `keep_in`, move its file to that (existing) directory."""
         with _files.storing("remove a sent trace from", self.directory):
             if keep_in is None or not _moved(queued.file, keep_in):
-                queued.path.unlink(missing_ok=True)
+                _files.remove_file(queued.file)
             if queued.tried:
-                self._delay_file(queued.key).unlink(missing_ok=True)
+                _files.remove_file(self._delay_file(queued.key))
 
     def move_to_dead_letters(self, queued: Queued, reason: str, status: int | None, message: str) -> None:
         """Make a queued trace a dead letter, with the reason, the HTTP status and the server's message."""
         with _files.storing("move a dead letter out of", self.directory):
             self._dead.add(queued, reason=reason, status=status, message=message, now=self._clock())
-            self._delay_file(queued.key).unlink(missing_ok=True)
+            _files.remove_file(self._delay_file(queued.key))
 
     def postpone(self, key: str, delay: Delay) -> None:
         """Record a failed attempt and the next one's time. Losing the record only means an early attempt."""
@@ -138,7 +138,7 @@ class Outbox:
         with _files.storing("clear delays in", self.directory):
             delayed = [entry.path for entry in _files.entries(self.directory) if entry.name.endswith(DELAY)]
             for path in delayed:
-                Path(path).unlink(missing_ok=True)
+                _files.remove_file(path)
         return len(delayed)
 
     # Dead letters
@@ -200,9 +200,9 @@ class Outbox:
     def drop(self, dropped: Dropped) -> None:
         """Delete a trace that is beyond the limits. Call it after recording that."""
         with _files.storing("drop a trace from", dropped.path):
-            dropped.path.unlink(missing_ok=True)
+            _files.remove_file(dropped.path)
             self._dead.remove_reason(dropped.key)
-            self._delay_file(dropped.key).unlink(missing_ok=True)
+            _files.remove_file(self._delay_file(dropped.key))
 
     def remove_leftovers(self, *, now: float) -> None:
         """Remove leftovers of crashes: temporary files, and records of traces that no longer exist."""
@@ -215,7 +215,7 @@ class Outbox:
                     with suppress(FileNotFoundError):
                         # ctime, which no writer can set: when it is old, no process is still writing the file.
                         if now - path.lstat().st_ctime > _STALE:
-                            path.unlink()
+                            _files.remove_file(path)
 
     def remove_damaged(self, before: float, *, dry_run: bool = False) -> list[Path]:
         """Remove files moved to `corrupt/` before a time, in seconds since the epoch.
@@ -247,7 +247,7 @@ class Outbox:
 
 def _moved(file: str, into: Path) -> bool:
     try:
-        os.rename(file, f"{into}{os.sep}{os.path.basename(file)}")  # noqa: PTH104, PTH119
+        _files.move(file, f"{into}{os.sep}{os.path.basename(file)}")  # noqa: PTH119
     except OSError:  # another file system, or no such directory; the copy is optional
         return False
     return True

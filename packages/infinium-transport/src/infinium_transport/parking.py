@@ -52,7 +52,7 @@ class Parking:
         """Remove an agent's note for one base URL, or all of its notes."""
         for note in self.all():
             if note.agent_id == agent_id and base_url in (None, note.base_url):
-                self._file(note.agent_id, note.base_url).unlink(missing_ok=True)
+                _files.remove_file(self._file(note.agent_id, note.base_url))
 
     def _file(self, agent_id: str, base_url: str) -> Path:
         import hashlib
