@@ -1,6 +1,5 @@
 """Entry point: registers every command by the name of its function, and runs the one that is asked for."""
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +39,6 @@ CONFIG_COMMANDS = {
 
 def main() -> None:
     """Run the command that `sys.argv` names."""
-    if sys.argv[1:2] == ["hook"]:
-        _run_hook(sys.argv[2:])
     from infinium_codex.console.run import run_command
 
     run_command(build_app(), sys.argv[1:])
@@ -68,22 +65,6 @@ def build_app() -> "App":
         else:
             app.command(f"infinium_codex.commands.{function}:{function}", name=name, help=text)
     return app
-
-
-def _run_hook(arguments: list[str]) -> None:
-    """Run the installed hook, without cyclopts, which takes longer to import than the hook to run.
-
-    Codex on Windows calls this. The hook exits with 0, and so does this if there is none.
-    """
-    from infinium_codex.support.paths import find_places
-
-    program = find_places(os.environ).data / "hook.py"
-    try:
-        code = compile(program.read_bytes(), str(program), "exec")
-    except OSError:
-        sys.exit(0)
-    sys.argv = [str(program), *arguments]
-    exec(code, {"__name__": "__main__"})  # noqa: S102 - the user's own copy of the hook
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from infinium_codex.session.work_tree import remove_old_snapshots
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
+from infinium_codex.support.spawn import leave_directory
 
 CHECKPOINT_SECONDS = 30 * 86_400.0
 """How long the checkpoint of a session without a spool is kept: the user may resume the session."""
@@ -29,7 +30,7 @@ CHECKPOINT_SECONDS = 30 * 86_400.0
 
 def main(argv: list[str]) -> None:
     """Do what is due."""
-    os.chdir("/")
+    leave_directory()
     os.umask(0o077)
     places = find_places(os.environ)
     schedule = Schedule(argv[1])

@@ -10,7 +10,7 @@ A worker imports this module at every prompt, so it imports only what the interp
 import os
 from binascii import crc32
 
-from infinium_config.files import write_atomically
+from infinium_config.files import read_small_file, remove_file, write_atomically
 
 TYPE_CHECKING = False  # importing typing or collections costs more than this module
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 OUTBOX = "outbox"
 """Name of the entry for the outbox."""
 LINK = "schedule"
-"""A link beside the spools to the schedule: following it is cheaper at a prompt than computing the state directory."""
+"""Beside the spools, a link to the schedule (on Windows a file with its path): reading it is cheaper at a prompt than
+computing the state directory."""
 SECRET_VARIABLE = "INFINIUM_AGENT_SECRET"  # noqa: S105 - the name of one
 GRACE = 86_400.0
 """Seconds after the stale time for which the spool of a session that cannot be traced is kept."""
@@ -55,7 +56,7 @@ class Schedule:
     def remove(self, name: str) -> None:
         """Remove an entry. The scheduler notices when it next reads the schedule."""
         try:
-            os.unlink(f"{self.directory}/{name}")  # noqa: PTH108
+            remove_file(f"{self.directory}/{name}")
         except FileNotFoundError:
             pass
 
@@ -103,8 +104,33 @@ class Schedule:
 
 def entry_name(spool: str) -> str:
     """The name of a session's entry: its id and a checksum of the directory, as a session can have several spools."""
-    directory, _, name = spool.rpartition("/")
+    directory, name = os.path.split(spool)
     return f"{name.removesuffix('.spool')}-{crc32(os.fsencode(directory)):08x}"
+
+
+def linked_schedule(spools: str) -> str | None:
+    """The schedule of the sessions with spools in this directory; None if there is no link to it."""
+    if os.name == "nt":
+        content = read_small_file(f"{spools}/{LINK}")
+        return None if content is None else content.decode("utf-8", "surrogatepass")
+    try:
+        return os.readlink(f"{spools}/{LINK}")  # noqa: PTH115
+    except OSError:
+        return None
+
+
+def link_schedule(spools: str, schedule: str) -> None:
+    """Make the link of a directory of spools point to the schedule. Raises OSError."""
+    if linked_schedule(spools) == schedule:
+        return
+    if os.name == "nt":
+        write_atomically(f"{spools}/{LINK}", schedule.encode("utf-8", "surrogatepass"), durable=False)
+        return
+    from pathlib import Path
+
+    from infinium_codex.support.files import replace_link
+
+    replace_link(Path(spools, LINK), schedule)
 
 
 def with_variables(environ: "Mapping[str, str]", saved: "Mapping[str, str]") -> dict[str, str]:

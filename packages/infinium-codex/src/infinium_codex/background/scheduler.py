@@ -10,7 +10,8 @@ import sys
 import time
 
 from infinium_codex.background.schedule import Schedule
-from infinium_codex.background.wake_up import WakeUp, become_scheduler
+from infinium_codex.background.wake_up import WakeUp, become_scheduler, ensure_scheduler
+from infinium_codex.support.spawn import leave_directory, module_command, run_and_wait
 
 LONGEST_SLEEP = 3600.0
 """Seconds. After a suspend, a machine wakes the scheduler late by at most this."""
@@ -24,7 +25,7 @@ Stamp = tuple[int, int, int]
 def main(argv: list[str]) -> None:
     """Serve the schedule in the directory `argv[1]`; with `replace` behind it, in place of the running scheduler."""
     directory = argv[1]
-    os.chdir("/")
+    leave_directory()
     replace = argv[2:] == ["replace"]
     while (wake_up := become_scheduler(directory, replace=replace)) is not None:
         with wake_up:
@@ -68,6 +69,9 @@ def _serve(schedule: Schedule, wake_up: WakeUp) -> bool:
             for entry in due.values():
                 entry.postpone(now)
             if _code_stamp() != code:  # the connector was upgraded: continue as the new version
+                if sys.platform == "win32":  # where exec is a new process, which the lock keeps from working
+                    ensure_scheduler(schedule.directory, os.environ, replace=True)
+                    return True
                 os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
             continue
         next_due = min(entry.due for entry in pending.values())
@@ -106,13 +110,10 @@ def _stamp(entry: str, watched: str) -> tuple[Stamp, float]:
 def _run_maintenance(schedule: Schedule, due: dict[str, _Pending]) -> bool:
     """Run maintenance on the entries that are due. False if the connector was removed."""
     entries = [f"{entry.stamp[2]}:{name}" for name, entry in due.items()]
-    module = "infinium_codex.background.maintenance"
-    arguments = [sys.executable, "-I", "-m", module, schedule.directory, *entries]
     try:
-        pid = os.posix_spawn(sys.executable, arguments, os.environ)
+        run_and_wait(module_command("infinium_codex.background.maintenance", schedule.directory, *entries))
     except OSError:
         return False
-    os.waitpid(pid, 0)
     return True
 
 

@@ -8,13 +8,12 @@ from infinium_config.locks import HeldLock
 
 from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.deliveries import WAIT_SECONDS, deliver_and_schedule
-from infinium_codex.background.schedule import LINK, Schedule, entry_name
+from infinium_codex.background.schedule import Schedule, entry_name, link_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture import install
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.processor import Progress, State, close_session, trace_session
 from infinium_codex.support.error_log import collect_hook_errors, record_error
-from infinium_codex.support.files import replace_link
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
@@ -109,6 +108,4 @@ def _repair_hook_home(places: Places, agent: Agent) -> None:
 
 def _link_schedule(places: Places) -> None:
     """Put a link to the schedule beside the spools, for the worker at the next prompt."""
-    link, target = places.spool / LINK, str(places.schedule)
-    if not link.is_symlink() or str(link.readlink()) != target:
-        replace_link(link, target)
+    link_schedule(str(places.spool), str(places.schedule))

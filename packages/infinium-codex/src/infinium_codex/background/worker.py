@@ -10,9 +10,10 @@ import gc
 import os
 import sys
 
-from infinium_codex.background.schedule import LINK, Schedule, entry_name
+from infinium_codex.background.schedule import Schedule, entry_name, linked_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture.frame import count_events
+from infinium_codex.support.spawn import leave_directory
 
 TYPE_CHECKING = False  # importing typing or collections costs more than this module
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
     spool = os.path.abspath(argv[1])  # noqa: PTH100
     prompt = argv[2:] == [turn_started]
     wait = argv[3:] == ["wait"]
-    os.chdir("/")  # the session's directory may be removed or unmounted meanwhile
+    leave_directory()
     os.umask(0o077)
     if not wait:
         _lower_priority()
@@ -52,18 +53,18 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
 
 
 def _lower_priority() -> None:
-    """Let interactive programs and hooks run first."""
-    try:
-        os.nice(10)
-    except (OSError, AttributeError):  # not allowed; Windows has no nice
-        return
+    """Let interactive programs and hooks run first. On Windows the hook starts the worker with such a priority."""
+    if sys.platform != "win32":
+        try:
+            os.nice(10)
+        except OSError:  # not allowed
+            return
 
 
 def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> None:
     """Have the scheduler close the session later: this event may be the last one of the session."""
-    try:
-        directory = os.readlink(f"{os.path.dirname(spool)}/{LINK}")  # noqa: PTH115, PTH120
-    except OSError:
+    directory = linked_schedule(os.path.dirname(spool))  # noqa: PTH120
+    if directory is None:
         from infinium_codex.support.paths import find_places
 
         directory = str(find_places(environ).schedule)

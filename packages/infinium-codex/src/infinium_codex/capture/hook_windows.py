@@ -1,194 +1,363 @@
-"""The hook for systems without the module `posix`: Windows.
+"""The hook for Windows, with the rules of `hook`: the same table of tests runs against both.
 
-It follows the rules of `hook` and runs the same tests: same spool, same record, same projects, prints nothing, always
-exits 0. It needs only `os`. On Windows an append is not atomic, so hooks write one at a time: each first creates a lock
-file beside the spool. Tested on Linux only: the worker takes POSIX locks.
+It runs as `pythonw -I -S hook.pyc LAUNCHER EVENT [user]`: `install` writes the launcher, a program without a window.
+Like `hook` it uses only modules built into the interpreter and imports nothing of the connector. What differs:
+
+- Another process cannot remove a file that is open, unless the one that opened it permits that. The hook does.
+- Files have no owner or mode to check. The temp directory is in the user's profile, which other users cannot read.
+- The worker is started outside the agent's console and job, which may end all its processes with the agent.
 """
 
-import os
 import sys
-from time import sleep, time, time_ns
+
+assert sys.platform == "win32"  # for type checkers; hooks run with assertions compiled out
+
+import _winapi  # noqa: E402
+import msvcrt  # noqa: E402
+import nt  # noqa: E402
+from time import monotonic, sleep, time_ns  # noqa: E402
 
 MAX_EVENT_BYTES = 64 << 20
+"""A larger event is truncated here. It is then not valid JSON, and the trace is made from the transcript."""
 MAX_FILE_BYTES = 1 << 20
+PIPE_BYTES = 1 << 16
 MAX_ERRORS_BYTES = 64 << 10
+MAX_SPOOLED_BYTES = 512 << 20
+"""With more in the spools than this no further turn is recorded: the connector was removed, or cannot work."""
+PROJECT = ".project"
+"""Name of the record before a prompt's: the project that the turn belongs to."""
+PAUSED = (b"", b"", b"", b"paused")
 PRIME = 1_000_000_007
-LOCK_SECONDS = 2.0
-"""A hook that holds the lock file for longer was killed."""
-_BINARY: int = getattr(os, "O_BINARY", 0)
+LONGEST_PLAIN_PATH = 247
+LOCK_SECONDS = 1.0
+"""How long other hooks that append to the spool are waited for. Windows ends the lock of a process that is killed."""
+LAST_BYTE = 0x7FFF_FFFE
+"""The byte of the spool that an appending hook locks; no spool has it."""
+FILE_READ_DATA, FILE_APPEND_DATA = 0x1, 0x4
+FILE_SHARE_ALL = 0x7
+OPEN_ALWAYS = 4
+ACCESS_DENIED = 5
+CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW = 0x0000_0200, 0x0800_0000
+CREATE_BREAKAWAY_FROM_JOB = 0x0100_0000
+BELOW_NORMAL_PRIORITY_CLASS = 0x4000
+
+ENVIRON = {name.upper(): value for name, value in nt.environ.items()}
 
 
 def main(argv: list[str], triggers: tuple[str, ...], session_field: bytes) -> None:
-    """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns."""
-    home = os.path.dirname(argv[0])  # noqa: PTH120 - pathlib costs more than the whole hook, here and below
+    """Record the event named by `argv[2]`, read from stdin. Never raises, prints or returns.
+
+    `argv[3]` is `user` where the hook is registered for all projects of the user, as in `hook`. cmd.exe gives the whole
+    of `EVENT; exit 0` as arguments; PowerShell and sh end the command at the semicolon.
+
+    Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id.
+    """
+    home = _parent(argv[0])
     try:
-        _record(argv[1] if len(argv) > 1 else "", home, triggers, session_field)
+        event, _, _ = " ".join(argv[2:]).partition(";")
+        event, _, scope = event.partition(" ")
+        process = -nt.getpid() if scope == "user" else nt.getpid()
+        spool = _record(event, home, process, session_field, begins_turn=event == triggers[0])
+        if spool and event in triggers:
+            _start_worker(home, spool, event)
     except BaseException as error:
         _log_error(home, error)
-    os._exit(0)
+    nt._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes longer than the rest
 
 
-def _record(event: str, home: str, triggers: tuple[str, ...], session_field: bytes) -> None:
+def _record(event: str, home: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:
+    """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
     payload = _read_stdin()
-    if not payload or not _is_recording():
-        return
-    path = os.path.join(_spool_directory(), f"{_session_id(payload, session_field)}.spool")  # noqa: PTH118
-    name = event.encode("ascii", "replace").replace(b" ", b"?")
-    checksum = int.from_bytes(payload, "little") % PRIME
-    head = b"\x1eI3 %s %d %d %d %d\n" % (name, time_ns(), os.getpid(), len(payload), checksum)
-    _append(path, head + payload + b"\n")
-    if event in triggers:
-        _start_worker(home, path, event)
+    project = _project() if payload else None
+    if project is None:
+        return ""
+    directory = _spool_directory(home)
+    session = f"{directory}\\{_session_id(payload, session_field)}"
+    if project is PAUSED:  # the time alone: so that nothing of the transcript is used from here to the next event
+        _append(f"{session}.paused", b"%d\n" % time_ns())
+        return ""
+    path = f"{session}.spool"
+    if _is_full(directory, begins_turn=begins_turn):
+        return path
+    record = _frame(event, process, payload)
+    if begins_turn:  # the turn belongs to the project and the agent as they are now
+        record = _frame(PROJECT, process, b"\0".join(project)) + record
+    _append(path, record)
+    return path
+
+
+def _frame(event: str, process: int, payload: bytes) -> bytes:
+    return b"\x1eI3 %s %d %d %d %d\n%s\n" % (
+        event.encode("ascii", "replace").replace(b" ", b"?"),
+        time_ns(),
+        process,
+        len(payload),
+        int.from_bytes(payload, "little") % PRIME,
+        payload,
+    )
 
 
 def _read_stdin() -> bytes:
+    msvcrt.setmode(0, nt.O_BINARY)
     chunks = []
     size = 0
-    while size < MAX_EVENT_BYTES and (chunk := os.read(0, 1 << 20)):
+    while size < MAX_EVENT_BYTES and (chunk := nt.read(0, PIPE_BYTES)):
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
 
 
 def _session_id(payload: bytes, field: bytes) -> str:
+    """The text in the first occurrence of the field. It is used as a file name, so only letters, digits and '-'."""
     start = payload.find(field)
     end = start + len(field)
     quoted = payload[end : end + 108].lstrip(b" \t\r\n:") if start >= 0 else b""
     name = quoted[1:].split(b'"', 1)[0] if quoted[:1] == b'"' else b""
-    return name.decode("ascii") if 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum() else "unidentified"
+    if 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum():
+        return name.decode("ascii")
+    return "unidentified"
 
 
-def _is_recording() -> bool:
-    """Whether tracing is set up here and not paused."""
+def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
+    """The project's file, the variables that name agent and address, and the file's content.
+
+    None if tracing is not set up here; PAUSED if it is paused.
+    """
+    names = ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL")
+    agent, address = (ENVIRON.get(name, "").encode("utf-8", "surrogatepass") for name in names)
     try:
-        directory = os.getcwd()  # noqa: PTH109
-    except OSError:
-        return True
-    config = _project_config(directory)
-    if config is None:
-        return bool(os.environ.get("INFINIUM_AGENT_ID") or os.environ.get("INFINIUM_BASE_URL"))
-    return not _is_paused(config)
+        found = _project_config(nt.getcwd())
+    except OSError:  # the directory was removed; the worker decides
+        return b"", agent, address, b""
+    if found is None:
+        return (b"", agent, address, b"") if agent or address else None
+    path, config = found
+    return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogatepass"), agent, address, config)
 
 
-def _project_config(directory: str) -> bytes | None:
+def _project_config(directory: str) -> tuple[str, bytes] | None:
     """The nearest project file at or above a directory; from a linked worktree, in its main checkout too."""
     in_main_checkout = False
     while True:
-        config = _read_small_file(os.path.join(directory, ".infinium", "config.json"))  # noqa: PTH118
+        base = directory.rstrip("\\")
+        path = f"{base}\\.infinium\\config.json"
+        config = _read_small_file(path)
         if config is not None and not _is_home(directory):
-            return config
-        parent = os.path.dirname(directory)  # noqa: PTH120
-        if not in_main_checkout and (main_checkout := _main_checkout(directory)):
+            return path, config
+        parent = _parent(base)
+        if not in_main_checkout and (main_checkout := _main_checkout(base)):
             in_main_checkout = True
             directory = main_checkout
-        elif parent != directory:
-            directory = parent
+        elif parent.strip("\\"):
+            directory = f"{parent}\\" if parent.endswith(":") else parent
         else:
             return None
 
 
 def _is_home(directory: str) -> bool:
+    """Whether this is the user's home directory, whose `.infinium` is not a project's."""
     try:
-        home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
-        return os.path.samefile(directory, home)  # noqa: PTH121
+        found, own = nt.stat(directory), nt.stat(_home())
     except OSError:
         return False
+    return (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev)
 
 
-def _main_checkout(directory: str) -> str | None:
-    """The main checkout of the linked worktree at `directory`; None if it is not one."""
-    link = _read_small_file(os.path.join(directory, ".git"))  # noqa: PTH118
+def _main_checkout(base: str) -> str | None:
+    """The main checkout of the linked worktree at `base`; None if it is not one. Its `.git` is then a file."""
+    link = _read_small_file(f"{base}\\.git")
     if link is None or not link.startswith(b"gitdir:"):
         return None
-    git_dir = os.path.join(directory, os.fsdecode(link[7:].strip()))  # noqa: PTH118
-    common = os.fsdecode((_read_small_file(os.path.join(git_dir, "commondir")) or b"").strip())  # noqa: PTH118
-    shared = os.path.normpath(os.path.join(git_dir, common))  # noqa: PTH118
-    return os.path.dirname(shared) if common and os.path.basename(shared) == ".git" else None  # noqa: PTH119, PTH120
+    git_dir = _join(base, link[7:])
+    common = (_read_small_file(f"{git_dir}\\commondir") or b"").strip()
+    if not common:
+        return None
+    shared = nt._getfullpathname(_join(git_dir, common))  # noqa: SLF001 - what os.path.abspath calls
+    return _parent(shared) if shared.endswith("\\.git") else None
+
+
+def _join(directory: str, path: bytes) -> str:
+    name = path.strip().decode("utf-8", "replace").replace("/", "\\")
+    return name if name.startswith("\\") or name[1:2] == ":" else f"{directory}\\{name}"
+
+
+def _parent(path: str) -> str:
+    return path.replace("/", "\\").rpartition("\\")[0]
 
 
 def _read_small_file(path: str) -> bytes | None:
     """The content of a regular file of at most 1 MiB; None for anything else, such as a link."""
+    long = _long(path)
     try:
-        status = os.lstat(path)
+        status = nt.lstat(long)
         if status.st_mode & 0o170000 != 0o100000 or status.st_size > MAX_FILE_BYTES:
             return None
-        fd = os.open(path, os.O_RDONLY | _BINARY)
+        fd = nt.open(long, nt.O_RDONLY | nt.O_BINARY | nt.O_NOINHERIT)
     except (OSError, ValueError):
         return None
     try:
-        return os.read(fd, MAX_FILE_BYTES)
+        return nt.read(fd, status.st_size)
     except OSError:
         return None
     finally:
-        os.close(fd)
+        nt.close(fd)
+
+
+def _long(path: str) -> str:
+    """The path in the form that Windows takes at any length."""
+    if len(path) <= LONGEST_PLAIN_PATH or path.startswith("\\\\?\\"):
+        return path
+    return f"\\\\?\\UNC\\{path[2:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
 
 
 def _is_paused(config: bytes) -> bool:
-    after = config.partition(b'"paused"')[2].lstrip()
-    return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
+    """Whether the key `paused` of the file itself is true. JSON is only loaded for a file that leaves doubt: 7 ms."""
+    if b"\\" not in config and b"\0" not in config:  # no character is escaped, and the encoding is UTF-8
+        found = config.count(b'"paused"')
+        if found == 0:
+            return False
+        if found == 1 and config.count(b"{") == 1:
+            after = config.partition(b'"paused"')[2].lstrip()
+            return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
+    try:
+        import json
+
+        record = json.loads(config)
+        return isinstance(record, dict) and record.get("paused") is True
+    except (ValueError, RecursionError):
+        return False
 
 
-def _spool_directory() -> str:
-    names = ("CONNECTOR_SESSION_DIR", "TMPDIR", "TEMP", "TMP")
-    base = next(filter(None, map(os.environ.get, names)), None) or os.path.expanduser("~")  # noqa: PTH111
-    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    path = os.path.join(base, f"infinium-codex-{user}")  # noqa: PTH118
-    os.makedirs(path, 0o700, exist_ok=True)  # noqa: PTH103
-    if os.lstat(path).st_mode & 0o170000 != 0o040000:
-        raise PermissionError(f"{path} is not a directory that this user owns")
+def _home() -> str:
+    return ENVIRON.get("HOME") or ENVIRON.get("USERPROFILE") or ""
+
+
+def _spool_directory(home: str) -> str:
+    """The directory of all spools: the user's choice, else in the temp directory, else in the hook's home."""
+    chosen = ENVIRON.get("CONNECTOR_SESSION_DIR", "").replace("/", "\\")
+    if chosen == "~" or chosen.startswith("~\\"):
+        chosen = _home() + chosen[1:]
+    for base in (chosen, ENVIRON.get("TEMP", ""), ENVIRON.get("TMP", "")):
+        if base[1:3] in (":\\", ":/") or base.startswith("\\\\"):
+            try:
+                return _directory(base.replace("/", "\\").rstrip("\\"), make_parents=base is chosen)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # another file has the name, or this user may not write here
+                break
+    return _directory(home, make_parents=False)
+
+
+def _directory(base: str, *, make_parents: bool) -> str:
+    path = f"{base}\\infinium-codex-user"
+    try:
+        nt.mkdir(path)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        if not make_parents:
+            raise
+        _make_directories(path)
+    if nt.lstat(path).st_mode & 0o170000 != 0o040000:
+        raise PermissionError(f"{path} is not a directory")
     return path
 
 
-def _append(path: str, record: bytes) -> None:
-    """Append a record while no other hook writes to the spool."""
-    lock = f"{path}.busy"
-    _create_lock(lock)
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o600)
+def _make_directories(path: str) -> None:
+    made, *parts = path.split("\\")
+    for part in parts:
+        made += f"\\{part}"
         try:
-            os.lseek(fd, 0, os.SEEK_END)
-            written = os.write(fd, record)
+            nt.mkdir(made)
+        except (FileExistsError, PermissionError):  # a drive, or a directory of others
+            continue
+
+
+def _is_full(directory: str, *, begins_turn: bool) -> bool:
+    """Whether the spools hold so much that no turn is recorded; decided when a turn begins, for all of its events."""
+    mark = f"{directory}\\full"
+    if not begins_turn:
+        return nt.access(mark, nt.F_OK)
+    spools = (f"{directory}\\{name}" for name in nt.listdir(directory) if name.endswith(".spool"))
+    if sum(nt.lstat(spool).st_size for spool in spools) > MAX_SPOOLED_BYTES:
+        nt.close(nt.open(mark, nt.O_WRONLY | nt.O_CREAT | nt.O_NOINHERIT, 0o600))
+        return True
+    if nt.access(mark, nt.F_OK):
+        nt.unlink(mark)
+    return False
+
+
+def _append(path: str, record: bytes) -> None:
+    """Append a record. If the worker renamed the spool meanwhile to remove it, append to a new one.
+
+    The open permits renaming and appends in one step on a local disk; the lock is for network drives, which may not.
+    """
+    access = FILE_READ_DATA | FILE_APPEND_DATA
+    for _ in range(3):
+        handle = _winapi.CreateFile(_long(path), access, FILE_SHARE_ALL, 0, OPEN_ALWAYS, 0, 0)
+        fd = msvcrt.open_osfhandle(handle, nt.O_APPEND | nt.O_BINARY | nt.O_NOINHERIT)
+        try:
+            _lock(fd)
+            written = nt.write(fd, record)
             if written != len(record):
                 raise OSError(f"only {written} of {len(record)} bytes of an event could be written to {path}")
+            opened, named = nt.fstat(fd), nt.lstat(path)
+            if (opened.st_ino, opened.st_dev) == (named.st_ino, named.st_dev):
+                return
+        except FileNotFoundError:
+            continue  # the worker has just renamed the file
         finally:
-            os.close(fd)
-    finally:
-        try:
-            os.unlink(lock)  # noqa: PTH108
-        except OSError:
-            pass  # another hook took it over, as this one was slow
+            nt.close(fd)
 
 
-def _create_lock(lock: str) -> None:
-    """Create the lock file, waiting while another hook has it. One that a killed hook left is taken over."""
-    deadline = time() + LOCK_SECONDS
+def _lock(fd: int) -> None:
+    """Lock the spool against other hooks. After LOCK_SECONDS the event is appended without the lock."""
+    deadline = 0.0
+    nt.lseek(fd, LAST_BYTE, 0)
     while True:
         try:
-            os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except (FileExistsError, PermissionError):  # Windows denies access to a file that is being removed
-            if time() > deadline:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            deadline = deadline or monotonic() + LOCK_SECONDS
+            if monotonic() > deadline:
                 return
-            sleep(0.002)
+            sleep(0.001)
         else:
             return
 
 
-def _start_worker(home: str, spool: str, event: str) -> None:
-    """Start the worker, detached and without a descriptor of this process."""
-    import subprocess
+class _StartupInfo:
+    """What CreateProcess is given beside the command: nothing. The worker inherits no handle."""
 
-    flags: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-    null = subprocess.DEVNULL
-    arguments = [sys.executable, "-I", os.path.join(home, "worker.py"), spool, event]  # noqa: PTH118
-    subprocess.Popen(arguments, stdin=null, stdout=null, stderr=null, creationflags=flags, start_new_session=True)
+    dwFlags = wShowWindow = 0  # noqa: N815 - Windows' names
+    hStdInput = hStdOutput = hStdError = lpAttributeList = None  # noqa: N815
+
+
+def _start_worker(home: str, spool: str, event: str) -> None:
+    """Start the worker, without a window, outside the agent's job where that is permitted."""
+    command = f'"{sys.executable}" -I -S "{home}\\worker.py" "{spool}" {event}'
+    flags = CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | BELOW_NORMAL_PRIORITY_CLASS
+    start: object = _StartupInfo
+    for job in (CREATE_BREAKAWAY_FROM_JOB, 0):
+        try:
+            process, thread, _, _ = _winapi.CreateProcess(
+                sys.executable, command, None, None, False, flags | job, None, None, start
+            )
+        except PermissionError as error:
+            if not job or error.winerror != ACCESS_DENIED:
+                raise
+        else:
+            _winapi.CloseHandle(process)
+            _winapi.CloseHandle(thread)
+            return
 
 
 def _log_error(home: str, error: BaseException) -> None:
-    """Append the error to `hook.errors`. Does nothing if that fails."""
+    """Append the error to `hook.errors`, from where the worker and `doctor` read it. Does nothing if that fails."""
     try:
-        path = os.path.join(home, "hook.errors")  # noqa: PTH118
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
-        if os.fstat(fd).st_size < MAX_ERRORS_BYTES:
-            os.write(fd, f"{time_ns()} {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+        flags = nt.O_WRONLY | nt.O_APPEND | nt.O_CREAT | nt.O_BINARY | nt.O_NOINHERIT
+        fd = nt.open(f"{home}\\hook.errors", flags, 0o600)
+        if nt.fstat(fd).st_size < MAX_ERRORS_BYTES:
+            nt.write(fd, f"{time_ns()} {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
     except BaseException:
         return

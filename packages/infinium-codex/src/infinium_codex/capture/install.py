@@ -2,7 +2,8 @@
 
 It holds the hook's program as source (`hook.py`) and compiled for this interpreter (`hook.pyc`), the launcher of the
 worker (`worker.py`), and two links: `python`, the interpreter that runs the hook without site packages, and `venv`, the
-environment that the connector is installed in, which runs the worker.
+environment that the connector is installed in, which runs the worker. On Windows there are no links: the interpreter is
+named in the hook's launcher (`launcher_windows`), and the directories of the packages in the worker's.
 """
 
 import ast
@@ -11,16 +12,17 @@ import os
 import re
 import shlex
 import sys
-from importlib.util import MAGIC_NUMBER
+from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from infinium_config.files import write_atomically
+from infinium_config.files import remove_file, write_atomically
 from msgspec import Struct
 
 import infinium_codex
 from infinium_codex.agent import Agent, HookNames
+from infinium_codex.capture import launcher_windows
 from infinium_codex.support.files import replace_link
 from infinium_codex.support.paths import APP, HOOK_HOME, Places
 
@@ -29,7 +31,9 @@ COMPILED = "hook.pyc"
 LAUNCHER = "worker.py"
 FOR_USER = "user"
 """The hook's last argument where it is registered for all projects of the user."""
-_HOOK_MODULE: Final = "hook.py" if os.name == "posix" else "hook_windows.py"
+_IS_WINDOWS: Final = os.name == "nt"
+HOOK_MODULE: Final = "hook_windows.py" if _IS_WINDOWS else "hook.py"
+"""The source of the hook of this system, in `infinium_codex.capture`."""
 
 
 class HomeState(Struct, frozen=True, kw_only=True):
@@ -83,7 +87,7 @@ def home_of(command: str) -> Path:
 
 def is_our_command(command: str) -> bool:
     """Whether a hook command is the connector's, of this or an earlier build and of any user."""
-    return _OUR_COMMAND.search(command) is not None
+    return command.startswith(f"{launcher_windows.NAME} ") or _OUR_COMMAND.search(command) is not None
 
 
 def is_for_user(command: str) -> bool:
@@ -96,9 +100,10 @@ def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
     if check(places, agent).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    programs = _programs(agent)
+    programs = _programs(places, agent)
     for name, content in {**programs, COMPILED: _compile(programs[SOURCE])}.items():
-        write_atomically(places.data / name, content, mode=mode)
+        if not _has_content(places.data / name, content):  # Windows does not replace a program that runs
+            write_atomically(places.data / name, content, mode=mode)
     for name, target in _links().items():
         replace_link(places.data / name, target)
     return True
@@ -106,7 +111,7 @@ def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
 
 def check(places: Places, agent: Agent) -> HomeState:
     """Compare the hook's home with what `install` would write."""
-    programs = _programs(agent)
+    programs = _programs(places, agent)
     is_current = {name: _has_content(places.data / name, content) for name, content in programs.items()}
     is_current[COMPILED] = _is_compiled_from(programs[SOURCE], places.data / COMPILED)
     is_current |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
@@ -118,17 +123,18 @@ def check(places: Places, agent: Agent) -> HomeState:
 def remove(places: Places) -> bool:
     """Remove the hook's home. False if there is none. Other files in the directory are kept."""
     found = False
-    for name in (SOURCE, COMPILED, LAUNCHER, "python", "venv", "hook.errors"):
+    launcher = (str(launcher_windows.launcher_path()),) if _IS_WINDOWS else ()
+    for name in (SOURCE, COMPILED, LAUNCHER, "python", "venv", "hook.errors", *launcher):
         path = places.data / name
         if path.is_symlink() or path.exists():
-            path.unlink()
+            remove_file(path)
             found = True
     if found and not any(places.data.iterdir()):
         places.data.rmdir()
     return found
 
 
-def hook_program(names: HookNames, module: str = _HOOK_MODULE) -> bytes:
+def hook_program(names: HookNames, module: str = HOOK_MODULE) -> bytes:
     """The hook's program: the source of a hook module, and the call of its `main` with the agent's names."""
     source = (Path(infinium_codex.__path__[0]) / "capture" / module).read_text("utf-8")
     session_field = f'"{names.session_id}"'.encode()
@@ -138,12 +144,18 @@ def hook_program(names: HookNames, module: str = _HOOK_MODULE) -> bytes:
     return f"{source}\n\nimport sys\n\nmain(sys.argv, {', '.join(map(repr, arguments))})\n".encode()
 
 
-def _programs(agent: Agent) -> dict[str, bytes]:
-    packages = Path(infinium_codex.__path__[0]).parent
-    return {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(packages, agent).encode()}
+def _programs(places: Places, agent: Agent) -> dict[str, bytes]:
+    """The content of each program, by its name in the hook's home or by its path."""
+    programs = {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(_package_directories(), agent).encode()}
+    if _IS_WINDOWS:
+        launcher = launcher_windows.launcher_program(places.data / COMPILED)
+        programs[str(launcher_windows.launcher_path())] = launcher
+    return programs
 
 
 def _links() -> dict[str, str]:
+    if _IS_WINDOWS:
+        return {}
     # Real paths: the worker itself runs through the link `venv`, which must not point to itself.
     base = getattr(sys, "_base_executable", None) or sys.executable
     return {"python": os.path.realpath(base), "venv": str(_environment())}
@@ -196,19 +208,30 @@ def _pyc_header(source: bytes, body: bytes) -> bytes:
     return MAGIC_NUMBER + b"".join(number.to_bytes(4, "little") for number in (unchecked, crc32(source), crc32(body)))
 
 
-def _launcher(packages: Path, agent: Agent) -> str:
-    """The program that starts the worker.
-
-    It avoids `site`, which runs the `.pth` files of other packages: that takes longer than the work on a short turn.
-    If all packages that the worker needs are in one directory, that directory is enough.
-    """
-    together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
+def _launcher(directories: list[str], agent: Agent) -> str:
+    """The program that starts the worker."""
     return _LAUNCHER.format(
-        directories=[str(packages)] if together and not _sees_system_packages() else [],
+        directories=directories,
         agent=agent.reference,
         turn_started=agent.hooks.turn_started,
         turn_ended=agent.hooks.turn_ended,
     )
+
+
+def _package_directories() -> list[str]:
+    """The directories of all packages that the worker needs; empty where only `site` can tell.
+
+    The worker avoids `site`, which runs the `.pth` files of other packages: that takes longer than the work on a short
+    turn. On Windows the worker runs in the base interpreter, whose `site` does not know the environment.
+    """
+    packages = Path(infinium_codex.__path__[0]).parent
+    if _IS_WINDOWS:
+        needed = ("infinium_config", "infinium_trace", "infinium_transport", "keyring", "niquests", "msgspec")
+        found = (find_spec(name) for name in needed)
+        others = (str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin)
+        return list(dict.fromkeys((str(packages), *others)))
+    together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
+    return [str(packages)] if together and not _sees_system_packages() else []
 
 
 _LAUNCHER: Final = """\

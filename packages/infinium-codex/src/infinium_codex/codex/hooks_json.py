@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from infinium_codex.capture.install import FOR_USER
+from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.codex.hook_events import EVENT_NAMES
 from infinium_codex.codex.json_text import append_item, indent_of, newline_of, remove_item
 
@@ -29,13 +31,15 @@ class Hook(Struct, frozen=True, kw_only=True):
     command: str
     timeout_seconds: int = 5
     run_async: bool = False
+    for_user: bool = False
+    """Whether it is registered for all projects of the user."""
 
     def to_group(self) -> dict[str, object]:
         """Return the hook's group in hooks.json. Its content must not vary: another one loses the user's trust."""
         handler: dict[str, object] = {
             "type": "command",
             "command": self.command,
-            "commandWindows": f"infinium-codex hook {self.event}",
+            "commandWindows": windows_command(f"{self.event} {FOR_USER}" if self.for_user else self.event),
             "timeout": self.timeout_seconds,
         }
         if self.run_async:

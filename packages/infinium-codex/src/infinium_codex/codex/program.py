@@ -1,7 +1,9 @@
 """The Codex installation on this machine: its program, its version and its home directory."""
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from msgspec import Struct
 
 from infinium_codex.codex.versions import ASYNC_SINCE, Version, format_version, is_at_least, parse_version
 
+COMMAND_FIELD = "commandWindows" if sys.platform == "win32" else "command"
+"""The field of a hook in hooks.json that Codex runs on this system."""
 _VERSION_TIMEOUT_SECONDS = 20
 
 
@@ -36,7 +40,7 @@ class CodexProgram(Struct, frozen=True, kw_only=True):
 
 def find_codex(environ: Mapping[str, str]) -> CodexProgram | None:
     """Find the `codex` on PATH and ask it for its version. None if there is no such program."""
-    path = shutil.which("codex", path=environ.get("PATH", ""))
+    path = _find_program("codex", environ.get("PATH", ""))
     if path is None:
         return None
     try:
@@ -51,6 +55,32 @@ def find_codex(environ: Mapping[str, str]) -> CodexProgram | None:
     except (OSError, subprocess.TimeoutExpired):
         printed = ""
     return CodexProgram(path=path, version=parse_version(printed))
+
+
+if sys.platform == "win32":
+
+    def _find_program(name: str, path: str) -> str | None:
+        """Find a program on PATH. Windows' own search begins in the working directory, which may be a project's."""
+        for directory in filter(os.path.isabs, path.split(os.pathsep)):
+            for suffix in os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";"):
+                program = os.path.join(directory, name + suffix.lower())  # noqa: PTH118
+                if os.path.isfile(program):  # noqa: PTH113
+                    return program
+        return None
+
+    def shell_command(command: str) -> list[str]:
+        """The arguments with which Codex runs the command of a hook."""
+        return ["powershell.exe", "-NoProfile", "-Command", command]
+
+else:
+
+    def _find_program(name: str, path: str) -> str | None:
+        """Find a program on PATH."""
+        return shutil.which(name, path=path)
+
+    def shell_command(command: str) -> list[str]:
+        """The arguments with which Codex runs the command of a hook."""
+        return ["sh", "-c", command]
 
 
 def codex_home(environ: Mapping[str, str]) -> Path:

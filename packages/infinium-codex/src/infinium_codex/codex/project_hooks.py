@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infinium_config import find_project, main_checkout
-from infinium_config.files import read_small_file, write_atomically
+from infinium_config.files import read_small_file, remove_file, write_atomically
 from msgspec import Struct, field
 
 from infinium_codex.capture.install import hook_command, is_for_user, is_our_command
@@ -217,7 +217,7 @@ class ProjectHooks:
     def _write(self, text: str | None) -> None:
         try:
             if text is None:
-                self.path.unlink(missing_ok=True)
+                remove_file(self.path, missing_ok=True)
                 return
             self.path.parent.mkdir(exist_ok=True, parents=self.for_user)
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from infinium_config import load
+from infinium_config.files import remove_file
 
 from infinium_codex.background.schedule import Schedule, entry_name
 from infinium_codex.codex.agent import CODEX
@@ -80,5 +81,5 @@ def _remove_session(files: SessionFiles, ctx: CommandContext, *, dry_run: bool) 
 def _remove_logs(directory: Path, before: float, *, dry_run: bool) -> list[Path]:
     old = sorted(path for path in directory.glob("*.jsonl") if path.stat().st_mtime < before)
     for path in old if not dry_run else ():
-        path.unlink(missing_ok=True)
+        remove_file(path, missing_ok=True)
     return old

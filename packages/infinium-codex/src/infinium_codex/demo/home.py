@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.program import COMMAND_FIELD, CodexProgram, shell_command
 from infinium_codex.support.json_fields import mapping, parse_object, text
 
 WAIT_SECONDS = 30.0
@@ -64,7 +64,7 @@ class DemoHome:
         commands = {}
         for event, groups in hooks.items():
             if isinstance(groups, list) and groups and isinstance(groups[0], dict):
-                commands[event] = text(groups[0]["hooks"][0], "command") or ""
+                commands[event] = text(groups[0]["hooks"][0], COMMAND_FIELD) or ""
         return commands
 
     def wait_for_trace(self) -> tuple[str, dict[str, object]]:
@@ -93,7 +93,7 @@ def play_recording(home: DemoHome) -> str:
     path.write_text(_shift_to_now(transcript.splitlines()), "utf-8")
     for line in events.splitlines():
         payload = json.loads(line)["payload"] | {"transcript_path": str(path)}
-        home.run(["sh", "-c", commands[payload["hook_event_name"]]], json.dumps(payload).encode())
+        home.run(shell_command(commands[payload["hook_event_name"]]), json.dumps(payload).encode())
     return f"A recorded session of Codex {json.loads(about)['codex']}"
 
 

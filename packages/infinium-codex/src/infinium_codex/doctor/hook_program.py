@@ -9,6 +9,7 @@ from infinium_codex.capture import install as hook_home
 from infinium_codex.capture.records import Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.hook_events import SESSION_START
+from infinium_codex.codex.program import shell_command
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, unknown, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.doctor.duplicates import read_our_hooks
@@ -70,7 +71,7 @@ def _command(context: CheckContext) -> str | None:
 
 def _run(command: str, payload: bytes, spool: str, context: CheckContext) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["sh", "-c", command],
+        shell_command(command),
         input=payload,
         capture_output=True,
         cwd=context.hooks.root,

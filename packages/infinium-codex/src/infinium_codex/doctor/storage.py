@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
@@ -30,7 +31,8 @@ def spool(context: CheckContext) -> Check:
         status = path.lstat()
     except OSError:
         status = None  # the hook creates it
-    if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
+    is_foreign = status is not None and sys.platform != "win32" and status.st_uid != os.getuid()
+    if status is not None and (not stat.S_ISDIR(status.st_mode) or is_foreign):
         evidence = f"{path} is not a directory of this user, so the hook does not write there."
         return problem(name, evidence, f"Remove it, or {MOVE_SPOOL}.")
     return _writable(name, path, MOVE_SPOOL)
@@ -52,7 +54,9 @@ def private_directories(context: CheckContext) -> tuple[Path, ...]:
 
 
 def is_readable_by_others(path: Path) -> bool:
-    """Whether other users have any access to a directory."""
+    """Whether other users have any access to a directory. On Windows the user's profile directory prevents that."""
+    if sys.platform == "win32":
+        return False
     try:
         return bool(path.stat().st_mode & 0o077)
     except OSError:
@@ -75,7 +79,7 @@ def _test_write(directory: Path) -> OSError | None:
         directory = directory.parent
     path = directory / f".doctor.{os.getpid()}"
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         return error
     try:

@@ -12,12 +12,13 @@ from infinium_config import InfiniumConfigError, SecretFound, load
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.support.paths import find_places
+from infinium_codex.support.spawn import leave_directory
 from infinium_codex.support.settings import home_directory
 
 
 def main(argv: list[str]) -> None:
     """Print the report as one line of JSON."""
-    os.chdir("/")
+    leave_directory()
     report = {"python": sys.prefix, **look_up_secret(Path(argv[1]))}
     print(json.dumps(report))  # noqa: T201 - stdout is the doctor's pipe
 

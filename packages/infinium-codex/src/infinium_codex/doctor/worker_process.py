@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,7 +13,9 @@ from msgspec import Struct
 
 from infinium_codex.support.json_fields import parse_object, text
 from infinium_codex.support.paths import Places
+from infinium_codex.support.spawn import module_command
 
+_PROBE = "infinium_codex.doctor.worker_probe"
 TIMEOUT_SECONDS = 10.0
 """The probe's own look-up of the secret times out after 3 s."""
 
@@ -32,31 +35,69 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
 
 
 def run_worker_probe(places: Places, environ: Mapping[str, str], cwd: Path) -> WorkerReport:
-    """Run `worker_probe` detached: in a session of its own, with no other descriptor of ours than one pipe."""
-    python = str(places.data / "venv" / "bin" / "python")
-    arguments = [python, "-I", "-m", "infinium_codex.doctor.worker_probe", str(cwd)]
-    ours, theirs = os.pipe()
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, theirs, 1),
-        (os.POSIX_SPAWN_DUP2, theirs, 2),
-    ]
-    try:
-        pid = os.posix_spawn(python, arguments, dict(environ), file_actions=actions, setsid=True)
-    except OSError as error:
+    """Run `worker_probe` as the hook runs the worker, with no other descriptor of ours than one pipe for its output."""
+    command = _command(places, cwd)
+    output, error = _run(command, environ)
+    if error:
+        return WorkerReport(error=f"{command[0]}: {error}.")
+    if output is None:
+        return WorkerReport(error=f"{command[0]} did not report within {TIMEOUT_SECONDS:.0f} s.")
+    return _parse(output, command[0])
+
+
+if sys.platform == "win32":
+
+    def _command(_places: Places, cwd: Path) -> list[str]:
+        return module_command(_PROBE, str(cwd))
+
+    def _run(command: list[str], environ: Mapping[str, str]) -> tuple[bytes | None, str]:
+        """The output, None after the timeout; and why the process could not be started."""
+        import subprocess
+
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                creationflags=subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None, ""
+        except OSError as error:
+            return None, error.strerror or str(error)
+        return done.stdout, ""
+
+else:
+
+    def _command(places: Places, cwd: Path) -> list[str]:
+        return [str(places.data / "venv" / "bin" / "python"), "-I", "-m", _PROBE, str(cwd)]
+
+    def _run(command: list[str], environ: Mapping[str, str]) -> tuple[bytes | None, str]:
+        """The output, None after the timeout; and why the process could not be started."""
+        ours, theirs = os.pipe()
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, theirs, 1),
+            (os.POSIX_SPAWN_DUP2, theirs, 2),
+        ]
+        try:
+            pid = os.posix_spawn(command[0], command, dict(environ), file_actions=actions, setsid=True)
+        except OSError as error:
+            os.close(ours)
+            return None, error.strerror or str(error)
+        finally:
+            os.close(theirs)
+        output = _read(ours)
         os.close(ours)
-        return WorkerReport(error=f"{python}: {error.strerror}.")
-    finally:
-        os.close(theirs)
-    output = _read(ours)
-    os.close(ours)
-    if output is None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    if output is None:
-        return WorkerReport(error=f"{python} did not report within {TIMEOUT_SECONDS:.0f} s.")
-    return _parse(output, python)
+        if output is None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return output, ""
 
 
 def _parse(output: bytes, python: str) -> WorkerReport:

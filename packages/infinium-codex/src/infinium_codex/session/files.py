@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
-from infinium_config.files import write_atomically
+from infinium_config.files import remove_file, replace_file, write_atomically
 from infinium_config.locks import HeldLock, try_lock
 from msgspec import Struct
 
@@ -112,7 +112,7 @@ class SessionFiles(Struct, frozen=True):
         try:
             if self.spool.stat().st_size > size:
                 return False
-            self.spool.rename(self.removing)
+            replace_file(self.spool, self.removing)
         except FileNotFoundError:
             return False
         self.finish_removal(traced)
@@ -128,12 +128,12 @@ class SessionFiles(Struct, frozen=True):
                 if any(isinstance(found, Record) for found in read_records(file, traced)):
                     file.seek(traced)
                     late = file.read()
-                    fd = os.open(self.spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                    fd = os.open(self.spool, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
                     with os.fdopen(fd, "wb") as next_spool:
                         next_spool.write(late)
         except FileNotFoundError:
             return
-        self.removing.unlink()
+        remove_file(self.removing)
 
     def keep_unreadable(self, damage: Damage) -> Path | None:
         """Copy a part of the spool to a file beside it that ends in `.unread`; None if that was done before."""
@@ -153,7 +153,7 @@ class SessionFiles(Struct, frozen=True):
         """
         removed = [path for path in self.existing if path != self.lock]
         for path in (*removed, self.lock):
-            path.unlink(missing_ok=True)
+            remove_file(path, missing_ok=True)
         return removed
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from infinium_config import Settings, resolve
+from infinium_config.files import remove_file
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -124,7 +125,7 @@ def close_session(
 def give_up(files: SessionFiles, places: Places, progress: Progress) -> None:
     """Remove the events of a session that could not be traced for more than a day: they hold the user's prompts."""
     has_untraced = files.has_work
-    files.spool.unlink(missing_ok=True)
+    remove_file(files.spool, missing_ok=True)
     if progress.state is State.blocked and has_untraced:
         message = "The events of a session were removed because they could not be traced for more than a day."
         record_error(places, "session", message, {"session": files.session_id})

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 
+from infinium_config.files import remove_file, replace_file
 from infinium_transport import Ledger, StorageError
 
 from infinium_codex.support.paths import Places
@@ -22,9 +23,9 @@ def collect_hook_errors(places: Places) -> None:
     path = places.data / "hook.errors"
     taken = path.with_name(f"hook.errors.{os.getpid()}")
     try:
-        path.rename(taken)
+        replace_file(path, taken)
         lines = taken.read_text("utf-8", "replace").splitlines()
-        taken.unlink()
+        remove_file(taken)
     except OSError:
         return
     for line in lines:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from infinium_config import resolve
+from infinium_config.files import replace_file
 from msgspec.json import encode
 
 from infinium_codex.support.paths import Places
@@ -64,7 +65,7 @@ def _open(places: Places) -> Iterator[TextIO]:
         places.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         with suppress(FileNotFoundError):
             if path.stat().st_size > MAX_BYTES:
-                path.replace(old_log_path(places))
+                replace_file(path, old_log_path(places))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             yield file

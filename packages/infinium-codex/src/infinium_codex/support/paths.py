@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 APP = "infinium-codex"
-_TEMP_VARIABLES = ("TMPDIR", "TEMP", "TMP")
-_TEMP = "C:\\Windows\\Temp" if sys.platform == "win32" else "/tmp"  # noqa: S108 - the directory in it is private
+_TEMP_VARIABLES = ("TEMP", "TMP") if sys.platform == "win32" else ("TMPDIR", "TEMP", "TMP")
+_TEMP = "" if sys.platform == "win32" else "/tmp"  # noqa: S108 - the directory in it is private
 HOOK_HOME = f".local/share/{APP}"
 """The hook's home below the home directory on every POSIX system. The registered command has it for every user."""
 
@@ -91,7 +91,7 @@ def spool_directory(environ: Mapping[str, str], data: Path | None = None) -> Pat
     by default the one of this environment.
     """
     chosen = environ.get("CONNECTOR_SESSION_DIR", "")
-    if chosen == "~" or chosen.startswith("~/"):
+    if chosen == "~" or chosen.startswith(("~/", f"~{os.sep}")):
         chosen = f"{_home(environ)}{chosen[1:]}"
     name = f"{APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
     for base in (chosen, *(environ.get(variable, "") for variable in _TEMP_VARIABLES), _TEMP):

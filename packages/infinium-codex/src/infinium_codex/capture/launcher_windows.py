@@ -1,0 +1,46 @@
+"""The hook's launcher on Windows: a program without a window that runs the hook, found on PATH by its name alone.
+
+PowerShell, cmd.exe and sh read quotes and variables differently, but all start a bare name. The launcher is the stub
+that pip uses for programs of its packages; behind it stand the interpreter and its arguments. It is written beside
+`infinium-codex.exe`, in a directory that is on PATH already. As the stub names the base interpreter, no process that
+the hook starts holds a file open that an upgrade of the connector replaces.
+"""
+
+import io
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import Final
+from zipfile import ZipFile, ZipInfo
+
+from infinium_codex.support.spawn import background_python
+
+NAME: Final = "infinium-codex-hook"
+_STUBS: Final = {"AMD64": "w64.exe", "ARM64": "w64-arm.exe"}
+
+
+def windows_command(arguments: str) -> str:
+    """The command that the agent runs on Windows.
+
+    `exit 0` is for PowerShell and sh without the connector; cmd.exe gives it to the launcher, and the hook ignores it.
+    """
+    return f"{NAME} {arguments}; exit 0"
+
+
+def launcher_path() -> Path:
+    """Where the launcher is, or is to be written: beside `infinium-codex.exe`."""
+    program = shutil.which("infinium-codex.exe")
+    return Path(program).parent / f"{NAME}.exe" if program else Path(sysconfig.get_path("scripts"), f"{NAME}.exe")
+
+
+def launcher_program(hook: Path) -> bytes:
+    """The content of the launcher that runs the compiled hook at this path."""
+    import platform
+
+    import distlib
+
+    stub = Path(distlib.__file__).with_name(_STUBS.get(platform.machine(), "w32.exe")).read_bytes()
+    archive = io.BytesIO()  # the stub looks for its first line before an archive, which the interpreter does not read
+    with ZipFile(archive, "w") as empty:
+        empty.writestr(ZipInfo("__main__.py"), "")
+    return stub + f'#!"{background_python()}" -I -S "{hook}"\n'.encode() + archive.getvalue()
