@@ -213,7 +213,6 @@ NOT_PAUSED = [
 ]
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize(
     ("text", "paused"), [*((text, True) for text in PAUSED), *((text, False) for text in NOT_PAUSED)]
 )
@@ -245,7 +244,6 @@ def give_away(*paths: Path) -> None:
         os.chown(path, OTHER_USER, OTHER_USER, follow_symlinks=False)
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize("name", [".infinium", ".infinium/config.json"])
 def test_hook_and_library_do_not_obey_another_users_project(hook: Hook, name: str) -> None:
     """As in a sticky `/tmp` or on a shared disk, where anyone can put a file above a project. Root's is obeyed."""
@@ -259,7 +257,6 @@ def test_hook_and_library_do_not_obey_another_users_project(hook: Hook, name: st
         assert_same_project(hook, below, False)
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 def test_a_project_of_another_user_can_be_allowed(hook: Hook, tmp_path: Path) -> None:
     """By the user's own file, which may be a link to a directory of dot files, by a variable, or by `sudo`."""
     give_away(hook.project / ".infinium" / "config.json")
@@ -272,7 +269,6 @@ def test_a_project_of_another_user_can_be_allowed(hook: Hook, tmp_path: Path) ->
     assert_same_project(hook, hook.project, True)
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 def test_under_sudo_the_files_of_the_user_are_obeyed(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     give_away(hook.project / ".infinium" / "config.json")
     monkeypatch.setenv("SUDO_UID", str(OTHER_USER))
@@ -411,7 +407,6 @@ def test_a_hook_registered_for_the_user_marks_its_records(tmp_path: Path) -> Non
     assert [record.for_user for record in hook.records() if isinstance(record, Record)] == [False, True]
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
@@ -445,7 +440,6 @@ def test_hook_and_worker_use_the_same_spool_directory(
     assert list(hook.project.glob("relative*")) == []
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize("umask", [0, 0o777])
 def test_spools_can_be_written_again_whatever_the_umask(hook: Hook, tmp_path: Path, umask: int) -> None:
     """Root may write anything, so the modes are compared."""
@@ -477,7 +471,6 @@ def squat_directory(path: Path) -> None:
     give_away(path)
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize("squat", [squat_link, Path.touch, squat_directory])
 def test_a_spool_directory_that_another_user_has_taken_has_a_private_fallback(
     hook: Hook, squat: Callable[[Path], None]
@@ -493,13 +486,12 @@ def test_a_spool_directory_that_another_user_has_taken_has_a_private_fallback(
     assert [path for path in hook.temp.rglob("*") if path.name.endswith(".spool")] == []
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 def test_with_the_connector_gone_the_hook_stops_recording_after_a_bounded_amount(hook: Hook) -> None:
     """No worker traces and removes the spools. Once one does, recording goes on with the next turn."""
     hook.run(event(number=1), "UserPromptSubmit")
     other = spool_directory(hook.environ, hook.home) / "other.spool"
     with other.open("wb") as file:
-        file.truncate(hook_posix.MAX_SPOOLED_BYTES)
+        file.truncate(module.MAX_SPOOLED_BYTES)
     for number, name in enumerate(("PreToolUse", "UserPromptSubmit", "PreToolUse", "Stop"), 2):
         hook.run(event(number=number), name)
     other.unlink()
@@ -509,7 +501,6 @@ def test_with_the_connector_gone_the_hook_stops_recording_after_a_bounded_amount
     assert recorded == [event(number=number) for number in (1, 2, 7, 8)]
 
 
-@pytest.mark.parametrize("hook", ["hook.py"], indirect=True)
 @pytest.mark.parametrize(
     "paths",
     [("a/" * 200_000 + "../" * 150_000, ".."), ("/x" * 300_000, "../.."), ("worktrees/w", "a/../" * 200_000)],
