@@ -217,7 +217,7 @@ def test_the_waiting_scheduler_is_small(machine: Machine) -> None:
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     ours = {name for name in loaded if name.startswith("infinium_")}
     own = ("", ".schedule", ".scheduler", ".signal_posix", ".wake_up")
-    support = {"infinium_codex.support", "infinium_codex.support.processes", "infinium_config.files"}
+    support = {"infinium_codex.support", "infinium_codex.support.spawn", "infinium_config.files"}
     background = {f"infinium_codex.background{name}" for name in own}
     assert ours == {"infinium_codex", "infinium_config", *support, *background}
     unwanted = {"collections", "dataclasses", "importlib.util", "msgspec", "pathlib", "re", "subprocess", "typing"}

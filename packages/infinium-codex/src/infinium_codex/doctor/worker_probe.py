@@ -12,8 +12,8 @@ from infinium_config import InfiniumConfigError, SecretFound, load
 
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.support.paths import find_places
-from infinium_codex.support.spawn import leave_directory
 from infinium_codex.support.settings import home_directory
+from infinium_codex.support.spawn import leave_directory
 
 
 def main(argv: list[str]) -> None:

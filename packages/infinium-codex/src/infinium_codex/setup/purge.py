@@ -4,6 +4,7 @@ import shutil
 from contextlib import suppress
 
 from infinium_config import ApprovedOrigins
+from infinium_config.files import remove_file
 
 from infinium_codex.capture import install as hook_home
 from infinium_codex.delivery.stores import open_outbox
@@ -32,6 +33,6 @@ def _remove_approvals(ctx: CommandContext) -> None:
     origins = ctx.places.origins
     if origins.exists() and ApprovedOrigins(origins).is_empty:
         for path in (origins, origins.with_name(f"{origins.name}.lock")):
-            path.unlink(missing_ok=True)
+            remove_file(path, missing_ok=True)
         with suppress(OSError):  # another connector keeps files there
             origins.parent.rmdir()

@@ -13,7 +13,7 @@ from infinium_config import (
     delete_secret,
     read_project_file,
 )
-from infinium_config.files import read_small_file
+from infinium_config.files import read_small_file, remove_file
 from infinium_config.project import CONFIG
 from msgspec import Struct
 
@@ -132,7 +132,7 @@ def _remove_hooks(hooks: ProjectHooks, plan: Plan) -> str:
 
 def _remove_settings(config: Path, root: Path, ctx: CommandContext) -> list[str]:
     secret_lines = list(_remove_secret(config, root, ctx))
-    config.unlink()
+    remove_file(config)
     if not any(config.parent.iterdir()):
         config.parent.rmdir()
     return [f"Settings   {config} removed", *secret_lines]
