@@ -13,6 +13,7 @@ from infinium_codex.codex.app_server import AppServer, AppServerError
 from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.versions import HOOKS_ON_SINCE, TRUST_SINCE
 from infinium_codex.support.json_fields import mapping, text
+from infinium_codex.support.paths import is_same_path
 
 REQUIREMENTS = "requirements.toml, which your administrator keeps"
 FLAG, OLD_FLAG = "hooks", "codex_hooks"
@@ -102,13 +103,13 @@ def _is_trusted(config: Mapping[str, object], layers: Iterable[Layer], root: Pat
     directories = [root, *([checkout.root, checkout.main or checkout.root] if checkout else [])]
     projects = mapping(config, "projects")
     trusted = [path for path in projects if text(mapping(projects, path), "trust_level") == "trusted"]
-    return any(_is_same(path, directory) for path in trusted for directory in directories)
+    return any(is_same_path(path, directory) for path in trusted for directory in directories)
 
 
 def _project_layer(layers: Iterable[Layer], root: Path) -> Layer | None:
     for layer in layers:
         folder = text(mapping(layer, "name"), "dotCodexFolder")
-        if _kind(layer) == "project" and folder is not None and _is_same(folder, root / ".codex"):
+        if _kind(layer) == "project" and folder is not None and is_same_path(folder, root / ".codex"):
             return layer
     return None
 
@@ -126,7 +127,3 @@ def _file(layer: Layer) -> str:
     name = mapping(layer, "name")
     folder = text(name, "dotCodexFolder")
     return str(Path(folder) / "config.toml") if folder else text(name, "file") or f"its {_kind(layer)} configuration"
-
-
-def _is_same(path: str, other: Path) -> bool:
-    return Path(path).resolve() == other.resolve()

@@ -4,6 +4,7 @@ from infinium_codex.codex.hook_events import STOP, USER_PROMPT_SUBMIT, events_of
 from infinium_codex.codex.hooks_json import HooksFileError, Plan, plan_install
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
 from infinium_codex.doctor.context import CheckContext
+from infinium_codex.support.paths import is_same_path
 from infinium_codex.support.result import CommandError
 
 NAME = "hooks file"
@@ -56,4 +57,4 @@ def _check_definitions(context: CheckContext, plan: Plan, fix: str) -> Check:
 def _events_run_from_elsewhere(context: CheckContext) -> set[str]:
     """Events whose hook Codex runs from another file, such as the user's own hooks.json."""
     ours = (hook for hook in context.answer.listed.hooks if context.hooks.is_ours(hook.command) and hook.runs)
-    return {hook.event for hook in ours if hook.source_path != str(context.hooks.path)}
+    return {hook.event for hook in ours if not is_same_path(hook.source_path, context.hooks.path)}

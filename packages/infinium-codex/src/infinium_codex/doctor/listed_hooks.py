@@ -10,6 +10,7 @@ from infinium_codex.doctor.checks import Check, Verdict, ok, problem, see, unkno
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.doctor.hooks_file import REQUIRED_EVENTS, hooks_file
 from infinium_codex.doctor.worktrees import worktrees
+from infinium_codex.support.paths import is_same_path
 
 LISTED = "hooks listed"
 EARLIER_CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
@@ -27,8 +28,8 @@ EARLIER_CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
 def our_listed_hooks(context: CheckContext) -> list[HookState]:
     """Our hooks as Codex lists them: the project's or an administrator's, else those of the user's own file."""
     ours = [hook for hook in context.answer.listed.hooks if context.hooks.is_ours(hook.command)]
-    path = str(context.hooks.path)
-    return [hook for hook in ours if hook.trust == "managed" or hook.source_path == path] or ours
+    path = context.hooks.path
+    return [hook for hook in ours if hook.trust == "managed" or is_same_path(hook.source_path, path)] or ours
 
 
 def listed(context: CheckContext) -> Check:

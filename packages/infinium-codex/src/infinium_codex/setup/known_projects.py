@@ -11,7 +11,7 @@ from infinium_config.project import CONFIG
 
 from infinium_codex.codex.program import codex_home
 from infinium_codex.support.json_fields import mapping, parse_object
-from infinium_codex.support.paths import Places
+from infinium_codex.support.paths import Places, is_same_path
 
 
 class KnownProjects:
@@ -36,7 +36,8 @@ class KnownProjects:
     def others(self, root: Path) -> list[Path]:
         """Return the projects that are set up, without `root`."""
         paths = dict.fromkeys(Path(path) for path in (*self._remembered(), *self._trusted_by_codex()))
-        return [path for path in paths if path not in (root, Path.home()) and (path / CONFIG).is_file()]
+        found = [path for path in paths if (path / CONFIG).is_file()]
+        return [path for path in found if not is_same_path(path, root) and not is_same_path(path, Path.home())]
 
     def others_of_agent(self, root: Path, agent_id: str) -> list[Path]:
         """Return the projects without `root` whose traces go to this agent."""

@@ -119,3 +119,11 @@ def _is_usable(base: Path, name: str, *, make_parents: bool) -> bool | None:
     except (OSError, ValueError):
         return False
     return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+
+
+def is_same_path(one: Path | str, other: Path) -> bool:
+    """Whether two paths lead to the same file. Their names may differ in case where the file system ignores it."""
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121
+    except OSError:  # one of them does not exist
+        return Path(one).resolve() == other.resolve()
