@@ -115,18 +115,23 @@ def test_control_characters_never_reach_a_terminal(machine: Machine) -> None:
         assert CONTROL.findall(re.sub(r"\x1b\[[0-9;]*m", "", shown)) == []  # our own colours
 
 
-def store_evil_trace(machine: Machine) -> None:
+def test_a_name_with_a_line_break_is_no_line_of_its_own(machine: Machine) -> None:
+    store_evil_trace(machine, "first\nAnswer   forged")
+    assert not [line for line in machine.run("show", KEY[:8]).stdout.splitlines() if line.startswith("Answer   forged")]
+
+
+def store_evil_trace(machine: Machine, text: str = EVIL) -> None:
     """A trace and an error whose every text is hostile."""
-    step = {"step_number": 1, "action": EVIL, "description": EVIL, "tool_call": {"tool_name": EVIL}, "duration_ms": 1}
-    step["metadata"] = {"files": [{"path": EVIL, "kind": "update"}], "exit_code": 1}
+    step = {"step_number": 1, "action": text, "description": text, "tool_call": {"tool_name": text}, "duration_ms": 1}
+    step["metadata"] = {"files": [{"path": text, "kind": "update"}], "exit_code": 1}
     body = {
-        "name": EVIL,
-        "description": EVIL,
+        "name": text,
+        "description": text,
         "steps": [step],
-        "output_summary": EVIL,
-        "errors": [{"message": EVIL}],
-        "sections": {"development": {"files_modified": [EVIL]}, "general": {"warnings": [EVIL]}},
-        "environment": {"framework": EVIL, "custom_tags": {"session": EVIL, "git_branch": EVIL}},
+        "output_summary": text,
+        "errors": [{"message": text}],
+        "sections": {"development": {"files_modified": [text]}, "general": {"warnings": [text]}},
+        "environment": {"framework": text, "custom_tags": {"session": text, "git_branch": text}},
     }
     envelope = Envelope(
         key=KEY,

@@ -347,6 +347,28 @@ def test_previews_and_summaries_are_never_longer_than_their_limits_and_keep_both
     assert payload["environment"]["custom_tags"]["previews_cut"] == "4"
 
 
+@pytest.mark.parametrize("limit", [0, 1, 25])
+def test_no_field_shows_more_of_the_prompt_than_its_limit(limit: int) -> None:
+    """Title, input summary, objective and the other expectations."""
+    prompt = (
+        f"Fix the parser {'quickly ' * 20}\n\nRequirements:\n- It must never {'fail ' * 20}\n- Add tests {'x' * 90}"
+    )
+    payload = traced(a_turn(prompt=prompt), options=replace(OPTIONS, max_input_summary=limit))
+    outcome = payload.get("expected_outcome", {})
+    texts = [payload.get("input_summary", ""), *_strings(outcome)]
+    if limit:
+        texts.append(payload["name"])
+    else:
+        assert payload["name"].startswith("Turn ")
+    assert [text for text in texts if len(text) > limit] == []
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for item in value for text in _strings(item)] if isinstance(value, list) else [str(value)]
+
+
 def test_a_failed_call_shows_more_of_its_output_most_of_it_from_the_end() -> None:
     options = replace(OPTIONS, max_output_preview=100, max_failure_preview=400)
     output = "h" * 500 + "t" * 500

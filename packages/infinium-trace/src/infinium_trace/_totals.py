@@ -46,7 +46,7 @@ class Totals:
         self.lines_added = self.lines_removed = 0
         """Lines of the changed files, as far as they are known."""
         self.tests = RunTotals()
-        self.rubric = Rubric()
+        self.rubric = Rubric(options.max_input_summary)
         self.sources: frozenset[EventSource] = frozenset()
         self.tokens = TokenTotals()
         self._files: dict[str, None] = {}

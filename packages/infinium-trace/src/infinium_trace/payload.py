@@ -35,7 +35,7 @@ class PayloadWriter:
 
     def title(self, turn: Turn) -> str:
         """Return the first line of the prompt, else a title for a turn without a prompt."""
-        line = self.renderer.first_line(turn.prompt, _TITLE)
+        line = self.renderer.first_line(turn.prompt, min(_TITLE, self.options.max_input_summary))
         if not line and turn.prompt is None and any(isinstance(step, Compaction) for step in turn.steps):
             return "Conversation compacted"
         return line or f"Turn {turn.id}"

@@ -53,7 +53,7 @@ def preview_of_ends(beginning: str, end: str, length: int, limit: int, *, tail: 
 
 def clip(line: str, limit: int) -> str:
     """Return at most `limit` characters of a cleaned line, for a title: with an ellipsis, without a count."""
-    return line if len(line) <= limit else f"{line[: _head_end(line, limit - 1)]}…"
+    return line if len(line) <= limit else f"{line[: _head_end(line, limit - 1)]}…" if limit > 0 else ""
 
 
 def _mark(missing: int, *, has_tail: bool) -> str:

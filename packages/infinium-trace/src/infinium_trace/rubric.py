@@ -32,9 +32,10 @@ class Kind(StrEnum):
 
 
 class Rubric:
-    """The expectations of one or more requests."""
+    """The expectations of one or more requests. No text is longer than `limit`, the user's limit for prompts."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = _OBJECTIVE) -> None:
+        self._limit = limit
         self.sources: dict[str, None] = {}
         self._objectives: list[str] = []
         self._entries: dict[str, Kind] = {}
@@ -67,13 +68,13 @@ class Rubric:
             self.sources.setdefault(source)
 
     def _add(self, text: str, kind: Kind) -> None:
-        entry = clip(text.strip(), _ENTRY)
+        entry = clip(text.strip(), min(_ENTRY, self._limit))
         if len(entry) > 2:
             self._entries.setdefault(entry, kind)
 
     def payload(self) -> Payload:
         """Return the payload's `expected_outcome`; empty without an objective, which the API requires."""
-        objective = preview("\n".join(self._objectives), _OBJECTIVE)
+        objective = preview("\n".join(self._objectives), min(_OBJECTIVE, self._limit))
         if not objective:
             return {}
         lists = {

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from infinium_codex.support.json_fields import mapping, text
+from infinium_codex.console.formatting import local_time
+from infinium_codex.support.json_fields import epoch_ms, mapping, text
 
 _WIDTH = 100
 _SHOWN_TAGS = ("session", "turn", "git_branch", "sources")
@@ -22,26 +23,28 @@ def _lines(payload: Mapping[str, object]) -> Iterator[str]:
         yield from _step(step)
     if files := mapping(sections, "development").get("files_modified"):
         yield ""
-        yield f"Files    {', '.join(map(str, files)) if isinstance(files, list) else files}"
+        names = files if isinstance(files, list) else [files]
+        yield f"Files    {', '.join(_one_line(str(name)) for name in names)}"
     yield from _tokens(mapping(payload, "llm_usage"), tags)
     for error in _objects(payload.get("errors")):
         yield f"Error    {_cut(text(error, 'message') or '', _WIDTH)}"
     for warning in _texts(mapping(sections, "general").get("warnings")):
-        yield f"Note     {warning}"
+        yield f"Note     {_one_line(warning)}"
     if answer := text(payload, "output_summary"):
         yield f"Answer   {_cut(answer, _WIDTH)}"
-    shown = (f"{name} {value}" for name in _SHOWN_TAGS if (value := text(tags, name)))
+    shown = (f"{name} {_one_line(value)}" for name in _SHOWN_TAGS if (value := text(tags, name)))
     yield f"Tags     {', '.join(shown)}"
 
 
 def _title(payload: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
     environment = mapping(payload, "environment")
-    yield text(payload, "name") or "Trace"
-    yield f"  {text(payload, 'description') or ''}"
+    yield _one_line(text(payload, "name") or "Trace")
+    yield f"  {_one_line(text(payload, 'description') or '')}"
     agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
-    ended = text(payload, "current_datetime") or "?"
+    ended = epoch_ms(payload.get("current_datetime"))
+    until = local_time(ended / 1000) if ended is not None else "?"
     models = text(tags, "models")
-    yield f"  {_seconds(payload.get('duration'))} until {ended}, {', '.join(filter(None, (agent, models)))}"
+    yield f"  {_seconds(payload.get('duration'))} until {until}, {_one_line(', '.join(filter(None, (agent, models))))}"
 
 
 def _tokens(usage: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
@@ -58,7 +61,7 @@ def _tokens(usage: Mapping[str, object], tags: Mapping[str, object]) -> Iterator
 def _step(step: Mapping[str, object]) -> Iterator[str]:
     metadata = mapping(step, "metadata")
     call = mapping(step, "tool_call")
-    name = text(call, "tool_name") or text(step, "action") or ""
+    name = _one_line(text(call, "tool_name") or text(step, "action") or "")
     took = f"{step['duration_ms']:,} ms" if "duration_ms" in step else ""
     code = metadata.get("exit_code")
     ended = f"exit {code}" if code not in (None, 0) else "failed" if "error" in step else ""
@@ -66,7 +69,8 @@ def _step(step: Mapping[str, object]) -> Iterator[str]:
     yield f"  {step.get('step_number'):>3}  {name:<12} {what:<60}  {took:>10}  {ended}".rstrip()
     for change in _objects(metadata.get("files")):
         lines = f"+{change.get('lines_added', '?')} -{change.get('lines_removed', '?')}"
-        yield f"       {'':<12} {change.get('kind')} {change.get('path')} ({lines})"
+        path = _one_line(str(change.get("path")))
+        yield f"       {'':<12} {change.get('kind')} {path} ({lines})"
 
 
 def _objects(values: object) -> list[Mapping[str, object]]:
@@ -77,8 +81,13 @@ def _texts(values: object) -> list[str]:
     return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
+def _one_line(value: str) -> str:
+    """The text on one line: a file's name with a line break must not look like another line of the report."""
+    return " ".join(value.split())
+
+
 def _cut(value: str, width: int) -> str:
-    line = " ".join(value.split())
+    line = _one_line(value)
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
