@@ -17,6 +17,7 @@ from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.processor import State, trace_session
 from infinium_codex.session.reader import read_session
+from infinium_codex.support.files import first_line_checksum
 from infinium_codex.support.paths import Places
 from infinium_trace import ToolFinished, TurnEnded
 from infinium_transport import Outbox
@@ -131,11 +132,31 @@ def test_a_compressed_or_archived_transcript_is_read(machine: Machine, moves: li
 def test_only_what_is_new_in_a_compressed_transcript_takes_room(tmp_path: Path) -> None:
     whole = tmp_path / "transcript.jsonl"
     whole.write_bytes(b"x" * (8 << 20) + b"the end")
+    start = TranscriptPosition(offset=8 << 20, head=first_line_checksum(whole))
     compressed(whole)
-    with readable(whole, 8 << 20, tmp_path) as found:
+    with readable(whole, start, tmp_path) as found:
         assert found is not None
         assert found.stat().st_blocks * 512 < 3 << 20
         assert found.read_bytes()[8 << 20 :] == b"the end"
+
+
+@pytest.mark.parametrize("tail", [b"new\n" * 9, b"new\n" * 999_999], ids=["shorter", "longer"])
+@pytest.mark.parametrize("first", [b"same\n", b"other\n"])
+def test_a_transcript_that_was_replaced_and_compressed_is_read_as_a_whole(
+    tmp_path: Path, first: bytes, tail: bytes
+) -> None:
+    """The old position means nothing in it: no part of it may be missing from the copy."""
+    path = tmp_path / "transcript.jsonl"
+    path.write_bytes(b"same\n")
+    start = TranscriptPosition(offset=2_000_000, head=first_line_checksum(path))
+    path.write_bytes(first + tail)
+    compressed(path)
+    with readable(path, start, tmp_path) as found:
+        assert found is not None
+        content = found.read_bytes()
+    is_the_same = first == b"same\n" and len(tail) > start.offset
+    assert content[start.offset :] == (first + tail)[start.offset :]
+    assert is_the_same or content == first + tail
 
 
 @pytest.mark.parametrize("content", [b"", b"no zstd at all", zstd.compress(b'{"a": 1}\n' * 9999)[:-20]])

@@ -109,7 +109,7 @@ class Codex:
         wanted: frozenset[str] | None = None,
     ) -> Iterator[CodexTranscript | None]:
         """Open a transcript, also one that Codex has compressed or archived meanwhile."""
-        with readable(path, start.offset, scratch) as plain:
+        with readable(path, start, scratch) as plain:
             if plain is None:
                 yield None
                 return
@@ -126,7 +126,10 @@ class Codex:
         """Find a subagent's transcript, in the directory of its session's transcript, by the subagent's id."""
         if not subagent_id.replace("-", "").isalnum():  # the id comes from a file: it must not be a pattern or a path
             return None
-        return min(transcript.parent.glob(f"rollout-*-{subagent_id}.jsonl"), default=None)
+        try:
+            return min(transcript.parent.glob(f"rollout-*-{subagent_id}.jsonl"), default=None)
+        except (OSError, ValueError):  # the path of the session's transcript is none
+            return None
 
     def is_running(self, transcript: Path) -> bool:
         """Return whether a process has the session open: Codex keeps its transcript open meanwhile."""

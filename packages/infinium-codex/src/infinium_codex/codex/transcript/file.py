@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from infinium_config.files import open_regular
 
+from infinium_codex.agent import TranscriptPosition
+from infinium_codex.support.files import first_line_checksum
+
 if TYPE_CHECKING:
     import tempfile
 
@@ -18,12 +21,12 @@ _CHUNK = 1 << 20
 
 
 @contextmanager
-def readable(path: Path, offset: int, scratch: Path) -> Iterator[Path | None]:
-    """Provide a plain file with the content, from `offset` on, of the transcript that was written to `path`.
+def readable(path: Path, start: TranscriptPosition, scratch: Path) -> Iterator[Path | None]:
+    """Provide a plain file with the content, from `start` on, of the transcript that was written to `path`.
 
     It is the transcript itself, unless that was compressed. Then it is decompressed into the directory `scratch` for
-    the length of the block; offsets are the same, and the part before `offset` is a hole. None if there is no
-    transcript.
+    the length of the block; offsets are the same, and the part before `start` is a hole. A transcript that is not the
+    one `start` is a position of is decompressed as a whole. None if there is no transcript, or no regular file.
     """
     found = _find(path)
     if found is None or found.suffix != _ZST:
@@ -32,20 +35,30 @@ def readable(path: Path, offset: int, scratch: Path) -> Iterator[Path | None]:
     import tempfile
 
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".transcript.") as file:
-        complete = _decompress(found, offset, file)
-        file.flush()
-        yield Path(file.name) if complete else None
+        copy = Path(file.name)
+        size = _decompress(found, start.offset, file)
+        if start.offset and (size < start.offset or first_line_checksum(copy) != start.head):
+            file.truncate(0)
+            size = _decompress(found, 0, file)
+        yield copy if size else None
 
 
 def _find(path: Path) -> Path | None:
     sessions = next((parent for parent in path.parents if parent.name == "sessions"), None)
     places = [path] if sessions is None else [path, sessions.parent / "archived_sessions" / path.name]
     candidates = [place.with_name(place.name + suffix) for place in places for suffix in ("", _ZST)]
-    return next((candidate for candidate in candidates if candidate.exists()), None)
+    return next((candidate for candidate in candidates if _is_file(candidate)), None)
 
 
-def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[bytes]") -> bool:
-    """Decompress with a hole for what was read before. False if it is not a file of this user or is damaged."""
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # the path is too long, or contains a zero byte
+        return False
+
+
+def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[bytes]") -> int:
+    """Decompress with a hole for what was read before. Return the size; 0 if it is not this user's or is damaged."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -53,7 +66,7 @@ def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[b
 
     source = open_regular(path, follow_links=True, only_own=True)
     if source is None:
-        return False
+        return 0
     done = 0
     with source, zstd.open(source, "rb") as reader:
         try:
@@ -64,4 +77,5 @@ def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[b
                 done += len(chunk)
         except (EOFError, zstd.ZstdError):
             pass  # the file is incomplete: use what was decompressed
-    return done > 0
+    into.flush()
+    return done
