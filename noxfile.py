@@ -146,6 +146,13 @@ def lock(session: nox.Session) -> None:
 
 
 @nox.session
+def prices(session: nox.Session) -> None:
+    """Write the list prices of infinium-trace anew, at a release; `nox -s prices -- --check` only compares."""
+    session.install("genai-prices")
+    session.run("python", str(ROOT / "packages" / "infinium-trace" / "freeze_prices.py"), *session.posargs)
+
+
+@nox.session
 def audit_lock(session: nox.Session) -> None:
     """The lock is true to every pyproject.toml, what it locks installs by its hashes, and under which licences."""
     _audit_lock(session)

@@ -64,6 +64,14 @@ def test_tokens_are_what_the_model_reported(one: Recording) -> None:
     assert sum(int(each["reasoning_tokens"]) for each in told) == sum(one["reasoning_tokens"] for _, one in details)
 
 
+@pytest.mark.parametrize("one", recordings("turn"), ids=str)
+def test_a_model_has_a_cost_or_is_named_as_one_without_a_price(one: Recording) -> None:
+    """The recordings' provider, a scripted server, has no list prices."""
+    [trace] = traces(one)
+    assert "estimated_cost_usd" not in trace["llm_usage"]
+    assert tags(trace)["cost_unknown_for"] == f"{trace['llm_usage']['model']} ({trace['llm_usage']['provider']})"
+
+
 @pytest.mark.parametrize("one", recordings("slow-model"), ids=str)
 def test_the_latency_of_a_response_excludes_tools(one: Recording) -> None:
     """The server took 800 and 500 ms, the command between them 300 ms."""

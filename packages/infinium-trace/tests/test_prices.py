@@ -1,7 +1,9 @@
 """The cost of a turn: from a dated table, with the user's own prices first, and none for an unknown price."""
 
+from pathlib import Path
 from typing import Any
 
+import infinium_trace
 import pytest
 from infinium_trace import (
     ModelCall,
@@ -64,6 +66,22 @@ def test_one_call_with_an_unknown_price_makes_the_cost_unknown(model: str | None
     assert TABLE.estimate([call("gpt-6-codex"), call(model)], provider) is None
 
 
+def test_a_model_without_a_price_is_named() -> None:
+    tags = traced(PriceTable())["environment"]["custom_tags"]
+    assert tags["cost_unknown_for"] == "gpt-6-codex (openai)"
+    assert "cost_unknown_for" not in traced(TABLE)["environment"]["custom_tags"]
+
+
+def test_a_free_model_costs_nothing_and_that_is_said() -> None:
+    free = PriceTable.parse('as_of = "x"\n[prices.openai]\n"gpt-6-codex" = {prompt=0, cached=0, completion=0}')
+    assert traced(free)["llm_usage"]["estimated_cost_usd"] == 0
+
+
+def test_a_dated_name_of_a_model_has_the_price_of_the_model() -> None:
+    assert TABLE.estimate([call("gpt-6-codex-2026-01-31", 500_000)], "openai") == 1.0
+    assert TABLE.estimate([call("gpt-6-codex-mini", 500_000)], "openai") is None
+
+
 def test_a_price_for_any_provider() -> None:
     assert TABLE.estimate([call("mine", 2_000_000)], "elsewhere") == 1.0
     assert TABLE.estimate([call("mine", 2_000_000)], None) == 1.0
@@ -72,6 +90,15 @@ def test_a_price_for_any_provider() -> None:
 def test_a_prompt_longer_than_the_price_is_for_is_not_estimated() -> None:
     assert TABLE.estimate([call("long", 1_000)], "openai") == 0.001
     assert TABLE.estimate([call("long", 1_001)], "openai") is None
+
+
+def test_a_longer_prompt_has_its_own_price_for_all_of_its_tokens() -> None:
+    table = PriceTable.parse(
+        'as_of = "x"\n[prices.openai.m]\nprompt=1\ncached=1\ncompletion=1\nlongest_prompt=1000\n'
+        "[prices.openai.m.longer]\nprompt=2\ncached=2\ncompletion=2"
+    )
+    assert table.estimate([call("m", 1_000)], "openai") == 0.001
+    assert table.estimate([call("m", 1_001)], "openai") == 0.002002
 
 
 def test_the_users_own_prices_come_first_and_are_named() -> None:
@@ -87,7 +114,23 @@ def test_the_packaged_table_can_be_read_and_has_a_date() -> None:
     table = packaged_prices()
     assert table.as_of.count("-") == 2
     assert table.estimate([call("gpt-5.5", 1_000)], "openai") == 0.005
-    assert all(price.cached <= price.prompt <= price.completion for price in table.prices.values())
+    assert all(price.cached <= price.prompt for price in table.prices.values())
+    assert (
+        (Path(infinium_trace.__file__).parent / "prices.LICENSE.txt").read_text("utf-8").startswith("The MIT License")
+    )
+
+
+CODEX_MODELS = (
+    "gpt-5", "gpt-5-codex", "gpt-5-mini", "gpt-5.1", "gpt-5.1-codex", "gpt-5.1-codex-max", "gpt-5.1-codex-mini",
+    "gpt-5.2", "gpt-5.2-codex",
+    "gpt-5.3-codex", "gpt-5.4", "gpt-5.4-mini", "gpt-5.5", "codex-mini-latest", "o3", "o4-mini",
+)  # fmt: skip
+"""Models that sessions of Codex 0.39 to 0.169 name."""
+
+
+@pytest.mark.parametrize("model", CODEX_MODELS)
+def test_models_of_real_sessions_have_a_price(model: str) -> None:
+    assert packaged_prices().estimate([call(model, 1_000, 500, 100)], "openai")
 
 
 @pytest.mark.parametrize(

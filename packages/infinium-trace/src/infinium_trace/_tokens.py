@@ -18,7 +18,9 @@ class TokenTotals:
         self.left_out = 0
         """Number of calls that are not listed because there are too many."""
         self._latency_ms: int | None = None
-        self._cost: float | None = 0.0
+        self._cost = 0.0
+        self.unpriced: dict[str, None] = {}
+        """Models with their provider for which there is no price, or none for prompts as long as a call's."""
         self._calls: list[Payload] = []
         self._bytes = 0
 
@@ -31,8 +33,12 @@ class TokenTotals:
         latencies = [call.latency_ms for call in calls if call.latency_ms is not None]
         if latencies:
             self._latency_ms = (self._latency_ms or 0) + sum(latencies)
-        cost = prices.estimate(calls, provider)
-        self._cost = None if cost is None or self._cost is None else self._cost + cost
+        for call in calls:
+            cost = prices.cost(call, provider)
+            if cost is None:
+                self.unpriced.setdefault(f"{call.model or 'unknown model'} ({provider or 'unknown provider'})")
+            else:
+                self._cost += cost
         self._list(calls, first=not self.count)
         self.count += len(calls)
 
@@ -50,8 +56,8 @@ class TokenTotals:
 
     @property
     def cost(self) -> float | None:
-        """US dollars; None if the price of a call is unknown."""
-        return round(self._cost, 6) if self._cost else None
+        """US dollars; None without calls, and if the price of a call is unknown."""
+        return round(self._cost, 6) if self.count and not self.unpriced else None
 
     def payload(self, models: Mapping[str, None], provider: str | None) -> Payload | None:
         """Return the payload's `llm_usage`; None if neither model nor tokens are known."""

@@ -189,6 +189,7 @@ class PayloadWriter:
         tokens = self.totals.tokens
         return present(
             cost_estimated_by=None if tokens.cost is None else f"list prices of {self.options.prices.as_of}",
+            cost_unknown_for=", ".join(tokens.unpriced),
             cached_tokens=str(tokens.usage.cached) if tokens.count else None,
             reasoning_tokens=str(tokens.usage.reasoning) if tokens.count else None,
             first_token_ms=None if turn.first_token_ms is None else str(turn.first_token_ms),
