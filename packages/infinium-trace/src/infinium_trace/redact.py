@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from infinium_trace.redact_names import kind_of_name, name_is_secret
 from infinium_trace.redact_rules import KINDS
-from infinium_trace.redact_scan import Rank, Span, scan
-from infinium_trace.redact_values import is_placeholder, kind_of_name, name_is_secret
+from infinium_trace.redact_scan import scan
+from infinium_trace.redact_spans import Rank, Span
+from infinium_trace.redact_values import is_placeholder
 
 if TYPE_CHECKING:
     import regex

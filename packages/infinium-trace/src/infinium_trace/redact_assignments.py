@@ -1,0 +1,274 @@
+"""Finds secrets that a text assigns to a name: `NAME = value` in code, shells, headers, YAML, JSON, XML and tables."""
+
+import re
+from collections.abc import Iterator
+
+from infinium_trace.redact_commands import NAMES as COMMAND_NAMES
+from infinium_trace.redact_commands import named_commands
+from infinium_trace.redact_foreign import foreign_passwords_between
+from infinium_trace.redact_names import Certainty, certainty, kind_of_name
+from infinium_trace.redact_spans import Rank, Span, compiled, line_around
+from infinium_trace.redact_values import (
+    header_is_secret,
+    is_assigned_secret,
+    is_environment_secret,
+    is_harmless,
+    is_identifier,
+    is_mixed,
+    is_word,
+)
+
+_PARTS = (
+    b"pass", b"key", b"secr", b"tok", b"cred", b"cookie", b"bearer", b"authorization", b"pw", b"pat", b"psk", b"psw",
+    b"kennwort", b"wachtwoord", b"contras", b"senha", b"aslo", b"eslo", b"sifre", b"parola", b"losenord", b"sandi",
+    b"khau", b"geheim", b"mdp",
+)  # fmt: skip
+_SHORT = frozenset((b"pw", b"pat", b"tok", b"psw", b"psk"))
+"""Parts that denote a secret only at the end of a word."""
+_NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+_REST_OF_NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}+")
+_LAST_WORDS = frozenset(("passe", "secreta", "chiave", "khau"))
+"""Last words of foreign names of plain letters (`mot de passe`)."""
+_MAX_QUOTED = 4096
+_LONG_VALUE = 256
+
+NOTATION = (
+    # the end of the name's string, subscript or emphasis
+    r"(?P<closers>[\"'`\\\])}*\[]{0,6}+)(?P<gap>[ \t]{0,40}+)"
+    # what stands between name and value
+    r"(?:(?P<pair>(?:\\n|[,\s]){0,40}+[\"'\\]{0,4}(?i:value)[\"'\\]{0,4}+[ ]?[:=][ \t]{0,8}+"
+    r"|</[\w:.-]{1,20}+>\s{0,40}+<[A-Za-z]{5,6}+>)"
+    r"|(?P<block>\{\s{0,20}+(?:type[ =\t]{1,9}+[a-z]{1,9}+\s{1,20}+)?default\s{0,9}+=[ ]?)"
+    r"|(?P<property>\{[ ]get;[ ](?:set|init);[ ]\}[ ]=[ ])"
+    r"|(?P<call>,\s{0,8}+)|(?P<invoke>\()|(?P<fallback>(?:\|\||\?\?|or)[ ]{1,4}+)"
+    r"|(?P<cell>\|[ \t]{0,40}+)|(?P<dots>\.{2,40}+:[ \t]{0,8}+)|(?P<default>:[-=?])"
+    r"|(?P<tie>=>|:=|\?=|\+=|:[ ]?&?[A-Za-z][\w.<>]{0,24}+[ ]?=(?![=>~])|[A-Za-z][\w.]{0,24}+[ ]=(?=[ ])"
+    r"|={1,3}(?![=>~])|:(?![:=]))"
+    r"[ \t]{0,24}+(?:[>|][+-]?\s{1,40}+)?"
+    r"|(?P<tag>>)|(?P<flag>(?<=[ \t])))"
+    # the value, in quotes or bare
+    r"(?:[rbufRBUF@$]{0,2}(?P<esc>\\{0,3})(?P<quote>[\"'`])(?P<quoted>[^\"'`\r\n\\]{1,4096}+)"
+    r"|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{1,4096}+))"
+)
+"""Everything from the end of a name to the end of its value."""
+
+SENTENCE = (
+    r"[\"'`*]{0,3}+[^\n:=,;!?]{0,64}?[ \t](?i:is|to|was|be|as|es|ist|lautet|est|adalah|e|è|é|use)[ \t:]{1,3}+"
+    r"[\"'`]?(?P<value>[^\s\"'`,;<>()]{6,256}+)"
+)
+"""A sentence that gives a password away: `the password for slack is …`."""
+
+_ENVIRONMENT = re.compile(
+    r"(?:\A|[\n\"'`;&|]|\\n|\b(?:export|ENV|ARG|RUN|set|setx|env|readonly|declare|config:set|secrets set)[ ]|-x "
+    r"|Environment=|(?:-e|--env|--build-arg|--set|-var|app|arg)[ =]|[ ])[ \t]{0,8}[\"'+-]{0,2}\Z"
+)
+_SPACE_ASSIGNS = re.compile(
+    r"(?:(?:#[ ]?define|\b(?:ENV|ARG|setenv|setx|set(?:-env)? \S{1,40}|env add|config set|configure set"
+    r"|(?:login|connect) \S{1,64}(?: /)?(?: client| access| api)?)|\A|\n)[ \t]{1,4}|config set \S{1,80}:)\Z"
+)
+_CALLEE = re.compile(
+    r"(?i:env|put|set\w{0,40}|get\w{0,40}|define|fetch|variable|property|values ?|default)\([\"'`\\]{1,3}\Z"
+)
+_PREVIOUS_WORD = re.compile(
+    r"(?i:api|access|secret|private|license|encryption|signing|auth|client|master|account)[ ]\Z"
+)
+
+
+def assignments(text: str, low: bytes) -> Iterator[Span]:
+    """Return the secrets that the text assigns to a name."""
+    done = line_end = 0
+    for at in sorted(_hits(text, low)):
+        if at < done:
+            continue
+        begin, end = _name_around(text, at)
+        name = text[begin:end]
+        done = end
+        if begin >= line_end and (name in COMMAND_NAMES or name in _LAST_WORDS):
+            line_start, line_end = line_around(text, begin)  # once for each line, so that the work is linear
+            yield from named_commands(text, line_start, line_end)
+            yield from foreign_passwords_between(text, line_start, line_end)
+        if _is_part_of_a_path(text, begin, end):
+            continue
+        if certainty(name) is Certainty.NONE:
+            before = _PREVIOUS_WORD.search(text, max(0, begin - 12), begin) if name.lower() == "key" else None
+            if before is None:
+                continue
+            name = text[before.start() : end]
+        match = compiled(NOTATION).match(text, end)
+        if match is not None:
+            start, stop, secret = _value(text, match, name, begin)
+            if secret:
+                yield Span(start, stop, Rank.ASSIGNMENT, kind_of_name(name))
+            # Skip a long value even if it is no secret: else each of many names in a row would read it again.
+            if secret or (stop - start > _LONG_VALUE and match["quoted"] is None):
+                done = stop
+            if secret:
+                continue
+        sentence = compiled(SENTENCE).match(text, end)
+        if sentence is not None and certainty(name) is not Certainty.WEAK:
+            value = sentence["value"].rstrip(".:!?")
+            if is_mixed(value) and not is_harmless(name, value):
+                done = sentence.end()
+                yield Span(
+                    sentence.start("value"), sentence.start("value") + len(value), Rank.ASSIGNMENT, kind_of_name(name)
+                )
+
+
+def _is_part_of_a_path(text: str, begin: int, end: int) -> bool:
+    """Return whether the name is part of a name with colons (`AWS::IAM::AccessKey`, `arn:…:secret:name`)."""
+    return text[max(0, begin - 2) : begin] == "::" or (text[begin - 1 : begin] == ":" and text[end : end + 1] == ":")
+
+
+def _hits(text: str, low: bytes) -> Iterator[int]:
+    """Return the places of all parts of names. One search for each part is faster than one pattern for all."""
+    for part in _PARTS:
+        at = low.find(part)
+        while at >= 0:
+            end = at + len(part)
+            if part not in _SHORT or not text[end : end + 1].islower() or low.startswith((b"en", b"d"), end):
+                yield at
+            at = low.find(part, end)
+
+
+def _name_around(text: str, at: int) -> tuple[int, int]:
+    """Return where the name begins and ends that has a word at this place."""
+    head = text[max(0, at - 64) : at]
+    begin = at - len(head) + len(head.rstrip(_NAME_CHARACTERS))
+    rest = _REST_OF_NAME.match(text, at)
+    end = rest.end() if rest else at
+    return begin, begin + len(text[begin:end].rstrip(".-"))
+
+
+def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int, int, bool]:
+    """Return start and end of the value that is assigned to a secret's name, and whether it is a secret."""
+    quoted = match["quoted"] is not None
+    start, end = match.span("quoted" if quoted else "bare")
+    if name.lower().endswith(("authorization", "cookie")) and match["tie"]:
+        end = _line_end(text, start, match["quote"] if quoted else None)
+        return start, end, header_is_secret(text[start:end])
+    if quoted:
+        end = _closing(text, start, end, match["esc"] + match["quote"])
+        return start, end, _quoted_is_secret(text, match, name, begin, text[start:end])
+    whole = _is_environment_line(text, match, name, begin)
+    if not whole and text[end : end + 1] in ("(", "["):
+        return start, end, False  # a call, a subscript
+    end = _end_of_bare(text, start, end, whole=whole)
+    value = text[start:end]
+    if whole:
+        return start, end, is_environment_secret(name, value)
+    return start, end, _bare_is_secret(text, match, name, begin, value, text[end : end + 1])
+
+
+def _quoted_is_secret(text: str, match: re.Match[str], name: str, begin: int, value: str) -> bool:
+    """Return whether a quoted value is assigned to the name and is a secret."""
+    if match["flag"] is not None and not text.startswith("-", begin):
+        # SQL: PASSWORD 'value'. A command: ENV NAME "value".
+        sql = name.isupper() and match["quote"] == "'"
+        if match["closers"] or not (sql or _assigns_with_space(text, name, begin)):
+            return False
+    if match["call"]:
+        if not match["closers"].strip("])}*["):
+            return False
+        return _CALLEE.search(text, max(0, begin - 48), begin) is not None and is_assigned_secret(name, value)
+    if match["invoke"] and not name.rpartition(".")[2].lower().startswith(("set", "with")):
+        return False
+    if match["tag"] and text[begin - 1 : begin] not in ('"', "'", "`"):
+        return False
+    if match["pair"] and "=" in match["pair"] and not match["closers"]:
+        return False  # the arguments of a call: `token, value="…"`
+    if match["default"] and text[begin - 1 : begin] != "{":
+        return False
+    return is_assigned_secret(name, value)
+
+
+def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, value: str, following: str) -> bool:
+    """Return whether an unquoted value is assigned to the name and is a secret, and not code."""
+    if match["pair"] and "=" in match["pair"] and not match["closers"]:
+        return False  # the arguments of a call: `token, value=…`
+    if match["call"] or match["invoke"] or match["fallback"] or match["block"] or match["property"]:
+        return False
+    if not is_assigned_secret(name, value):
+        return False
+    before = text[begin - 1 : begin]
+    if match["tag"]:  # `<token>value</token>`, `<entry key="token">value</entry>`
+        return (before in ("<", ":") or bool(match["closers"])) and text.startswith("</", match.end())
+    if match["flag"] is not None:
+        if text.startswith("-", begin):  # `--token value`, but not `--token VALUE` of a usage text
+            return not (value.isupper() and is_word(value)) and not value.startswith("-")
+        return not match["closers"] and _assigns_with_space(text, name, begin)
+    if match["default"]:
+        return text[max(0, begin - 2) : begin] == "${"
+    if match["cell"] and text[match.end() : match.end() + 64].lstrip(" \t`")[:1] not in ("|", ""):
+        return False  # a sentence in a table
+    if match["cell"] or match["dots"]:
+        return not is_word(value) or (
+            certainty(name) is Certainty.SURE and "_" in name + "_" * (match["dots"] is not None)
+        )
+    if not is_identifier(value) and not is_word(value):
+        return True
+    return certainty(name) is Certainty.SURE and _is_word_of_a_setting(text, match, begin, value, following)
+
+
+def _is_word_of_a_setting(text: str, match: re.Match[str], begin: int, value: str, following: str) -> bool:
+    """Return whether an unquoted word is the value of a setting (`password=walnut`, `password: walnut`)."""
+    tight = match["tie"] == "=" and not match["gap"] and match.start("bare") == match.end("tie")
+    if (
+        text.startswith("--", begin)
+        or text[begin - 1 : begin] in ("?", "&", "[")
+        or text[max(0, begin - 2) : begin] == "${"
+    ):
+        return True
+    if tight:
+        ends = following in ("", "\n", "\r", " ", '"', "'", "&") or (
+            following == ";" and text[begin - 1 : begin] == ";"
+        )
+        return ends and (value.count(".") != 1 or following == ";")
+    if text[begin - 1 : begin] in ("'", '"') and following in ("'", '"') and match["tie"] == ":":
+        return True  # a header: -H 'name: value'
+    alone = following in ("", "\n", "\r") or text.startswith(" #", match.end())
+    starts_line = not text[max(0, begin - 80) : begin].rpartition("\n")[2].strip(" \t+->*[")
+    plain = (
+        (value.islower() and value.count("_") != 1 and value.count(".") != 1) or "-" in value or value.count(".") > 2
+    )
+    return alone and starts_line and plain and (match["tie"] == ":" or "-" in value)
+
+
+def _assigns_with_space(text: str, name: str, begin: int) -> bool:
+    """Return whether a space assigns: `ENV NAME value`, `login dev password value`, `a.b value`."""
+    found = _SPACE_ASSIGNS.search(text, max(0, begin - 80), begin)
+    if found is None:
+        return begin == 0 or text[begin - 1] == "\n" if name.count(".") else False
+    return bool(found[0].strip()) or kind_of_name(name) == "password"
+
+
+def _is_environment_line(text: str, match: re.Match[str], name: str, begin: int) -> bool:
+    """Return whether the value is that of an environment variable: `NAME=value`, or a pair of name and value."""
+    if match["pair"]:
+        return match["pair"][:2] == "</" or ":" in match["pair"] or bool(match["closers"])
+    plain = match["tie"] == "=" and not match["gap"] and name.isupper() and match.start("bare") == match.end("tie")
+    return plain and _ENVIRONMENT.search(text, max(0, begin - 24), begin) is not None
+
+
+def _end_of_bare(text: str, start: int, end: int, *, whole: bool) -> int:
+    """Return where an unquoted value ends, without the punctuation behind it."""
+    if whole:
+        rest = compiled(r"[^\s\"'`\\]*+").match(text, end)
+        value = text[start : rest.end() if rest else end]
+    else:
+        value = text[start:end].partition("&")[0]  # `&`: the next parameter of a query
+    return start + len(value.rstrip(".:"))
+
+
+def _closing(text: str, start: int, end: int, closer: str) -> int:
+    """Return where a quoted value ends: at its own kind of quote that is not escaped."""
+    at = text.find(closer, end, start + _MAX_QUOTED)
+    while at >= 0 and text[at - 1] == "\\":
+        at = text.find(closer, at + len(closer), start + _MAX_QUOTED)
+    return at if at >= 0 and "\n" not in text[end:at] else end
+
+
+def _line_end(text: str, start: int, quote: str | None) -> int:
+    """Return where a header's value ends: at the end of its line, or of the string that contains the line."""
+    stops = rf"[^\r\n\\{quote}]" if quote else r"[^\r\n\\\"'`]"
+    match = compiled(stops + r"{0,4096}+").match(text, start)
+    return match.end() if match else start

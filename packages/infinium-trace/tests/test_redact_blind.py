@@ -1,0 +1,53 @@
+"""Redaction on the corpus that was written before its author knew the rules; `nox -s redaction` is the long form."""
+
+import pytest
+from blind_corpus import positives, without_secrets
+from infinium_trace.redact import Redactor
+from scanners import reports
+
+_SEEDS = (2025, 2026)
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_secrets_are_found_in_every_syntax(seed: int) -> None:
+    """At least 97 in 100, whatever surrounds the secret's name and whatever the value looks like."""
+    cases = list(positives(seed, 1_500))
+    missed = [case for case in cases if not reports(case, Redactor().text(case.text))]
+    assert len(missed) / len(cases) <= 0.03, [(case.topic, case.text) for case in missed[:20]]
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_look_alikes_are_kept(seed: int) -> None:
+    """At most 5 in 1,000 are taken for secrets."""
+    cases = list(without_secrets(seed, 1_500))
+    taken = [(case.topic, case.text) for case in cases if reports(case, Redactor().text(case.text))]
+    assert len(taken) / len(cases) <= 0.005, taken[:20]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECRET_KEY_BASE", "DB_PASSWORD_PROD", "API_KEY2", "TOKEN_GITHUB", "STRIPE_KEY", "FERNET_KEY", "GH_PAT",
+        "DB_PW", "dbPasswordProd", "tokenGithub", "api-key-2", "OLD_API_KEYS_EU", "spring.mail.password",
+        "MOT_DE_PASSE", "SENHA_DB",
+    ],
+)  # fmt: skip
+def test_a_secrets_word_counts_wherever_it_stands_in_a_name(name: str) -> None:
+    """Prefixes, suffixes, environments, numbers and plurals do not hide it, and the value may be letters only."""
+    shown = Redactor().text(f'{name} = "walnutferry"\n')
+    assert "walnutferry" not in shown, shown
+    assert Redactor().value({name: "walnutferry"}) != {name: "walnutferry"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STORAGE_KEY = 'todo-items-v2'", "next_page_token = 'CAUQAAabcDEF123456789'", "cacheKey: 'user:42:profile'",
+        "PRIMARY_KEY=order_id", "projects/shop/secrets/db-password/versions/3", "max_tokens: 4096",
+        "token = parser.next_token()",
+        "password = os.environ['DB_PASSWORD']", "passwordPlaceholder = 'Enter it here'", "AWS::IAM::AccessKey",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-password-a1B2c3", "Das Passwort muss lang sein.",
+    ],
+)  # fmt: skip
+def test_a_name_that_means_no_secret_is_none(text: str) -> None:
+    assert Redactor().text(text) == text
