@@ -69,6 +69,7 @@ TABLE = {
     "max_failure_preview": Row(text="15", value=15, invalid=COUNT),
     "max_input_summary": Row(text="13", value=13, invalid=COUNT),
     "max_output_summary": Row(text="14", value=14, invalid=COUNT),
+    "reasoning": Row(text="no", value=False, invalid=FLAG),
     "timeout": Row(text="2.5", value=2.5, invalid=SECONDS),
     "max_retries": Row(text="7", value=7, invalid=COUNT),
     "verify_ssl": Row(text="no", value=False, invalid=FLAG),

@@ -156,6 +156,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         parse_count,
         "Characters kept of the agent's last message",
     )
+    reasoning: Setting[bool] = _setting(
+        "reasoning", "CONNECTOR_REASONING", True, parse_bool, "Keep summaries of the model's reasoning as steps"
+    )
     timeout: Setting[float] = _setting("timeout", "INFINIUM_TIMEOUT", 30.0, parse_seconds, "Seconds for one request")
     max_retries: Setting[int] = _setting(
         "max_retries", "INFINIUM_MAX_RETRIES", 3, parse_count, "Retries in one run; later runs retry again"
@@ -236,6 +239,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             max_failure_preview=_unless_set(self.max_failure_preview, self.max_output_preview),
             max_input_summary=_unless_set(self.max_input_summary, self.max_input_preview),
             max_output_summary=self.max_output_summary.value,
+            reasoning=self.reasoning.value,
         )
 
     def delivery_options(self) -> "DeliveryOptionValues":
@@ -282,6 +286,7 @@ class TraceOptionValues(TypedDict):
     max_failure_preview: int
     max_input_summary: int
     max_output_summary: int
+    reasoning: bool
 
 
 _FLAGS = {Granularity.TURN: (True, False), Granularity.SESSION: (False, True), Granularity.BOTH: (True, True)}

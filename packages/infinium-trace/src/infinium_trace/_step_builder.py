@@ -14,10 +14,11 @@ from infinium_trace.events import (
     EventSource,
     PermissionAsked,
     PermissionReviewed,
+    Reasoned,
     ToolFinished,
     ToolStarted,
 )
-from infinium_trace.session import Answer, Compaction, Message, PermissionRequest, Step, ToolCall
+from infinium_trace.session import Answer, Compaction, Message, PermissionRequest, Reasoning, Step, ToolCall
 
 
 class StepBuilder:
@@ -29,6 +30,7 @@ class StepBuilder:
         self.values = MergedValues()
         self._tools: dict[str, ToolCallBuilder] = {}
         self._messages: dict[str, Message] = {}
+        self._reasoning: dict[str, Reasoning] = {}
         self._compacted: dict[tuple[str, EventSource], list[Compacted]] = {}
         self._permissions: dict[str, PermissionAsked] = {}
         self._reviews: dict[str, list[PermissionReviewed]] = {}
@@ -46,6 +48,9 @@ class StepBuilder:
             case AssistantMessage():
                 message = Message(started_at_ms=event.at_ms, text=event.text)
                 self._messages.setdefault(event.message_id or event.text, message)
+            case Reasoned():
+                reasoning = Reasoning(started_at_ms=event.at_ms, text=event.text)
+                self._reasoning.setdefault(event.reasoning_id or event.text, reasoning)
             case Compacted():
                 known = self._compacted.setdefault((event.phase, event.source), [])
                 if event not in known:
@@ -72,7 +77,7 @@ class StepBuilder:
             reviewed = _reviewed_request(reviews)
             requests = [one for one in requests if reviewed.call_id is None or one.call_id != reviewed.call_id]
             requests.append(reviewed)
-        return [*calls, *messages, *compactions, *requests]
+        return [*calls, *messages, *self._reasoning.values(), *compactions, *requests]
 
     def _compactions(self) -> list[Compaction]:
         """Pair the events of each compaction: the first start with each source's first end, and so on."""

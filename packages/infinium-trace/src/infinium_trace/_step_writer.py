@@ -14,7 +14,7 @@ from infinium_trace.events import ContextItem, TokenUsage, TurnStatus
 from infinium_trace.failure_reason import failure_reason
 from infinium_trace.options import TraceOptions
 from infinium_trace.preview import clip, preview
-from infinium_trace.session import Compaction, Message, PermissionRequest, Step, Subagent, ToolCall, Turn
+from infinium_trace.session import Compaction, Message, PermissionRequest, Reasoning, Step, Subagent, ToolCall, Turn
 from infinium_trace.tree_changes import TreeChanges
 
 _LINE = 80
@@ -82,6 +82,10 @@ class StepWriter:
             case Message():
                 text = self._renderer.preview(step.text, self._options.max_output_preview)
                 self._add("message", "Assistant message", subagent_id, output_preview=text)
+            case Reasoning():
+                if self._options.reasoning:
+                    text = self._renderer.preview(step.text, self._options.max_output_preview)
+                    self._add("reasoning", "Reasoning of the model", subagent_id, output_preview=text)
             case Compaction():
                 description = f"Conversation compacted ({step.trigger})" if step.trigger else "Conversation compacted"
                 self._add("compaction", description, subagent_id, duration_ms=milliseconds(step.duration_ms))

@@ -6,6 +6,7 @@ from infinium_trace._bounded import BoundedText
 from infinium_trace._format import count, relative_path
 from infinium_trace._renderer import Renderer
 from infinium_trace._run_totals import RunTotals
+from infinium_trace._time_split import TimeSplit, split_time
 from infinium_trace._tokens import TokenTotals
 from infinium_trace.events import EventSource
 from infinium_trace.fit import MAX_BODY_BYTES
@@ -37,6 +38,8 @@ class Totals:
         self.started_at_ms: int | None = None
         self.ended_at_ms = 0
         self.duration_ms = 0.0
+        self.time: TimeSplit | None = None
+        """How the turns spent their time; None if no record says."""
         self.prompts = BoundedText("\n\n", options.max_input_summary)
         self.last_messages = BoundedText("\n\n", options.max_output_summary)
         self.models: dict[str, None] = {}
@@ -82,6 +85,9 @@ class Totals:
         self.started_at_ms = started
         self.ended_at_ms = max(self.ended_at_ms, turn.ended_at_ms or turn.started_at_ms)
         self.duration_ms += turn.duration_ms or 0.0
+        split = split_time(turn)
+        if split is not None:
+            self.time = split if self.time is None else self.time + split
 
     def _add_texts(self, turn: Turn) -> None:
         for value, texts in ((turn.prompt, self.prompts), (turn.last_message, self.last_messages)):

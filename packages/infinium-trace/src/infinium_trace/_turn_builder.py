@@ -5,6 +5,7 @@ from infinium_trace.events import (
     ContextItem,
     Event,
     EventSource,
+    LimitsReported,
     ModelResponded,
     PlanProposed,
     SourcesDisagreed,
@@ -86,12 +87,23 @@ class TurnBuilder(StepBuilder):
         match event:
             case TurnStarted():
                 self.values.merge(event, first=True, prompt=event.prompt)
-                self.values.merge(event, cwd=event.cwd, permission_mode=event.permission_mode, effort=event.effort)
+                self.values.merge(
+                    event,
+                    cwd=event.cwd,
+                    permission_mode=event.permission_mode,
+                    effort=event.effort,
+                    sandbox=event.sandbox,
+                    approval=event.approval,
+                    context_window=event.context_window,
+                    previous_model=event.previous_model,
+                )
                 self._context |= dict.fromkeys(event.context)
                 if event.model:
                     self._models.setdefault(event.model)
             case TurnEnded():
                 self._end(event)
+            case LimitsReported():
+                self.values.merge(event, limits=event.text)
             case PlanProposed():
                 self.values.merge(event, plan=event.text)
             case ModelResponded() | SourcesDisagreed():
@@ -172,6 +184,11 @@ class TurnBuilder(StepBuilder):
             models=tuple(self._models),
             permission_mode=get("permission_mode", str),
             effort=get("effort", str),
+            sandbox=get("sandbox", str),
+            approval=get("approval", str),
+            context_window=get("context_window", int),
+            previous_model=get("previous_model", str),
+            limits=get("limits", str),
             cwd=get("cwd", str),
             steps=in_order_of_time([*within(self.steps(last_message), ended), *subagents]),
             calls=tuple(calls),

@@ -122,6 +122,15 @@ class TurnStarted(_Event, frozen=True, kw_only=True):
     model: str | None = None
     permission_mode: str | None = None
     effort: str | None = None
+    """How much the model reasons, in the model's own terms."""
+    sandbox: str | None = None
+    """What commands may change, in the agent's own terms."""
+    approval: str | None = None
+    """When the agent asks for permission, in its own terms."""
+    context_window: int | None = None
+    """Tokens that fit into the model's context."""
+    previous_model: str | None = None
+    """The model before this turn, if the user switched it."""
     context: Sequence[ContextItem] = field(default=())
     """What the model was given beside the prompt. Several events may each report a part."""
 
@@ -146,6 +155,19 @@ class AssistantMessage(_Event, frozen=True, kw_only=True):
 
     text: str
     message_id: str | None = None
+
+
+class Reasoned(_Event, frozen=True, kw_only=True):
+    """A summary of the model's reasoning. Records with the same `reasoning_id` report the same."""
+
+    text: str
+    reasoning_id: str | None = None
+
+
+class LimitsReported(_Event, frozen=True, kw_only=True):
+    """How much of the account's usage limits is used, in words."""
+
+    text: str
 
 
 class ModelResponded(_Event, frozen=True, kw_only=True):
@@ -274,6 +296,8 @@ Event = (
     | TurnEnded
     | AssistantMessage
     | ModelResponded
+    | Reasoned
+    | LimitsReported
     | ToolStarted
     | ToolFinished
     | PermissionAsked

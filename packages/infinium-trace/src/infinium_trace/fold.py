@@ -10,10 +10,12 @@ from infinium_trace.events import (
     Compacted,
     Event,
     EventSource,
+    LimitsReported,
     ModelResponded,
     PermissionAsked,
     PermissionReviewed,
     PlanProposed,
+    Reasoned,
     RecordSkipped,
     SessionEnded,
     SessionStarted,
@@ -30,8 +32,8 @@ from infinium_trace.session import Session
 
 _ORDER: dict[type, int] = {kind: rank for rank, kind in enumerate((
     SessionStarted, TurnStarted, SubagentStarted, ToolStarted, PermissionAsked, PermissionReviewed, Compacted,
-    ModelResponded, ToolFinished, AssistantMessage, PlanProposed, SubagentEnded, SourcesDisagreed, RecordSkipped,
-    TurnEnded, TurnsUndone, SessionEnded,
+    ModelResponded, LimitsReported, Reasoned, ToolFinished, AssistantMessage, PlanProposed, SubagentEnded,
+    SourcesDisagreed, RecordSkipped, TurnEnded, TurnsUndone, SessionEnded,
 ))}  # fmt: skip
 """Order of events of the same millisecond."""
 

@@ -46,6 +46,8 @@ class TraceOptions(Struct, frozen=True, kw_only=True):
     """Characters of `input_summary`: the prompts."""
     max_output_summary: int = 8_000
     """Characters of `output_summary`: the last messages."""
+    reasoning: bool = True
+    """Whether summaries of the model's reasoning are steps."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Bytes of the whole body."""
     prices: PriceTable = field(default_factory=packaged_prices)

@@ -136,6 +136,8 @@ class PayloadWriter:
             **self._work_tags(turn),
             **totals.tests.tags(),
             **self._token_tags(turn),
+            **self._time_tags(),
+            **_condition_tags(turn),
             **self._source_tags(),
             **tags,
             **self.options.custom_tags,
@@ -195,6 +197,18 @@ class PayloadWriter:
             first_token_ms=None if turn.first_token_ms is None else str(turn.first_token_ms),
         )
 
+    def _time_tags(self) -> Payload:
+        """Return how the turns spent their time, in milliseconds."""
+        time = self.totals.time
+        if time is None:
+            return {}
+        return {
+            "time_model_ms": str(round(time.model)),
+            "time_tools_ms": str(round(time.tools)),
+            "time_permission_ms": str(round(time.permission)),
+            "time_other_ms": str(round(time.other)),
+        }
+
     def _source_tags(self) -> Payload:
         truncated = self.renderer.truncated
         return present(
@@ -204,6 +218,20 @@ class PayloadWriter:
             redaction=self.options.redaction,
             previews_cut=str(truncated) if truncated else None,
         )
+
+
+def _condition_tags(turn: Turn) -> Payload:
+    """Return the conditions of a turn: effort, sandbox, approval, model before, context and limits used."""
+    used = turn.context_used
+    return present(
+        effort=turn.effort,
+        sandbox=turn.sandbox,
+        approval=turn.approval,
+        previous_model=turn.previous_model,
+        context_window=None if turn.context_window is None else str(turn.context_window),
+        context_used=None if used is None else str(used),
+        rate_limits=turn.limits,
+    )
 
 
 def _outcomes(calls: Sequence[ToolCall]) -> str:

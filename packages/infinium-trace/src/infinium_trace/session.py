@@ -57,6 +57,13 @@ class Message(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Reasoning(Struct, frozen=True, kw_only=True):
+    """A summary of the model's reasoning."""
+
+    started_at_ms: int
+    text: str
+
+
 class Compaction(Struct, frozen=True, kw_only=True):
     """A compaction of the conversation."""
 
@@ -112,7 +119,7 @@ class Subagent(Struct, frozen=True, kw_only=True):
         return None if self.ended_at_ms is None else float(max(self.ended_at_ms - self.started_at_ms, 0))
 
 
-Step = ToolCall | Message | Compaction | PermissionRequest | Subagent
+Step = ToolCall | Message | Reasoning | Compaction | PermissionRequest | Subagent
 
 
 class ModelCall(Struct, frozen=True, kw_only=True):
@@ -150,6 +157,14 @@ class Turn(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     permission_mode: str | None = None
     effort: str | None = None
+    sandbox: str | None = None
+    approval: str | None = None
+    context_window: int | None = None
+    """Tokens that fit into the model's context."""
+    previous_model: str | None = None
+    """The model before this turn, if the user switched it."""
+    limits: str | None = None
+    """How much of the account's usage limits was used at the end."""
     cwd: str | None = None
     steps: tuple[Step, ...] = ()
     calls: tuple[ModelCall, ...] = ()
@@ -168,6 +183,11 @@ class Turn(Struct, frozen=True, kw_only=True):
     def usage(self) -> TokenUsage:
         """Tokens of all its model calls, including those of its subagents."""
         return sum((call.usage for call in self.calls), TokenUsage())
+
+    @property
+    def context_used(self) -> int | None:
+        """Tokens in the model's context after the turn's own last response; None if no record reports them."""
+        return next((call.usage.total for call in reversed(self.calls) if call.subagent_id is None), None)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

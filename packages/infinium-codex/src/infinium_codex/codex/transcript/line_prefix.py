@@ -6,6 +6,8 @@ _PREFIX = re.compile(
     rb'\{ ?"timestamp": ?"([^"\\]{1,40})", ?(?:"ordinal": ?\d{1,20}, ?)?'
     rb'"type": ?"(\w{1,64})", ?"payload": ?\{ ?(?:"type": ?"(\w{1,64})")?'
 )
+_NO_SUMMARY = re.compile(rb'"summary": ?\[\]')
+_SUMMARY_WITHIN = 400
 _TOTAL = re.compile(rb'"total_token_usage": ?\{([^{}]{1,400})\}')
 _INPUT, _OUTPUT = re.compile(rb'"input_tokens": ?(\d{1,18})\b'), re.compile(rb'"output_tokens": ?(\d{1,18})\b')
 
@@ -19,6 +21,11 @@ def read_prefix(line: bytes) -> tuple[str, bytes] | None:
     if kind == b"event_msg" or kind == b"response_item":
         kind = inner_kind
     return None if kind is None else (kind.decode(), timestamp)
+
+
+def has_summary(line: bytes) -> bool:
+    """Return whether a `reasoning` line has a summary. Most have encrypted content alone."""
+    return not _NO_SUMMARY.search(line, 0, _SUMMARY_WITHIN)
 
 
 def total_tokens(line: bytes) -> int | None:

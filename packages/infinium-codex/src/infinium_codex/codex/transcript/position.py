@@ -34,6 +34,8 @@ class Position(Struct, kw_only=True):
     offset: Offset = 0
     turn_id: str | None = None
     model: str | None = None
+    previous_model: str | None = None
+    """The model before this turn, if it was another one."""
     in_copied_history: bool = False
     """Whether the records are those of the session that this one was forked from."""
     total_usage: TokenUsage = field(default_factory=TokenUsage)
@@ -75,7 +77,9 @@ class Position(Struct, kw_only=True):
         """Enter a turn. Ids are ordered by time: a turn older than its session is copied from another session."""
         own = turn_id > self.session.get("id", "")
         if turn_id != self.turn_id:
-            self.open_searches, self.review_ended = {}, False
+            self.open_searches, self.review_ended, self.previous_model = {}, False, None
+        if model is not None and self.model is not None and model != self.model:
+            self.previous_model = self.model
         self.turn_id, self.model = turn_id, model or self.model
         self.in_copied_history = self.in_copied_history and not own
 

@@ -13,17 +13,18 @@ from infinium_trace.events import Event, EventSource, RecordSkipped, SubagentSta
 from msgspec.structs import replace
 
 from infinium_codex.codex.event_fields import EventFields
-from infinium_codex.codex.transcript.line_prefix import read_prefix, total_tokens
+from infinium_codex.codex.transcript.line_prefix import has_summary, read_prefix, total_tokens
 from infinium_codex.codex.transcript.position import Position, session_facts, session_started
 from infinium_codex.codex.transcript.records import IGNORED_RECORDS, handle_record
 from infinium_codex.codex.transcript.skip_turns import skip_to
-from infinium_codex.codex.transcript.tokens import token_count
+from infinium_codex.codex.transcript.tokens import limits_reported, token_count
 from infinium_codex.support.json_fields import epoch_ms, mapping, parse_object, text
 
 __all__ = ["Position", "Transcript", "session_started"]
 
 MAX_LINE_BYTES = 32 << 20
 """A longer line is skipped. No record that a trace needs is nearly as long."""
+_TURN_ENDS = ("task_complete", "turn_aborted")
 _NESTED_KINDS = ("event_msg", "response_item")
 """Records whose kind is the `type` of their payload."""
 
@@ -50,6 +51,8 @@ class Transcript:
         """The position before the first record of every turn that began in what was read."""
         self._subagent_id = subagent_id
         self._wanted = wanted
+        self._last_count: bytes | None = None
+        """The turn's last `token_count`. Most are not parsed, and only the last one's limits are of interest."""
 
     def read(self) -> Iterator[Event]:
         """Yield the events of the records since the last reading; none if there is no transcript.
@@ -86,11 +89,14 @@ class Transcript:
         if prefix is None:
             return False
         kind, timestamp = prefix
-        if kind in IGNORED_RECORDS:
+        if kind in IGNORED_RECORDS or (kind == "reasoning" and not has_summary(line)):
             if not self.position.in_copied_history:
                 self.position.note_time(kind, None, epoch_ms(timestamp.decode("ascii", "replace")) or 0)
             return True
-        return kind == "token_count" and total_tokens(line) == self.position.total_usage.total
+        if kind != "token_count":
+            return False
+        self._last_count = line
+        return total_tokens(line) == self.position.total_usage.total
 
     def _is_in_unwanted_turn(self, wanted: frozenset[str]) -> bool:
         """Return whether the next records can be skipped. Any turn may report the output of a background command."""
@@ -118,7 +124,7 @@ class Transcript:
         turn_id = text(payload, "turn_id")
         if turn_id and kind in ("task_started", "turn_context"):
             self._begin_turn(turn_id, text(payload, "model"), start)
-        if self.position.review_ended and kind in ("task_complete", "turn_aborted"):
+        if self.position.review_ended and kind in _TURN_ENDS:
             turn_id = None  # it ends the review, under the id of a turn that no other record has
         fields = EventFields(
             at_ms=at_ms,
@@ -131,7 +137,13 @@ class Transcript:
                 token_count(self.position, fields, payload)
             return ()  # the session this one was forked from has traces of its own
         self.position.note_time(kind, text(payload, "role"), at_ms)
-        return handle_record(kind, self.position, fields, payload)
+        events = handle_record(kind, self.position, fields, payload)
+        return (*self._read_limits(fields), *events) if kind in _TURN_ENDS else events
+
+    def _read_limits(self, fields: EventFields) -> tuple[Event, ...]:
+        record = parse_object(self._last_count) if self._last_count is not None else None
+        self._last_count = None
+        return () if record is None else limits_reported(fields, mapping(record, "payload"))
 
     def _begin_turn(self, turn_id: str, model: str | None, start: int) -> None:
         if turn_id not in self.turn_starts:

@@ -11,6 +11,7 @@ from infinium_trace.events import (
     Compacted,
     ContextItem,
     Event,
+    Reasoned,
     RecordSkipped,
     SubagentStarted,
     TurnEnded,
@@ -48,7 +49,7 @@ RecordHandler = Callable[[Position, EventFields, Payload], Iterable[Event]]
 """Takes the position in the transcript, the event's fields and the record's payload. It may change the position."""
 
 IGNORED_RECORDS = frozenset({
-    "world_state", "thread_settings_applied", "thread_goal_updated", "agent_message", "agent_reasoning", "reasoning",
+    "world_state", "thread_settings_applied", "thread_goal_updated", "agent_message", "agent_reasoning",
     "context_compacted", "patch_apply_begin", "turn_diff", "exec_command_begin", "session_configured",
     "thread_name_updated", "view_image_tool_call", "entered_review_mode", "ghost_snapshot",
     "inter_agent_communication_metadata", "collab_agent_spawn_end",
@@ -70,7 +71,11 @@ def _turn_started(position: Position, fields: EventFields, payload: Payload) -> 
         **fields,
         cwd=text(payload, "cwd"),
         model=text(payload, "model"),
-        effort=text(payload, "effort") or text(mapping(payload, "collaboration_mode"), "reasoning_effort"),
+        effort=_effort(payload),
+        sandbox=_policy(payload, "sandbox_policy"),
+        approval=_policy(payload, "approval_policy"),
+        context_window=integer(payload, "model_context_window"),
+        previous_model=position.previous_model,
         context=tuple(
             ContextItem(kind=INSTRUCTIONS, name=name, sha256=sha256) for name, sha256 in position.instructions.items()
         ),
@@ -78,6 +83,25 @@ def _turn_started(position: Position, fields: EventFields, payload: Payload) -> 
     root_turn = text(payload, "root_turn_id")
     if fields["subagent_id"] is not None and root_turn is not None and root_turn != fields["turn_id"]:
         yield SubagentStarted(**fields, parent_turn_id=root_turn)
+
+
+def _effort(payload: Payload) -> str | None:
+    mode = mapping(payload, "collaboration_mode")
+    return (
+        text(payload, "effort") or text(mode, "reasoning_effort") or text(mapping(mode, "settings"), "reasoning_effort")
+    )
+
+
+def _policy(payload: Payload, key: str) -> str | None:
+    """Return the name of a policy, which may have details; older versions call it `mode`."""
+    policy = mapping(payload, key)
+    return text(payload, key) or text(policy, "type") or text(policy, "mode") or next(iter(policy), None)
+
+
+def _reasoned(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    summary = "\n\n".join(texts_of(payload.get("summary"))).strip()
+    if summary:
+        yield Reasoned(**fields, text=summary, reasoning_id=text(payload, "id"))
 
 
 def _user_message(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
@@ -158,6 +182,7 @@ RECORD_HANDLERS: Mapping[str, RecordHandler] = {
     "turn_context": _turn_started,
     "user_message": _user_message,
     "message": _message,
+    "reasoning": _reasoned,
     "function_call": tool_called,
     "custom_tool_call": tool_called,
     "local_shell_call": tool_called,

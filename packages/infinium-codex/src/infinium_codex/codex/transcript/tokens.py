@@ -6,7 +6,7 @@ whose growth is the response. Both records may come several times. In a fork the
 
 from collections.abc import Mapping
 
-from infinium_trace.events import Event, ModelResponded, SourcesDisagreed, TokenUsage
+from infinium_trace.events import Event, LimitsReported, ModelResponded, SourcesDisagreed, TokenUsage
 
 from infinium_codex.codex.event_fields import EventFields
 from infinium_codex.codex.transcript.position import Position
@@ -30,6 +30,18 @@ def token_count(position: Position, fields: EventFields, payload: Mapping[str, o
     else:
         usage = _growth(total, position.total_usage)
     return _count(position, fields, total=total, usage=usage)
+
+
+def limits_reported(fields: EventFields, payload: Mapping[str, object]) -> tuple[Event, ...]:
+    """Return how much of the account's limits is used, from a `token_count`."""
+    limits = mapping(payload, "rate_limits")
+    found = [
+        f"{used:g} % of {minutes:,} minutes"
+        for name in ("primary", "secondary")
+        if isinstance(used := mapping(limits, name).get("used_percent"), int | float)
+        and (minutes := integer(mapping(limits, name), "window_minutes"))
+    ]
+    return (LimitsReported(**fields, text=", ".join(found)),) if found else ()
 
 
 def _count(
