@@ -289,6 +289,16 @@ def test_patterns_of_the_project_and_of_the_users_own_file(machine: Machine) -> 
     assert str(own) in machine.run("status").stdout
 
 
+def test_a_pattern_that_only_one_engine_takes_stops_no_trace(machine: Machine) -> None:
+    """Python's `re` accepts it, the engine that searches does not. The other patterns apply, and `errors` names it."""
+    config = json.loads(machine.config.read_text("utf-8"))
+    machine.config.write_text(json.dumps(config | {"redact_patterns": ["[[:nope:]]", "ACME-\\d+"]}))
+    play_turn(machine, "turn-1", "ticket ACME-4711")
+    [trace] = machine.traces()
+    assert trace["input_summary"] == "ticket [redacted:custom]"
+    assert "'[[:nope:]]' in redact_patterns is ignored" in machine.errors()[0]
+
+
 def test_a_session_directory_that_does_not_exist_yet_is_created(machine: Machine) -> None:
     directory = machine.root / "not" / "there" / "yet"
     environ = {"CONNECTOR_SESSION_DIR": str(directory)}

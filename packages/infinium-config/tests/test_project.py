@@ -290,10 +290,7 @@ REFUSED = [
     '{"flush_on_stop": "' + "long " * 40 + '"}',
     '{"redaction": "none"}',
     '{"redact_patterns": "ACME"}',
-    '{"redact_patterns": ["fine", "("]}',
-    '{"redact_patterns": ["((a{1000}){1000}){1000}"]}',
-    '{"redact_patterns": ["' + "a" * 1001 + '"]}',
-    '{"redact_patterns": [' + '"a", ' * 100 + '"a"]}',
+    '{"redact_patterns": ["fine", 7]}',
 ]
 
 

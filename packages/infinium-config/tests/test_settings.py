@@ -75,7 +75,7 @@ TABLE = {
     "verify_ssl": Row(text="no", value=False, invalid=FLAG),
     "redaction": Row(text="off", value="off", in_file="metadata-only", invalid=("none", "metadata only")),
     "redact_patterns": Row(
-        text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), invalid=("(", "fine\n[", "(a{999}){999}")
+        text="ACME-\\d+\n\n x ", value=("ACME-\\d+", "x"), in_file=("y",), invalid=("(", "[", "(a{999}){999}")
     ),
     "redact_allow": Row(text="example.*", value=("example.*",), invalid=("*",)),
     "safe_directories": Row(text="/a b:*", value=("/a b", "*"), invalid=("relative", "/a:~/b")),
@@ -218,6 +218,40 @@ def test_patterns_of_all_sources_apply_and_only_the_user_can_allow_values(place:
     assert settings.redact_patterns.origin == f"CONNECTOR_REDACT_PATTERNS, {place.config}, {users}"
     assert (settings.redact_allow.value, settings.redact_allow.origin) == (("example",), str(users))
     assert place.load(CONNECTOR_REDACT_ALLOW="other").redact_allow.value == ("other",)
+
+
+UNUSABLE = ("(", "(?P<n>a)(?P=m)", "a{2}{3}(?", "[[:nope:]]", "(?a)x(?L)y", "((a{1000}){1000}){1000}", "a" * 1001)
+
+
+@pytest.mark.parametrize("pattern", UNUSABLE)
+def test_an_unusable_pattern_is_ignored_with_a_word_and_the_others_apply(place: Place, pattern: str) -> None:
+    """Wherever it comes from. One bad pattern neither stops tracing nor turns off the others."""
+    place.file(redact_patterns=["project", pattern])
+    users = place.user_file(redact_patterns=[pattern, "user"], redact_allow=[pattern])
+    settings = place.load(CONNECTOR_REDACT_PATTERNS=f"variable\n{pattern}")
+    assert settings.redact_patterns.value == ("variable", "project", "user")
+    assert settings.redact_allow.value == ()
+    assert [problem.origin for problem in settings.problems] == [
+        "CONNECTOR_REDACT_PATTERNS",
+        str(place.config),
+        str(users),
+        str(users),
+    ]
+    assert all("is ignored: it" in problem.message for problem in settings.problems)
+
+
+@pytest.mark.parametrize("pattern", ["(?<!a*)b", r"\p{Lu}+", "(?|(a)|(b))", "a++"])
+def test_a_pattern_of_the_engine_that_searches_is_used(place: Place, pattern: str) -> None:
+    """The engine accepts more than Python's own."""
+    settings = place.load(CONNECTOR_REDACT_PATTERNS=pattern)
+    assert (settings.redact_patterns.value, settings.problems) == ((pattern,), ())
+
+
+def test_of_many_patterns_the_first_hundred_apply(place: Place) -> None:
+    place.file(redact_patterns=[f"a{number}" for number in range(101)])
+    settings = place.load()
+    assert len(settings.redact_patterns.value) == 100
+    assert "a100" in settings.problems[0].message
 
 
 def test_the_users_file_may_be_a_link_and_an_invalid_one_is_an_error(place: Place, tmp_path: Path) -> None:

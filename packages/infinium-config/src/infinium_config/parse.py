@@ -4,6 +4,7 @@ import math
 import os
 import re
 import uuid
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -79,8 +80,8 @@ def parse_redaction(text: str) -> str:
 
 
 def parse_patterns(text: str) -> tuple[str, ...]:
-    """Parse regular expressions, one a line. Blank lines are ignored."""
-    return check_patterns([line.strip() for line in text.splitlines() if line.strip()])
+    """Parse regular expressions, one a line. Blank lines are ignored. `pattern_error` checks each of them."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def parse_safe_directories(text: str) -> tuple[str, ...]:
@@ -96,22 +97,23 @@ def check_directories(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
-    """Check that every text is a regular expression and that none is too expensive: a repository may supply them."""
-    if len(patterns) > MAX_PATTERNS:
-        raise ValueError(f"use at most {MAX_PATTERNS} regular expressions")
-    for pattern in patterns:
-        _check_pattern(pattern)
-    return tuple(patterns)
+def pattern_error(pattern: str) -> str | None:
+    """Why a regular expression cannot be used; None if it can.
 
-
-def _check_pattern(pattern: str) -> None:
+    It is compiled by the engine that searches for it (`regex`): what that refuses differs from what `re` refuses. One
+    that is too expensive is refused too, because a repository may supply it.
+    """
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise ValueError(f"{pattern[:40]!r}… is longer than {MAX_PATTERN_LENGTH:,} characters")
+        return f"it is longer than {MAX_PATTERN_LENGTH:,} characters"
     repeats = [int(high or low or 1) or 1 for low, high in _REPEAT.findall(pattern)]
     if math.prod(repeats) > MAX_REPEATS:
-        raise ValueError(f"the repeat counts in {pattern[:40]!r} multiply to more than {MAX_REPEATS:,}")
+        return f"its repeat counts multiply to more than {MAX_REPEATS:,}"
+    import regex  # takes long to import, and few users have patterns
+
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{pattern[:40]!r} is not a regular expression ({error})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice to the author of the pattern
+            regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError, ValueError) as error:
+        return f"it is not a regular expression ({error})"
+    return None

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from infinium_config.model import SECRET_VARIABLE, Problem, Project, ProjectFile, Setting, Source, UserFile
-from infinium_config.parse import REDACTION_MODES
+from infinium_config.parse import MAX_PATTERNS, REDACTION_MODES, parse_patterns, pattern_error
 from infinium_config.secret import Secret
 from infinium_config.settings import DECLARED, Declared, Settings
 
@@ -35,7 +37,10 @@ def resolve(
             _from_project_file(declared, file, origin),
             _from_user_file(declared, user),
         ]
-        settings[declared.name] = _choose(declared, [setting for setting in given if setting], problems)
+        found = [setting for setting in given if setting]
+        if declared.parse is parse_patterns:
+            found = [_without_invalid(setting, problems) for setting in found]
+        settings[declared.name] = _choose(declared, found, problems)
     if file is not None and "agent_secret" in file.extra:
         message = f"{origin} contains agent_secret, but files must not hold secrets. Remove it and create a new secret."
         problems.append(Problem(name="agent_secret", origin=origin, message=message))
@@ -75,8 +80,25 @@ def _from_user_file(declared: Declared, user: UserFile | None) -> Setting[Any] |
     return Setting(name=declared.name, value=value, source=Source.USER_FILE, origin=str(user.path))
 
 
+def _without_invalid(setting: Setting[Any], problems: list[Problem]) -> Setting[Any]:
+    """The setting with the patterns that can be used. Each other one is reported, and the rest still apply."""
+    valid = []
+    for number, pattern in enumerate(setting.value):
+        error = pattern_error(pattern) if number < MAX_PATTERNS else f"there are more than {MAX_PATTERNS}"
+        if error is None:
+            valid.append(pattern)
+        else:
+            message = (
+                f"{setting.origin}: {setting.name} contains {shown(pattern)}, which is ignored: {error}. Correct it."
+            )
+            problems.append(Problem(name=setting.name, origin=setting.origin, message=message))
+    return replace(setting, value=tuple(valid))
+
+
 def _choose(declared: Declared, given: list[Setting[Any]], problems: list[Problem]) -> Setting[Any]:
     """The setting that applies, of those given by the sources in the order of precedence."""
+    if declared.parse is parse_patterns:
+        given = [setting for setting in given if setting.value]
     if declared.name in ("redact_patterns", "safe_directories"):
         return _union(declared, given)
     if declared.name == "redaction":

@@ -9,7 +9,7 @@ from typing import Any
 from infinium_config.errors import ProjectFileError
 from infinium_config.files import read_small_file, write_atomically
 from infinium_config.model import ProjectFile, UserFile
-from infinium_config.parse import check_directories, check_patterns, parse_safe_directories
+from infinium_config.parse import check_directories, parse_safe_directories
 from infinium_config.settings import DECLARED, Declared
 
 _PROJECT_KEYS = {declared.name: declared for declared in DECLARED if declared.in_file}
@@ -129,7 +129,7 @@ def _strings(where: str, declared: Declared, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ProjectFileError(f"{where} must be a list of strings, not {_shown(value)}.")
     try:
-        return check_directories(value) if declared.parse is parse_safe_directories else check_patterns(value)
+        return check_directories(value) if declared.parse is parse_safe_directories else tuple(value)
     except ValueError as error:
         raise ProjectFileError(f"{where}: {error}.") from None
 
