@@ -88,9 +88,7 @@ def _without_invalid(setting: Setting[Any], problems: list[Problem]) -> Setting[
         if error is None:
             valid.append(pattern)
         else:
-            message = (
-                f"{setting.origin}: {setting.name} contains {shown(pattern)}, which is ignored: {error}. Correct it."
-            )
+            message = f"{setting.origin}: {shown(pattern)} in {setting.name} is ignored: {error}. Correct it."
             problems.append(Problem(name=setting.name, origin=setting.origin, message=message))
     return replace(setting, value=tuple(valid))
 
