@@ -62,9 +62,14 @@ def test_a_turn_arrives_once_and_true(sandbox: Sandbox) -> None:
     assert trace["output_summary"] == "The build fails; a note is left."
     assert trace["name"] == PROMPT
     assert trace["description"]
-    assert [step["step_number"] for step in trace["steps"]] == [1, 2]
-    assert [step["tool_call"]["tool_name"] for step in trace["steps"]] == ["shell", "apply_patch"]
-    assert trace["steps"][0]["output_preview"] == "building\n"
+    shell, patch, changes = trace["steps"]
+    assert [step["step_number"] for step in trace["steps"]] == [1, 2, 3]
+    assert [step["tool_call"]["tool_name"] for step in (shell, patch)] == ["shell", "apply_patch"]
+    assert shell["output_preview"] == "building\n"
+    assert changes["metadata"]["files"] == [
+        {"path": "notes.txt", "kind": "added", "lines_added": 2, "lines_removed": 0}
+    ], "as git sees it"
+    assert "+first\n+second" in changes["output_preview"]
     assert trace["environment"]["framework_version"] == sandbox.version
     assert tags(trace)["git_branch"] == "trunk"
     assert tags(trace)["cwd"] == str(sandbox.project)
