@@ -1,5 +1,6 @@
 """The delivery with a scripted server: what each outcome does to a trace, and what the user reads about it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from infinium_transport import (
     Outcome,
     ProblemKind,
     Put,
+    Recipient,
     Refusal,
     Rejected,
     Retry,
@@ -40,6 +42,8 @@ class ScriptedDelivery:
 
     root: Path
     script: list[Outcome] = field(default_factory=list)
+    scripts: dict[str, list[Outcome]] = field(default_factory=dict)
+    """Answers to one agent or base URL, where several recipients get some: their traces are sent side by side."""
     now: float = 1_000_000.0
     slept: list[float] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -67,7 +71,8 @@ class ScriptedDelivery:
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         self.sent.append((envelope.key, secret))
         self.on_send()
-        return self.script.pop(0) if self.script else Accepted(trace_id=f"t-{envelope.key[-1]}")
+        script = self.scripts.get(envelope.agent_id, self.scripts.get(envelope.base_url, self.script))
+        return script.pop(0) if script else Accepted(trace_id=f"t-{envelope.key[-1]}")
 
     def close(self) -> None:
         """Nothing is open."""
@@ -149,13 +154,13 @@ def test_retry_after_is_the_minimum_delay(delivery: ScriptedDelivery) -> None:
 
 def test_unavailable_server_gets_requests_for_one_trace_only(delivery: ScriptedDelivery) -> None:
     """Two hundred queued traces must not mean two hundred timeouts. Other servers are not affected."""
-    delivery.script = [DOWN] * 3
+    delivery.scripts[URL] = [DOWN] * 3
     delivery.queue(1, 2, 3)
     delivery.queue(4, base_url="https://other.example/v1")
     report = delivery.run()
     assert (report.sent, report.queued) == (1, 3)
     assert report.next_due == delivery.now + 2.0
-    assert [sent for sent, _ in delivery.sent] == [key(1)] * 3 + [key(4)]
+    assert sorted(sent for sent, _ in delivery.sent) == [key(1)] * 3 + [key(4)]
     assert list(delivery.errors()) == [f"{URL} did not accept a trace (ConnectionError: refused); it stays queued"]
 
 
@@ -191,18 +196,119 @@ def test_rejected_trace_becomes_a_dead_letter_at_once(delivery: ScriptedDelivery
 
 
 def test_refused_secret_parks_the_agent_after_one_request(delivery: ScriptedDelivery) -> None:
-    delivery.script = [Unauthorized(status=401, message="bad key")]
+    delivery.scripts["agent"] = [Unauthorized(status=401, message="bad key")]
     delivery.queue(1, 2, 3)
     delivery.queue(4, agent="other")
     report = delivery.run()
     assert (report.sent, report.count(ProblemKind.unauthorized), report.queued) == (1, 3, 3)
-    assert [sent for sent, _ in delivery.sent] == [key(1), key(4)]
+    assert sorted(sent for sent, _ in delivery.sent) == [key(1), key(4)]
     delivery.sent.clear()
     assert delivery.run().count(ProblemKind.unauthorized) == 3, "the same secret is not tried again"
     assert delivery.sent == []
     delivery.secrets["agent"] = "a new one"
     assert delivery.run().sent == 3
     assert delivery.outbox.parked() == []
+
+
+def test_a_secret_that_was_refused_once_is_tried_again_after_an_hour(delivery: ScriptedDelivery) -> None:
+    """A gateway refused a valid secret: one trace tries it again after an hour, and all traces follow it."""
+    delivery.script = [Unauthorized(status=403, message="gateway")]
+    delivery.queue(1, 2, 3)
+    report = delivery.run()
+    assert (report.next_due, report.delayed_agents) == (delivery.now + 3_600, ("agent",))
+    delivery.now += 3_599
+    delivery.run()
+    assert len(delivery.sent) == 1
+    delivery.now += 1
+    assert delivery.run() == DeliveryReport(sent=3)
+    assert delivery.outbox.parked() == []
+
+
+def test_a_secret_that_stays_refused_is_tried_ever_more_rarely(delivery: ScriptedDelivery) -> None:
+    """After an hour, two, four, and so on, up to a day: one request each, and one error in all."""
+    delivery.script = [Unauthorized(status=401, message="bad key")] * 9
+    delivery.queue(1, 2)
+    pauses = []
+    for number in range(1, 9):
+        report = delivery.run()
+        assert len(delivery.sent) == number
+        assert report.next_due is not None
+        pauses.append((report.next_due - delivery.now) / 3_600)
+        delivery.now = report.next_due
+    assert pauses == [1, 2, 4, 8, 16, 24, 24, 24]
+    assert len(list(delivery.errors())) == 1
+
+
+def test_a_user_can_have_a_refused_secret_tried_again_at_once(delivery: ScriptedDelivery) -> None:
+    delivery.script = [Unauthorized(status=401, message="gateway")] * 2
+    delivery.queue(1, 2)
+    delivery.run()
+    delivery.outbox.probe_now()
+    delivery.run()
+    assert len(delivery.sent) == 2, "one attempt"
+    delivery.outbox.probe_now()
+    assert delivery.run().sent == 2
+
+
+def test_a_server_that_is_down_at_the_probe_leaves_the_secret_refused(delivery: ScriptedDelivery) -> None:
+    delivery.script = [Unauthorized(status=401, message="gateway"), DOWN, DOWN, DOWN]
+    delivery.queue(1, 2)
+    delivery.run()
+    delivery.now += 3_600
+    report = delivery.run()
+    assert (report.sent, [note.attempts for note in delivery.outbox.parked()]) == (0, [1])
+    delivery.now += 1_000
+    assert delivery.run().sent == 2
+
+
+def test_a_server_that_hangs_delays_no_other_agent(delivery: ScriptedDelivery) -> None:
+    """The request of the first agent ends only when the second agent's traces have arrived."""
+    other = threading.Event()
+
+    def send(envelope: Envelope, secret: str) -> Outcome:  # noqa: ARG001
+        if envelope.agent_id == "fast":
+            other.set()
+            return Accepted(trace_id="t")
+        assert other.wait(20), "the other agent's trace was not sent meanwhile"
+        return Accepted(trace_id="t")
+
+    delivery.send = send  # type: ignore[method-assign]
+    delivery.queue(1, agent="slow")
+    delivery.queue(2, agent="fast")
+    assert delivery.run() == DeliveryReport(sent=2)
+
+
+def test_a_sender_that_is_stuck_delays_no_other_agent(delivery: ScriptedDelivery) -> None:
+    """Another process holds the lock of one agent and does nothing: only that agent's traces stay queued."""
+    delivery.queue(1, agent="stuck")
+    delivery.queue(2, agent="free")
+    with delivery.outbox.sender_lock(Recipient("stuck", URL)):
+        report = delivery.run()
+    assert (report.sent, report.queued, report.busy_agents) == (1, 1, ("stuck",))
+    assert [sent for sent, _ in delivery.sent] == [key(2)]
+
+
+def test_a_process_without_the_secret_takes_no_lock(delivery: ScriptedDelivery) -> None:
+    """Otherwise it would turn away the process that has the secret."""
+    delivery.secrets["agent"] = Refusal(reason="no secret is stored")
+    delivery.queue(1)
+    with delivery.outbox.sender_lock(Recipient("agent", URL)):
+        report = delivery.run()
+    assert (report.busy, report.count(ProblemKind.no_secret)) == (False, 1)
+
+
+def test_an_error_of_one_agents_delivery_is_raised_after_the_others_have_sent(delivery: ScriptedDelivery) -> None:
+    def send(envelope: Envelope, secret: str) -> Outcome:  # noqa: ARG001
+        if envelope.agent_id == "broken":
+            raise StorageError("the disk failed")
+        return Accepted(trace_id="t")
+
+    delivery.send = send  # type: ignore[method-assign]
+    delivery.queue(1, agent="broken")
+    delivery.queue(2, agent="fine")
+    with pytest.raises(StorageError, match="the disk failed"):
+        delivery.run()
+    assert [entry.key for entry in delivery.ledger.entries(EntryKind.sent)] == [key(2)]
 
 
 def test_secret_is_in_no_file(delivery: ScriptedDelivery) -> None:
@@ -296,7 +402,7 @@ def test_trace_queued_during_a_delivery_is_sent_too(delivery: ScriptedDelivery) 
 
 def test_second_sender_returns_at_once(delivery: ScriptedDelivery) -> None:
     delivery.queue(1)
-    with delivery.outbox.sender_lock():
+    with delivery.outbox.sender_lock(Recipient("agent", URL)):
         report = delivery.run()
     assert report.busy
     assert delivery.sent == []
@@ -347,18 +453,14 @@ def test_report_says_what_happened_and_what_to_do(delivery: ScriptedDelivery, sn
     delivery.queue(3, agent="stranger")
     delivery.queue(4, 5, agent="unknown")
     delivery.queue(6)
-    delivery.queue(7, 8, base_url="https://down.example/v1")
+    delivery.queue(7, 8, base_url="https://down.example/v1", agent="down")
     delivery.queue(9)
     list(delivery.outbox.pending())[-1].path.write_bytes(b"damage")
-    delivery.script = [
-        Accepted(trace_id="t-1"),
-        Rejected(status=413, message="too large"),
-        Unauthorized(status=401, message="bad key"),
-        Accepted(trace_id="t-6"),
-        DOWN,
-        DOWN,
-        DOWN,
-    ]
+    delivery.scripts = {
+        "agent": [Accepted(trace_id="t-1"), Rejected(status=413, message="too large"), Accepted(trace_id="t-6")],
+        "unknown": [Unauthorized(status=401, message="bad key")],
+        "down": [DOWN, DOWN, DOWN],
+    }
     report = delivery.run()
     assert not report.ok
     assert str(report).replace(str(delivery.root), "<state>") == snapshot
@@ -367,10 +469,10 @@ def test_report_says_what_happened_and_what_to_do(delivery: ScriptedDelivery, sn
 def test_report_while_another_process_sends(delivery: ScriptedDelivery) -> None:
     """The other process sends these traces too: for the user all is well."""
     delivery.queue(1)
-    with delivery.outbox.sender_lock():
+    with delivery.outbox.sender_lock(Recipient("agent", URL)):
         report = delivery.run()
     assert report.ok
-    assert str(report) == "Another process is sending and will send these traces too."
+    assert str(report) == "Another process is sending to agent agent; it also sends these traces."
 
 
 def test_report_without_traces(delivery: ScriptedDelivery) -> None:

@@ -78,3 +78,12 @@ def test_local_traces_are_deleted_and_limited(tmp_path: Path) -> None:
     assert [trace.key for trace in store.traces()] == keys[1:3]
     store.prune(now=3.0, limits=OutboxLimits(age=1.5))
     assert [trace.key for trace in store.traces()] == keys[2:3]
+
+
+def test_entries_are_read_once_while_another_process_rotates_the_log(tmp_path: Path) -> None:
+    """The rotation falls between the reading of the two files: no entry is missing, and none appears twice."""
+    ledger = Ledger(tmp_path)
+    ledger.record_error("worker", "first", when=1.0)
+    log = tmp_path / "ledger.jsonl"
+    (tmp_path / "ledger.old.jsonl").write_bytes(log.read_bytes())
+    assert [entry.message for entry in ledger.entries()] == ["first"]

@@ -14,6 +14,7 @@ from infinium_transport import (
     Outbox,
     OutboxLimits,
     Put,
+    Recipient,
     StorageError,
 )
 
@@ -177,10 +178,16 @@ def test_oldest_traces_are_dropped_first(tmp_path: Path, limits: OutboxLimits, g
     assert [queued.key for queued in outbox.pending()] == [key(n) for n in range(1, 5) if n not in gone]
 
 
-def test_one_sender_at_a_time(outbox: Outbox) -> None:
-    with outbox.sender_lock() as first, outbox.sender_lock() as second:
-        assert (first, second) == (True, False)
-    with outbox.sender_lock() as again:
+def test_one_sender_for_each_recipient(outbox: Outbox) -> None:
+    """The process that sends is known while it does: it may be the one that holds things up."""
+    one, other = Recipient("a", "https://x.example"), Recipient("a", "https://y.example")
+    with outbox.sender_lock(one) as first, outbox.sender_lock(one) as second, outbox.sender_lock(other) as third:
+        assert (first, second, third) == (True, False, True)
+        assert [(sender.recipient, sender.pid) for sender in outbox.senders()] == [
+            (recipient, os.getpid()) for recipient in (one, other)
+        ]
+    assert outbox.senders() == []
+    with outbox.sender_lock(one) as again:
         assert again
 
 

@@ -16,6 +16,7 @@ from infinium_transport.local_store import LocalStore, StoredTrace
 from infinium_transport.model import (
     LOCAL,
     Accepted,
+    ActiveSender,
     DeadLetter,
     Delay,
     Dropped,
@@ -29,6 +30,7 @@ from infinium_transport.model import (
     Put,
     Queued,
     Reached,
+    Recipient,
     Refusal,
     Rejected,
     Retry,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCAL",
     "Accepted",
+    "ActiveSender",
     "Client",
     "CorruptTraceError",
     "DeadLetter",
@@ -72,6 +75,7 @@ __all__ = [
     "Put",
     "Queued",
     "Reached",
+    "Recipient",
     "Refusal",
     "Rejected",
     "Retry",

@@ -122,13 +122,14 @@ class Ledger:
             _files.make_private_directory(self.sent)
 
     def prune(self, *, now: float) -> None:
-        """Remove copies of sent traces beyond the limits, and rotate a full log."""
+        """Remove copies of sent traces beyond the limits, and rotate a full log. One process at a time may do this."""
         with _files.storing("prune the ledger in", self.directory):
             for dropped in self._payloads.excess(KEPT_PAYLOADS, now=now):
                 _files.remove_file(dropped.path)
             with suppress(FileNotFoundError):
                 if self._log.stat().st_size > MAX_LOG_BYTES:
                     _files.move(self._log, self._old)
+                    _files.sync(self._old)  # entries that a process added just before and has not synced
 
     def forget(self, keys: Set[str]) -> None:
         """Remove the entries of these sent traces, and the copies of the traces. Other entries stay.
@@ -175,9 +176,18 @@ class Ledger:
         _files.move(temporary, path)
 
     def _logs(self) -> Iterator[bytes]:
-        for path in (self._old, self._log):
-            with suppress(OSError):
-                yield _files.read_file(path)
+        """The old log and the log. Another process may rotate them meanwhile, so the newer one is read first."""
+        new, old = _read(self._log), _read(self._old)
+        if new and old.startswith(new):
+            new = b""  # rotated in between
+        yield from (old, new)
+
+
+def _read(log: Path) -> bytes:
+    try:
+        return _files.read_file(log)
+    except OSError:
+        return b""
 
 
 def _is_sent_among(line: bytes, keys: Set[str]) -> bool:

@@ -11,6 +11,13 @@ LOCAL: Final = "local"
 """The base URL of traces that are kept on this machine."""
 
 
+class Recipient(Struct, frozen=True, order=True):
+    """An agent at an address. The traces of each recipient are sent apart from those of the others."""
+
+    agent_id: str
+    base_url: str
+
+
 class Envelope(Struct, frozen=True, kw_only=True):
     """A trace and its recipient. The body never changes: every retry sends the same bytes."""
 
@@ -28,6 +35,11 @@ class Envelope(Struct, frozen=True, kw_only=True):
     """For the ledger."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """For the ledger (session, turn, project, kind…); never sent."""
+
+    @property
+    def recipient(self) -> Recipient:
+        """Its agent and address."""
+        return Recipient(self.agent_id, self.base_url)
 
 
 class Put(StrEnum):
@@ -90,6 +102,19 @@ class Parked(Struct, frozen=True, kw_only=True):
     """Salted, slow hash of the secret that was refused; empty when there was no secret."""
     since: float
     """Seconds since the epoch."""
+    attempts: int = 1
+    """How often the server refused this secret."""
+    probe_at: float = 0.0
+    """When one trace is sent with the refused secret again, in seconds since the epoch."""
+
+
+class ActiveSender(Struct, frozen=True, kw_only=True):
+    """A process that is sending a recipient's traces."""
+
+    recipient: Recipient
+    pid: int
+    since: float
+    """When it began, in seconds since the epoch."""
 
 
 class Delay(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,11 @@ from typing import Final
 from infinium_transport import _files
 from infinium_transport._json import encode_json, read_json
 from infinium_transport._locks import try_lock
+from infinium_transport._senders import Senders
 from infinium_transport._trace_directory import DELAY, SUFFIX, TraceDirectory, read_header
 from infinium_transport.dead_letters import REASON, DeadLetters
 from infinium_transport.model import (
+    ActiveSender,
     DeadLetter,
     Delay,
     Dropped,
@@ -23,8 +25,10 @@ from infinium_transport.model import (
     ParkReason,
     Put,
     Queued,
+    Recipient,
 )
 from infinium_transport.parking import Parking
+from infinium_transport.policy import probe_delay
 from infinium_transport.trace_file import check_key, encode
 
 _STALE: Final = 3600.0
@@ -35,8 +39,8 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 class Outbox:
     """Queued traces and dead letters, in `directory`.
 
-    Any number of processes may `put`; one at a time sends (see `sender_lock`). A trace is in exactly one of the queue,
-    the dead letters and `corrupt/`, and moves between them by a single rename.
+    Any number of processes may `put`; one at a time sends to each recipient (see `sender_lock`). A trace is in exactly
+    one of the queue, the dead letters and `corrupt/`, and moves between them by a single rename.
 
     `sent` says whether the trace of a key was sent before (pass `ledger.was_sent`).
     Every method that uses the disk raises StorageError when that fails.
@@ -57,6 +61,7 @@ class Outbox:
         self._queue = TraceDirectory(directory, corrupt=directory / "corrupt")
         self._dead = DeadLetters(TraceDirectory(directory / "dead", corrupt=directory / "corrupt"))
         self._parking = Parking(directory / "parked")
+        self._senders = Senders(directory / "senders")
 
     # Queue a trace
 
@@ -158,9 +163,14 @@ class Outbox:
 
     # Agents whose traces wait until their user acts
 
-    def park(self, agent_id: str, reason: str, credentials_mark: str, *, base_url: str = "") -> Parked:
-        """Keep an agent's traces for a base URL queued until its secret changes."""
-        return self._note(agent_id, base_url, ParkReason.unauthorized, reason, credentials_mark)
+    def park(
+        self, agent_id: str, reason: str, credentials_mark: str, *, base_url: str = "", attempts: int = 1
+    ) -> Parked:
+        """Keep an agent's traces for a base URL queued until its secret changes or is due to be tried again.
+
+        `attempts` says how often the server refused this secret, which decides when it is tried again.
+        """
+        return self._note(agent_id, base_url, ParkReason.unauthorized, reason, credentials_mark, attempts)
 
     def note_refusal(self, agent_id: str, reason: str, *, base_url: str = "") -> bool:
         """Record why there is no secret for an agent; return whether the reason is a new one."""
@@ -183,14 +193,31 @@ class Outbox:
         with _files.storing("unpark an agent in", self.directory):
             self._parking.remove(agent_id, base_url)
 
+    def probe_now(self) -> None:
+        """Let the next delivery try every refused secret once, as a user asks for."""
+        with _files.storing("make refused secrets due in", self.directory):
+            self._parking.make_due()
+
+    # One sender for each recipient
+
+    @contextmanager
+    def sender_lock(self, recipient: Recipient) -> Iterator[bool]:
+        """Let one process at a time send to a recipient; yields False at once when another process does."""
+        with self._senders.lock(recipient, since=self._clock()) as held:
+            yield held
+
+    def senders(self) -> list[ActiveSender]:
+        """The processes that are sending now, oldest first."""
+        return self._senders.active()
+
     # Housekeeping
 
     @contextmanager
-    def sender_lock(self) -> Iterator[bool]:
-        """Let one process at a time send; yields False at once when another process is sending."""
+    def housekeeping_lock(self) -> Iterator[bool]:
+        """Let one process at a time drop traces and remove leftovers; yields False when another process does."""
         with _files.storing("lock", self.directory):
             _files.make_private_directory(self.directory)
-        with try_lock(self.directory / "sender.lock") as held:
+        with try_lock(self.directory / "housekeeping.lock") as held:
             yield held
 
     def excess(self, *, now: float) -> list[Dropped]:
@@ -228,14 +255,19 @@ class Outbox:
             old = [path for path in found if path.is_file() and path.lstat().st_ctime < before]
             return _files.remove(sorted(old), dry_run=dry_run)
 
-    def _note(self, agent_id: str, base_url: str, kind: ParkReason, reason: str, mark: str) -> Parked:
+    def _note(
+        self, agent_id: str, base_url: str, kind: ParkReason, reason: str, mark: str, attempts: int = 0
+    ) -> Parked:
+        now = self._clock()
         parked = Parked(
             agent_id=agent_id,
             base_url=base_url,
             kind=kind,
             reason=reason,
             credentials_mark=mark,
-            since=self._clock(),
+            since=now,
+            attempts=attempts,
+            probe_at=now + probe_delay(attempts) if attempts else 0.0,
         )
         with _files.storing("park an agent in", self.directory):
             self._parking.put(parked)

@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from infinium_transport import _files
 from infinium_transport._json import encode_json, read_json
-from infinium_transport.model import Parked
+from infinium_transport.model import Parked, Recipient
 
 _ROUNDS = 100_000
 
@@ -25,6 +27,14 @@ def is_mark_of(mark: str, secret: str) -> bool:
 
     salt, found, _ = mark.partition("$")
     return bool(found) and hmac.compare_digest(mark, mark_of(secret, salt=salt))
+
+
+def file_name(recipient: Recipient) -> str:
+    """A file name for a recipient. Hashed, since neither an agent id nor a URL is certain to be a valid file name."""
+    import hashlib
+
+    text = f"{recipient.agent_id}\n{recipient.base_url}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Parking:
@@ -48,6 +58,12 @@ class Parking:
         notes = [read_json(path, Parked) for path in found]
         return sorted((note for note in notes if note is not None), key=lambda note: (note.since, note.agent_id))
 
+    def make_due(self) -> None:
+        """Let the next delivery try every refused secret once."""
+        for note in self.all():
+            if note.probe_at:
+                self.put(replace(note, probe_at=0.0))
+
     def remove(self, agent_id: str, base_url: str | None) -> None:
         """Remove an agent's note for one base URL, or all of its notes."""
         for note in self.all():
@@ -55,8 +71,4 @@ class Parking:
                 _files.remove_file(self._file(note.agent_id, note.base_url))
 
     def _file(self, agent_id: str, base_url: str) -> Path:
-        import hashlib
-
-        # Hashed, since neither an agent id nor a URL is certain to be a valid file name.
-        name = hashlib.sha256(f"{agent_id}\n{base_url}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return self._directory / f"{name}.json"
+        return self._directory / f"{file_name(Recipient(agent_id, base_url))}.json"

@@ -10,6 +10,10 @@ from infinium_transport.model import Delay, Rejected, Retry, Unauthorized
 RATE_LIMIT_WAIT: Final = 60.0
 """Seconds to wait after a 429 without Retry-After, as the API documents."""
 
+FIRST_PROBE: Final = 3_600.0
+"""Seconds after which a refused secret is tried again; doubled with each further refusal."""
+LONGEST_PROBE: Final = 86_400.0
+
 _TEMPORARY = frozenset({408, 425, 429})
 _CONFLICT: Final = 409
 
@@ -39,6 +43,11 @@ def backoff(
     # 2**60 is above any cap and keeps the float finite.
     ceiling = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
     return min(cap, max(ceiling * random(), retry_after or 0.0))
+
+
+def probe_delay(attempts: int) -> float:
+    """Seconds until a secret that was refused this often is tried again: a gateway may have refused a valid one."""
+    return min(LONGEST_PROBE, FIRST_PROBE * 2.0 ** min(max(attempts, 1) - 1, 60))
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:

@@ -1,11 +1,13 @@
 """What one delivery did, and what a person can do about the traces that were not sent. Pure."""
 
 from enum import StrEnum
+from typing import Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 RETRIED = "No action is needed: the next delivery tries again."
-BUSY = "Another process is sending and will send these traces too."
+BUSY = "Another process is sending to {}; it also sends these traces."
 
 
 class ProblemKind(StrEnum):
@@ -39,6 +41,10 @@ class DeliveryProblem(Struct, frozen=True, kw_only=True):
     base_url: str = ""
     """Empty for dropped and damaged traces."""
 
+    def with_more(self, traces: int) -> Self:
+        """The same problem with more traces."""
+        return replace(self, traces=self.traces + traces)
+
     def __str__(self) -> str:
         """Say what happened and what to do."""
         one = self.traces == 1
@@ -64,13 +70,19 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
     """Accepted by their destination."""
     queued: int = 0
     """Still in the outbox."""
-    busy: bool = False
-    """Another process is sending; it sends what is queued."""
+    busy_agents: tuple[str, ...] = ()
+    """The agents whose traces another process is sending; it sends those that are queued too."""
     next_due: float | None = None
-    """When the first delayed trace is due, in seconds since the epoch; None when none is delayed."""
+    """When to deliver again: the first delayed trace is due, or a refused secret is tried again. In seconds since the
+    epoch; None when nothing is delayed."""
     delayed_agents: tuple[str, ...] = ()
-    """The agents of delayed traces."""
+    """The agents for which something is due then or later."""
     problems: tuple[DeliveryProblem, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether another process is sending traces that this one found queued."""
+        return bool(self.busy_agents)
 
     @property
     def ok(self) -> bool:
@@ -84,7 +96,7 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """Say what happened and what to do."""
         lines = [f"Sent {_traces(self.sent)}."] if self.sent else []
-        lines += [BUSY] if self.busy else []
+        lines += [BUSY.format(f"agent {agent}") for agent in self.busy_agents]
         lines += map(str, self.problems)
         return "\n".join(lines) or "No traces to send."
 
