@@ -21,7 +21,7 @@ from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.plan import ClosePolicy
 from infinium_codex.session.processor import State, trace_session
 from infinium_codex.support.paths import Places, spool_directory
-from infinium_transport import Outbox
+from infinium_transport import Outbox, Recipient
 from machine import Machine, end_background
 from msgspec.structs import replace
 from recorded import recordings
@@ -217,7 +217,8 @@ def test_the_waiting_scheduler_is_small(machine: Machine) -> None:
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     ours = {name for name in loaded if name.startswith("infinium_")}
     own = ("", ".schedule", ".scheduler", ".signal_posix", ".wake_up")
-    support = {"infinium_codex.support", "infinium_codex.support.spawn", "infinium_config.files"}
+    own_support = ("infinium_codex.support.held_secrets", "infinium_codex.support.spawn")
+    support = {"infinium_codex.support", *own_support, "infinium_config.files"}
     background = {f"infinium_codex.background{name}" for name in own}
     assert ours == {"infinium_codex", "infinium_config", *support, *background}
     unwanted = {"collections", "dataclasses", "importlib.util", "msgspec", "pathlib", "re", "subprocess", "typing"}
@@ -364,7 +365,7 @@ def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_
     with receive() as receiver:
         two_projects(machine, receiver.base_url)
         machine.project = machine.home / AGENT
-        with outbox_of(machine).sender_lock() as held:
+        with outbox_of(machine).sender_lock(Recipient(AGENT, receiver.base_url)) as held:
             assert held
             prompt(machine, "turn-1", "asked", SHELLS[AGENT])
             stop(machine, "turn-1", SHELLS[AGENT])
@@ -373,18 +374,56 @@ def test_a_worker_with_a_secret_of_its_own_waits_for_a_sender_that_has_none(tmp_
         machine.wait_for(lambda: receiver.requests, "the trace to be sent")
 
 
-def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Path) -> None:
-    """Both traces are delayed and the only scheduler has the newer shell's secret: the other trace stays queued."""
+def test_the_scheduler_keeps_the_secrets_of_several_shells_apart(tmp_path: Path) -> None:
+    """The traces of both agents are delayed, and no process but the scheduler has their secrets."""
     machine = Machine(tmp_path)
-    with receive(429, 503) as receiver:
+    with receive(429, 429) as receiver:
         two_projects(machine, receiver.base_url)
         turn_of(machine, AGENT)
         turn_of(machine, OTHER)
-        machine.wait_for(lambda: len(receiver.requests) == 3, "the other one to be sent")
         rest_for(machine, 0.0)
+        machine.wait_for(lambda: machine.json("status", "--all")["waiting"] == 0, "both traces to be sent")
+    sent = {(request.headers["x-agent-id"], request.headers["x-agent-key"]) for request in receiver.requests}
+    assert sent == {(agent, shell["INFINIUM_AGENT_SECRET"]) for agent, shell in SHELLS.items()}
+    entries = Path(schedule_of(machine).directory)
+    assert [path for path in entries.iterdir() if path.is_file() and b"sesame" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("granularity", ["turn", "session"])
+def test_a_killed_session_is_sent_with_the_secret_of_its_own_shell(tmp_path: Path, granularity: str) -> None:
+    """The secret is in the environment and the agent's id in the project file. Another shell has started the scheduler.
+
+    A turn that was killed, and the summary of a session left open: no process but the scheduler sends either.
+    """
+    machine = Machine(tmp_path)
+    with receive() as receiver:
+        two_projects(machine, receiver.base_url)
+        machine.project = machine.home / OTHER
+        prompt(machine, "turn-1", "runs on", {**SHELLS[OTHER], **WAITING}, "s-other")
+        machine.wait_for(lambda: machine.schedulers, "the scheduler")
+        machine.project = machine.home / AGENT
+        machine.must_run("init", "--no-interactive", "--granularity", granularity, environ=SHELLS[AGENT])
+        shell = {**SHELLS[AGENT], **STALE}
+        prompt(machine, "turn-1", "asked", shell)
+        if granularity == "session":
+            stop(machine, "turn-1", shell)
+        machine.wait_for(lambda: receiver.requests, "the trace")
+    assert [request.headers["x-agent-key"] for request in receiver.requests] == ["sesame-one"]
+    assert agents_asked_for(receiver) == [AGENT]
+
+
+def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Path) -> None:
+    """After a reboot the scheduler has the secret of the shell that started it, and the other agent's trace waits."""
+    machine = Machine(tmp_path)
+    with receive(429) as receiver:
+        two_projects(machine, receiver.base_url)
+        turn_of(machine, AGENT)
+        reboot(machine)
+        rest_for(machine, 0.0)
+        turn_of(machine, OTHER)
         [held] = machine.wait_for(lambda: machine.json("status", "--all")["held"], "the scheduler to try")
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
-        assert held["reason"].startswith(f"INFINIUM_AGENT_SECRET belongs to agent {OTHER}, and the ")
+        assert held["reason"].startswith("the scheduler has no secret of this agent from a shell, and the system ")
 
         told = next(
             error
@@ -407,7 +446,7 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         nowhere = machine.run("retry", environ=SHELLS[OTHER], cwd=machine.home)
         assert nowhere.returncode == 1
         assert "belongs to no agent" in machine.json("status", "--all")["held"][0]["reason"]
-        assert agents_asked_for(receiver) == [AGENT, OTHER, OTHER]
+        assert agents_asked_for(receiver) == [AGENT, OTHER]
         assert machine.run("retry", environ=SHELLS[AGENT]).stdout == "Sent       1\n"
         assert machine.json("status", "--all")["held"] == []
 

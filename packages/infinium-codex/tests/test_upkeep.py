@@ -60,6 +60,34 @@ def test_new_secret_sends_parked_traces(machine: Machine, snapshot: SnapshotAsse
     assert [path for path in files if NEW.encode() in path.read_bytes()] == []
 
 
+def refused_once(machine: Machine, receiver: Api) -> None:
+    """A trace is parked: a gateway refused the agent's valid secret once."""
+    set_up(machine, receiver.base_url)
+    machine.play(recordings("turn")[-1], {"INFINIUM_AGENT_SECRET": OLD})
+    machine.wait_until_idle()
+    assert [held["kind"] for held in machine.json("status")["held"]] == ["unauthorized"]
+
+
+@pytest.mark.parametrize("again", ["retry", "test", "same secret", "same secret without a keyring", "init"])
+def test_a_secret_that_was_refused_once_is_tried_again(machine: Machine, again: str) -> None:
+    """By each command with which a user deals with a refused secret; the scheduler would try it after an hour."""
+    shell = {"INFINIUM_AGENT_SECRET": OLD}
+    no_keyring = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    with receive(403) as receiver:
+        refused_once(machine, receiver)
+        if again == "init":
+            machine.must_run("init", "--no-interactive", environ={**shell, **no_keyring})
+        elif again.startswith("same secret"):
+            environ = no_keyring if again.endswith("keyring") else {}
+            done = machine.run("update-credentials", "--agent-secret", "-", stdin=f"{OLD}\n", environ=environ)
+            assert (done.returncode, "Sent       1 queued trace" in done.stdout + done.stderr) == (bool(environ), True)
+        else:
+            machine.must_run(again, environ=shell)
+        machine.wait_for(lambda: machine.json("status")["waiting"] == 0, "the trace to be sent")
+        assert machine.json("status")["held"] == []
+    assert {request.headers["x-agent-key"] for request in receiver.requests} == {OLD}
+
+
 def test_secret_is_not_sent_to_an_address_that_is_not_approved(machine: Machine, snapshot: SnapshotAssertion) -> None:
     with receive() as receiver:
         machine.config.parent.mkdir()

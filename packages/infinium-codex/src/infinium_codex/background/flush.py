@@ -48,7 +48,9 @@ def drain(
     collect_hook_errors(places)
     sessions = list(unfinished_sessions(places, schedule))
     states = {files.session_id: _trace_session(agent, files, places, environ, schedule, deadline) for files in sessions}
-    open_outbox(places).clear_delays()
+    outbox = open_outbox(places)
+    outbox.clear_delays()
+    outbox.probe_now()
     return FlushReport(
         delivery=deliver_until_sent(places, settings, deadline),
         sessions=len(sessions),

@@ -7,19 +7,21 @@ size of its spool when it was found due. A session whose spool has grown since i
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-from infinium_config import resolve
+from infinium_config import Settings, resolve
 from infinium_config.variables import session_ttl
 
 from infinium_codex.agent import Agent, load_agent
-from infinium_codex.background.deliveries import deliver_and_schedule
+from infinium_codex.background.deliveries import deliver_scheduled
 from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, with_variables
+from infinium_codex.background.wake_up import wake
 from infinium_codex.session.files import SessionFiles, find_sessions
-from infinium_codex.session.processor import State, close_session, give_up, record_lost
+from infinium_codex.session.processor import Progress, State, close_session, give_up, record_lost
 from infinium_codex.session.work_tree import remove_old_snapshots
 from infinium_codex.support.error_log import record_error
+from infinium_codex.support.held_secrets import agent_variable, entry_variable, variables_of
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 from infinium_codex.support.spawn import leave_directory
@@ -42,17 +44,20 @@ def main(argv: list[str]) -> None:
     _send(places, schedule, os.environ)
 
 
-def _serve_entry(entry: str, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
+def _serve_entry(entry: str, size: int, places: Places, schedule: Schedule, environ: MutableMapping[str, str]) -> None:
     """Close the session of a schedule entry. A failure is recorded and affects only this session."""
     found = schedule.session(entry)
     if found is None:
         schedule.remove(entry)
         return
     spool, reference, saved = found
-    files, own = SessionFiles(Path(spool)), with_variables(environ, saved)
+    files, held = SessionFiles(Path(spool)), environ.get(entry_variable(entry), "")
+    own = with_variables(environ, saved) | (variables_of(held) if held else {})
     try:
         agent = load_agent(reference)
-        close_timed_out(agent, files, size, places._replace(spool=files.directory), schedule, own)
+        progress = close_timed_out(agent, files, size, places._replace(spool=files.directory), schedule, own)
+        if held and progress is not None and progress.settings is not None:
+            _hold_for_agent(progress.settings, held, schedule, environ)
         schedule_forgotten(agent, files.directory, schedule, own)
         remove_old_checkpoints(files.directory)
     except Exception as error:
@@ -60,38 +65,48 @@ def _serve_entry(entry: str, size: int, places: Places, schedule: Schedule, envi
         log_error(places, own, "a session could not be closed", session=files.session_id)
 
 
+def _hold_for_agent(settings: Settings, held: str, schedule: Schedule, environ: MutableMapping[str, str]) -> None:
+    """Use a session's secret for the agent that the session's settings name, here and later in the scheduler."""
+    if settings.agent_id.value:
+        name = agent_variable(settings.agent_id.value)
+        environ[name] = held
+        wake(schedule.directory, name, held)
+
+
 def close_timed_out(
     agent: Agent, files: SessionFiles, size: int, places: Places, schedule: Schedule, environ: Mapping[str, str]
-) -> None:
+) -> Progress | None:
     """Close a session without an event since its stale time, and update its schedule entry.
 
-    A session that cannot be traced is tried again a day later, and then its events are removed.
+    A session that cannot be traced is tried again a day later, and then its events are removed. Returns None if the
+    session was left alone.
     """
     entry, stale = entry_name(str(files.spool)), session_ttl(environ)
     if not files.directory.is_dir():
         record_lost(files, places)
         schedule.remove(entry)
-        return
+        return None
     lock = files.try_lock()
     if lock is None:
-        return  # a worker is tracing the session
+        return None  # a worker is tracing the session
     with lock:
         if files.spool.exists() and files.spool_size != size:
-            return
+            return None
         is_last_attempt = time.time() - files.last_write > stale + GRACE
         progress = close_session(agent, files, places, environ, force=is_last_attempt)
         if progress.state is State.lost:
             record_lost(files, places)
         elif progress.state is State.resumed:
             schedule.add_session(str(files.spool), agent.reference, environ)
-            return
+            return progress
         elif progress.state is not State.done:
             if not is_last_attempt:
                 if progress.state is State.blocked:
                     schedule.add_session(str(files.spool), agent.reference, environ, quiet=stale + GRACE)
-                return
+                return progress
             give_up(files, places, progress)
         schedule.remove(entry)
+        return progress
 
 
 def schedule_forgotten(agent: Agent, directory: Path, schedule: Schedule, environ: Mapping[str, str]) -> None:
@@ -115,9 +130,8 @@ def remove_old_checkpoints(directory: Path) -> None:
 
 
 def _send(places: Places, schedule: Schedule, environ: Mapping[str, str]) -> None:
-    # A secret in the environment belongs to the one agent that INFINIUM_AGENT_ID names beside it.
     try:
-        deliver_and_schedule(places, environ, resolve(environ, None, None), schedule, scheduler=True)
+        deliver_scheduled(places, environ, resolve(environ, None, None), schedule)
     except Exception as error:
         record_error(places, "delivery", f"{type(error).__name__}: {error}", {})
         log_error(places, environ, "the outbox could not be sent")

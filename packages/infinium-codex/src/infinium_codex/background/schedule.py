@@ -8,6 +8,7 @@ A worker imports this module at every prompt, so it imports only what the interp
 """
 
 import os
+import time
 from binascii import crc32
 
 from infinium_config.files import read_small_file, remove_file, write_atomically
@@ -21,10 +22,19 @@ OUTBOX = "outbox"
 LINK = "schedule"
 """Beside the spools, a link to the schedule (on Windows a file with its path): reading it is cheaper at a prompt than
 computing the state directory."""
-SECRET_VARIABLE = "INFINIUM_AGENT_SECRET"  # noqa: S105 - the name of one
 GRACE = 86_400.0
 """Seconds after the stale time for which the spool of a session that cannot be traced is kept."""
-_PREFIXES = ("INFINIUM_", "CONNECTOR_")
+SAVED_VARIABLES = frozenset(
+    {
+        *("CONNECTOR_FLUSH_ON_SESSION_END", "CONNECTOR_FLUSH_ON_STOP", "CONNECTOR_MAX_INPUT_PREVIEW"),
+        *("CONNECTOR_MAX_INPUT_SUMMARY", "CONNECTOR_MAX_OUTPUT_PREVIEW", "CONNECTOR_MAX_OUTPUT_SUMMARY"),
+        *("CONNECTOR_QUIET", "CONNECTOR_REDACTION", "CONNECTOR_REDACT_ALLOW", "CONNECTOR_REDACT_PATTERNS"),
+        *("CONNECTOR_SESSION_DIR", "CONNECTOR_SESSION_TTL", "CONNECTOR_WAIT_ON_END", "INFINIUM_AGENT_ID"),
+        *("INFINIUM_BASE_URL", "INFINIUM_MAX_RETRIES", "INFINIUM_TIMEOUT", "INFINIUM_VERIFY_SSL"),
+    }
+)
+"""The variables of a session that are written to its entry: those of the settings, and no other. A test compares them
+with the settings of infinium-config, whose import takes too long at a prompt."""
 
 
 class Schedule:
@@ -42,16 +52,22 @@ class Schedule:
 
         `agent` is the import reference of the session's agent (`infinium_codex.agent.load_agent`).
         """
-        saved = (f"{name}={value}" for name, value in environ.items() if _is_saved(name))
+        saved = (f"{name}={value}" for name, value in environ.items() if name in SAVED_VARIABLES)
         if quiet is None:
             from infinium_config.variables import session_ttl  # most prompts find an entry and do not need it
 
             quiet = session_ttl(environ)
         self._write(entry_name(spool), [str(quiet), spool, agent, *saved])
 
-    def add_outbox(self, seconds: float) -> None:
-        """Have the outbox sent in this many seconds."""
+    def add_outbox(self, seconds: float, *, keep_earlier: bool = False) -> bool:
+        """Have the outbox sent in this many seconds; return whether that is new.
+
+        With `keep_earlier` an entry that is due sooner stays.
+        """
+        if keep_earlier and self._outbox_due() <= time.time() + seconds:
+            return False
         self._write(OUTBOX, [str(max(seconds, 0.0)), ""])
+        return True
 
     def remove(self, name: str) -> None:
         """Remove an entry. The scheduler notices when it next reads the schedule."""
@@ -89,7 +105,15 @@ class Schedule:
         if not spool.endswith(".spool"):
             return None
         saved = (variable.partition("=") for variable in variables)
-        return spool, agent, {name: value for name, _, value in saved if _is_saved(name)}
+        return spool, agent, {name: value for name, _, value in saved if name in SAVED_VARIABLES}
+
+    def _outbox_due(self) -> float:
+        """When the outbox is to be sent, seconds since the epoch; infinity if that is not scheduled."""
+        try:
+            written = os.stat(f"{self.directory}/{OUTBOX}").st_mtime  # noqa: PTH116
+            return written + float(self._read(OUTBOX)[0])
+        except (OSError, ValueError, IndexError):
+            return float("inf")
 
     def _read(self, name: str) -> list[str]:
         with open(f"{self.directory}/{name}", "rb") as file:  # noqa: PTH123
@@ -135,8 +159,4 @@ def link_schedule(spools: str, schedule: str) -> None:
 
 def with_variables(environ: "Mapping[str, str]", saved: "Mapping[str, str]") -> dict[str, str]:
     """`environ` with the saved variables in place of its own. Its secret stays."""
-    return {name: value for name, value in environ.items() if not _is_saved(name)} | dict(saved)
-
-
-def _is_saved(name: str) -> bool:
-    return name.startswith(_PREFIXES) and name != SECRET_VARIABLE
+    return {name: value for name, value in environ.items() if name not in SAVED_VARIABLES} | dict(saved)

@@ -17,8 +17,20 @@ _KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
 _KERNEL.CreateEventW.restype = _KERNEL.OpenEventW.restype = ctypes.c_void_p
 
 
-def send(directory: str, *, replace: bool = False) -> bool:
-    """Send the signal to the scheduler, with `replace` to make it end. False if none is running."""
+def send(directory: str, name: str = "", value: str = "") -> bool:
+    """Send the signal to the scheduler. False if none is running, or if a variable is to be sent with it.
+
+    An event carries no data: a new scheduler then takes the place of the running one (`send_end`).
+    """
+    return not (name and value) and _set(directory, replace=False)
+
+
+def send_end(directory: str) -> bool:
+    """Have the scheduler end. False if none is running."""
+    return _set(directory, replace=True)
+
+
+def _set(directory: str, *, replace: bool) -> bool:
     event = _KERNEL.OpenEventW(_EVENT_MODIFY_STATE, False, _name(directory, replace=replace))
     if not event:
         return False
@@ -34,16 +46,18 @@ class Receiver:
     def __init__(self, directory: str) -> None:
         self._events = [_create(_name(directory, replace=replace)) for replace in (False, True)]
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep until the signal, at most `seconds`. True if the scheduler is to end."""
+    def wait(self, seconds: float) -> dict[str, str] | None:
+        """Sleep until the signal, at most `seconds`. None if the scheduler is to end."""
         handles = (ctypes.c_void_p * len(self._events))(*self._events)
         first = _KERNEL.WaitForMultipleObjects(len(handles), handles, False, int(max(seconds, 0.0) * 1000) + 1)
-        return first == _WAIT_OBJECT_0 + 1 or _KERNEL.WaitForSingleObject(handles[1], 0) == _WAIT_OBJECT_0
+        ends = first == _WAIT_OBJECT_0 + 1 or _KERNEL.WaitForSingleObject(handles[1], 0) == _WAIT_OBJECT_0
+        return None if ends else {}
 
-    def close(self) -> None:
+    def close(self) -> dict[str, str]:
         """Give the signal up."""
         for event in self._events:
             _KERNEL.CloseHandle(ctypes.c_void_p(event))
+        return {}
 
 
 def _create(name: str) -> int:

@@ -14,6 +14,7 @@ from infinium_codex.capture import install
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.processor import Progress, State, close_session, trace_session
 from infinium_codex.support.error_log import collect_hook_errors, record_error
+from infinium_codex.support.held_secrets import entry_variable
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
 
@@ -48,10 +49,10 @@ def trace_and_send(
     progress = _trace(agent, files, places, environ, schedule, close=close, patience=WAIT_SECONDS if wait else 0.0)
     if progress is None:
         return
-    settings = progress.settings
-    scheduled = settings is not None and deliver_and_schedule(places, environ, settings, schedule, wait=wait)
-    if not scheduled and progress.state is not State.done:
-        ensure_scheduler(schedule.directory, environ)
+    if progress.settings is not None:
+        deliver_and_schedule(places, environ, progress.settings, schedule, wait=wait)
+    if progress.state is not State.done:
+        ensure_scheduler(schedule.directory, environ, entry_variable(entry_name(str(files.spool))))
 
 
 def record_failure(spool: str, environ: Mapping[str, str], error: Exception) -> None:

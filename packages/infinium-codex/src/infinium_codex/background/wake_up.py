@@ -1,13 +1,15 @@
 """The wake-up of the scheduler: one scheduler per user, woken by a signal.
 
 A lock file says that a scheduler runs. The signal, a FIFO on POSIX systems and an event on Windows, makes it read the
-schedule again. A new scheduler can ask the running one to end and then take its place.
+schedule again. On POSIX systems it can also carry the secret of an agent or a session (`support.held_secrets`), which
+the scheduler keeps in its environment; on Windows a new scheduler with the secret takes the running one's place.
 
 A worker imports this module at every prompt, so it imports only what the interpreter has already loaded.
 """
 
 import sys
 
+from infinium_codex.support.held_secrets import SECRET_VARIABLE, held_value
 from infinium_codex.support.spawn import module_command, start_detached
 
 if sys.platform == "win32":
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from infinium_config.locks import HeldLock
 
 LOCK = ".lock"
-REPLACE_SECONDS = 60
-"""How long a new scheduler waits for the running one to end: it may be running maintenance."""
 _MODULE = "infinium_codex.background.scheduler"
 _PROGRAM = (
     "import sys; sys.path += sys.argv[1:3]; del sys.argv[1:3]; "
@@ -32,15 +32,22 @@ _PROGRAM = (
 """The scheduler's program: without `site`, an environment's `.pth` files stay out of its memory."""
 
 
-def ensure_scheduler(directory: str, environ: "Mapping[str, str]", *, replace: bool = False) -> None:
+def ensure_scheduler(directory: str, environ: "Mapping[str, str]", held_as: str = "") -> None:
     """Wake the scheduler of the schedule in `directory`, or start one in the environment `environ`.
 
-    With `replace` a new one takes the place of the running one: what is due needs the secret in `environ`.
+    `held_as` is the variable in which the scheduler keeps the secret in `environ`; without it the secret is not handed
+    over, because it is not known whose it is.
     """
-    if not replace and wake(directory):
+    value = held_value(environ) if held_as else ""
+    if wake(directory, held_as if value else "", value):
         return
-    options = ("replace",) if replace else ()
-    start_detached(_command(directory, *options), environ)
+    variables = {name: text for name, text in environ.items() if name != SECRET_VARIABLE}
+    start_scheduler(directory, {**variables, held_as: value} if value else variables)
+
+
+def start_scheduler(directory: str, environ: "Mapping[str, str]") -> None:
+    """Start a scheduler. If one runs, it hands its secrets over to that one and ends."""
+    start_detached(_command(directory), environ)
 
 
 def _command(*arguments: str) -> list[str]:
@@ -52,52 +59,34 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _PROGRAM, *packages, *arguments]
 
 
-def wake(directory: str) -> bool:
-    """Have the scheduler read its schedule again. False if none is running."""
-    return send(directory)
+def wake(directory: str, name: str = "", value: str = "") -> bool:
+    """Have the scheduler read its schedule again, and keep a variable if there is one. False if none is running."""
+    return send(directory, name, value)
 
 
 class WakeUp:
-    """The scheduler's end: it holds the lock and receives the signal. Leaving the `with` block gives up both."""
+    """The scheduler's end: it holds the lock and receives the signal. `close` gives up both."""
 
     def __init__(self, lock: "HeldLock", receiver: Receiver) -> None:
         self._lock, self._receiver = lock, receiver
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep until the signal, at most `seconds`. True if a new scheduler asked for this one to end."""
+    def wait(self, seconds: float) -> dict[str, str] | None:
+        """Sleep until the signal, at most `seconds`. Returns variables to keep; None if the scheduler is to end."""
         return self._receiver.wait(seconds)
 
-    def __enter__(self) -> "WakeUp":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._receiver.close()
+    def close(self) -> dict[str, str]:
+        """Give up signal and lock. Returns variables to keep that came in the meantime."""
+        variables = self._receiver.close()
         self._lock.release()
+        return variables
 
 
-def become_scheduler(directory: str, *, replace: bool = False) -> WakeUp | None:
-    """Take the scheduler's lock and its end of the signal; None if another scheduler keeps running.
-
-    With `replace` the running scheduler is asked to end and waited for, at most `REPLACE_SECONDS`.
-    """
-    lock = _take_lock(directory, replace=replace)
-    return None if lock is None else WakeUp(lock, Receiver(directory))
-
-
-def _take_lock(directory: str, *, replace: bool) -> "HeldLock | None":
-    import time
-
+def become_scheduler(directory: str) -> WakeUp | None:
+    """Take the scheduler's lock and its end of the signal; None if another scheduler runs."""
     from infinium_config.locks import try_lock
 
-    for _ in range(REPLACE_SECONDS if replace else 1):
-        if replace:
-            send(directory, replace=True)
-            time.sleep(0.02)
-        try:
-            lock = try_lock(f"{directory}/{LOCK}")
-        except OSError:  # no such directory, or a file system without locks
-            return None
-        if lock is not None:
-            return lock
-        time.sleep(1 if replace else 0)
-    return None
+    try:
+        lock = try_lock(f"{directory}/{LOCK}")
+    except OSError:  # no such directory, or a file system without locks
+        return None
+    return None if lock is None else WakeUp(lock, Receiver(directory))

@@ -13,6 +13,7 @@ import sys
 from infinium_codex.background.schedule import Schedule, entry_name, linked_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture.frame import count_events
+from infinium_codex.support.held_secrets import entry_variable
 from infinium_codex.support.spawn import leave_directory
 
 TYPE_CHECKING = False  # importing typing or collections costs more than this module
@@ -69,9 +70,10 @@ def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> N
 
         directory = str(find_places(environ).schedule)
     schedule = Schedule(directory)
-    if not schedule.has(entry_name(spool)):
+    entry = entry_name(spool)
+    if not schedule.has(entry):
         schedule.add_session(spool, agent, environ)
-    ensure_scheduler(directory, environ)
+    ensure_scheduler(directory, environ, entry_variable(entry))
 
 
 def _is_superseding(spool: str, turn_started: str, turn_ended: tuple[str, ...]) -> bool:

@@ -47,7 +47,7 @@ def flush(
         hint = "Run it again with a longer --timeout. Everything that was not sent stays queued."
         left = _left(ctx, schedule)
         return Result.failure(f"Not everything was sent within {timeout:g} s: {left}.", hint, data={"left": left})
-    schedule_next_delivery(report.delivery, ctx.environ, settings, schedule)
+    schedule_next_delivery(report.delivery, ctx.places, ctx.environ, settings, schedule)
     data = {
         "sent": report.delivery.sent,
         "queued": report.delivery.queued,

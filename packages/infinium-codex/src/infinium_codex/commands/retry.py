@@ -26,13 +26,17 @@ def retry(
     ctx: Context,
     json: AsJson = False,
 ) -> Result:
-    """Deliver the outbox now, without waiting for retry delays; with `dead`, queue dead letters again first."""
+    """Deliver the outbox now, without waiting for retry delays, and try refused secrets once more.
+
+    With `dead`, queue dead letters again first.
+    """
     outbox = open_outbox(ctx.places)
     if dry_run:
         return _list_queued(outbox, dead=dead)
     if dead:
         outbox.requeue_dead_letters()
     outbox.clear_delays()
+    outbox.probe_now()
     report = _deliver(ctx)
     data = _data(report)
     if report.queued or data["dead"]:
@@ -46,8 +50,8 @@ def _deliver(ctx: CommandContext) -> DeliveryReport:
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     report = deliver_queued(ctx.places, settings)
     schedule = Schedule(str(ctx.places.schedule))
-    scheduled = schedule_next_delivery(report, ctx.environ, settings, schedule)
-    if not scheduled and schedule.entries():
+    schedule_next_delivery(report, ctx.places, ctx.environ, settings, schedule)
+    if schedule.entries():
         ensure_scheduler(schedule.directory, ctx.environ)  # after a reboot none runs, and open sessions need one
     return report
 
@@ -77,8 +81,6 @@ def _data(report: DeliveryReport) -> dict[str, object]:
 
 
 def _summary(report: DeliveryReport) -> tuple[str, ...]:
-    if report.busy:
-        return ("Another process is sending now; it also sends these traces.",)
     counts = (
         (report.queued, "Queued     {}", "trace"),
         (report.count(ProblemKind.rejected), "Rejected   {} (moved to dead letters)", "trace"),
@@ -86,4 +88,5 @@ def _summary(report: DeliveryReport) -> tuple[str, ...]:
         (report.count(ProblemKind.dropped), "Dropped    {} (queue limits)", "trace"),
     )
     lines = [text.format(plural(count, noun)) for count, text, noun in counts if count]
+    lines += [f"Busy       another process is sending the traces of agent {agent}" for agent in report.busy_agents]
     return (f"Sent       {report.sent}", *lines) if lines or report.sent else (NOTHING_QUEUED,)

@@ -1,5 +1,6 @@
 """`infinium-codex update-credentials`: store a new secret for this project's agent, then send its queued traces."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -29,6 +30,7 @@ from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.console.prompts import confirm_origin, parse_option, prompt, secret_option
 from infinium_codex.delivery.send import deliver_queued
 from infinium_codex.delivery.stores import open_outbox
+from infinium_codex.support.held_secrets import AGENT_ID_VARIABLE, BASE_URL_VARIABLE
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 
@@ -45,7 +47,10 @@ def update_credentials(
     ctx: Context,
     json: AsJson = False,
 ) -> Result:
-    """Store the secret in the system keyring and deliver the agent's queued traces. Nothing is written on an error."""
+    """Store the secret in the system keyring and deliver the agent's queued traces. Nothing is written on an error.
+
+    Where no keyring can store it, the queued traces are sent with it once, and the command fails.
+    """
     home = home_directory(ctx.environ)
     project = find_project(ctx.cwd, home=home)
     if project is None:
@@ -61,10 +66,10 @@ def update_credentials(
     secret = secret_option(agent_secret, ctx) or _ask_secret(agent, address, ctx)
     stored = store_secret(agent, secret)
     if isinstance(stored, KeyringUnavailable):
-        raise CommandError(f"Nothing was changed: {stored.reason}.", stored.hint)
+        return _not_stored(stored, agent, address, secret, ctx)
     ApprovedOrigins(ctx.places.origins).approve(agent, address)
     write_project_file(project.config_path, replace(file, agent_id=agent))
-    report = _deliver(agent, ctx)
+    report = _deliver(agent, ctx, ctx.environ)
     lines = [f"Secret     stored in the system keyring for agent {agent} and {address}", *_summary(report)]
     if ctx.environ.get(SECRET_VARIABLE, "").strip():
         lines.append(f"Note       {SECRET_VARIABLE} is set in this shell; where it is set, it overrides the keyring.")
@@ -94,19 +99,29 @@ def _ask_secret(agent_id: str, base_url: str, ctx: CommandContext) -> Secret:
     return Secret(typed)
 
 
-def _deliver(agent_id: str, ctx: CommandContext) -> DeliveryReport:
-    """Unpark the agent's queue and send it."""
+def _not_stored(
+    unavailable: KeyringUnavailable, agent_id: str, base_url: str, secret: Secret, ctx: CommandContext
+) -> Result:
+    """The result where no keyring can store the secret: the queued traces are sent with it once."""
+    variables = {AGENT_ID_VARIABLE: agent_id, BASE_URL_VARIABLE: base_url, SECRET_VARIABLE: secret.reveal()}
+    report = _deliver(agent_id, ctx, {**ctx.environ, **variables})
+    what = f"The secret was not stored: {unavailable.reason}."
+    data = {"error": what, "hint": unavailable.hint, "sent": report.sent, "waiting": report.queued}
+    lines = (what, *_summary(report), unavailable.hint)
+    return Result(ok=False, exit_code=1, lines=lines, data=data)
+
+
+def _deliver(agent_id: str, ctx: CommandContext, environ: Mapping[str, str]) -> DeliveryReport:
+    """Unpark the agent's queue and send it with the secret that this environment, or else the keyring, has."""
     open_outbox(ctx.places).unpark(agent_id)
-    settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    settings = load(ctx.cwd, environ, home=home_directory(environ))
     ctx.progress(f"Sending the queued traces of agent {agent_id} …")
     report = deliver_queued(ctx.places, settings)
-    schedule_next_delivery(report, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
+    schedule_next_delivery(report, ctx.places, environ, settings, Schedule(str(ctx.places.schedule)))
     return report
 
 
 def _summary(report: DeliveryReport) -> list[str]:
-    if report.busy:
-        return ["Queued     another process is sending now; it also sends these traces"]
     lines = [f"Sent       {plural(report.sent, 'queued trace')}"] if report.sent else []
     lines += (
         [f"Queued     {plural(report.queued, 'trace')}; 'infinium-codex errors' shows why"] if report.queued else []

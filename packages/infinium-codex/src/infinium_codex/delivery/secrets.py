@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 
 import infinium_config
 from infinium_config import (
@@ -21,6 +22,7 @@ from infinium_codex.support.paths import Places
 REMEMBER_SECONDS = 10.0
 """How long an answer of the keyring is used. A worker that redacts and then sends asks once, also if none comes."""
 _answers: dict[str, tuple[float, Secret | KeyringUnavailable | None]] = {}
+NOT_HELD = "the scheduler has no secret of this agent from a shell"
 OTHER_AGENT_HINT = (
     "Run 'infinium-codex retry' in this agent's project, in a shell that has its secret, or store the secret in the "
     "keyring for every process with 'infinium-codex update-credentials'."
@@ -28,14 +30,26 @@ OTHER_AGENT_HINT = (
 
 
 def find_secret(
-    places: Places, settings: Settings, agent_id: str | None = None, base_url: str | None = None
+    places: Places,
+    settings: Settings,
+    agent_id: str | None = None,
+    base_url: str | None = None,
+    held: Mapping[str, Mapping[str, str]] | None = None,
 ) -> SecretFound | SecretMissing | SecretRefused | KeyringUnavailable:
-    """Find the secret of an agent for a base URL; by default those of the settings."""
+    """Find the secret of an agent for a base URL; by default those of the settings.
+
+    `held` are the environments that the scheduler holds, by the agent that each one's secret belongs to.
+    """
+    if held is not None and agent_id is not None and agent_id in held:
+        settings = infinium_config.resolve({**held[agent_id], "INFINIUM_AGENT_ID": agent_id}, None, None)
     other_agent = agent_id is not None and settings.agent_id.value != agent_id
     has_secret = settings.environment_secret is not None
     found = infinium_config.find_secret(
         settings, agent_id, base_url, origins=ApprovedOrigins(places.origins), look_up=_remembered
     )
+    if held is not None and agent_id not in held and isinstance(found, SecretMissing | KeyringUnavailable):
+        keyring = found.reason.partition(", and ")[2]
+        return replace(found, reason=f"{NOT_HELD}, and {keyring}", hint=OTHER_AGENT_HINT)
     if other_agent and has_secret and isinstance(found, SecretMissing | KeyringUnavailable):
         return replace(found, hint=OTHER_AGENT_HINT)
     return found

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from infinium_codex.delivery.log import entry_logger, log_parked
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.support.held_secrets import agents
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
 
@@ -22,7 +23,7 @@ USER_AGENT = f"infinium-codex-connector/{VERSION}"
 BUSY_SECONDS = 60.0
 """How long a worker waits for another shell's sender. After that, the scheduler or the agent's next turn sends."""
 _POLL_SECONDS = 0.5
-_SHORT_POLL_SECONDS = 0.05
+_SHORT_POLL_SECONDS = 0.1
 
 
 def make_client(settings: Settings) -> "Client":
@@ -32,11 +33,15 @@ def make_client(settings: Settings) -> "Client":
     return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
 
 
-def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
-    """Send the queued traces that are due, of every agent whose secret is available."""
+def deliver_queued(places: Places, settings: Settings, held: Mapping[str, str] | None = None) -> DeliveryReport:
+    """Send the queued traces that are due, of every agent whose secret is available.
+
+    `held` is the scheduler's environment, with the secret of each agent (`support.held_secrets`).
+    """
+    owners = dict(agents(held)) if held is not None else None
     report = deliver(
         open_state(places, entry_logger(places, settings)),
-        lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url),
+        lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url, owners),
         USER_AGENT,
         DeliveryOptions(**settings.delivery_options()),
     )
@@ -47,17 +52,22 @@ def deliver_queued(places: Places, settings: Settings) -> DeliveryReport:
 def deliver_until_sent(places: Places, settings: Settings, deadline: float) -> DeliveryReport:
     """Send as `deliver_queued` does, and wait for other processes that send and for delayed traces.
 
-    Returns when nothing is queued, when nothing that is queued can be sent, or at `deadline` (`time.monotonic`).
+    Returns when nothing is queued, or when nothing that is queued can be sent before `deadline` (`time.monotonic`).
     """
-    sent = 0
+    sent, poll = 0, _SHORT_POLL_SECONDS
     while True:
         report = deliver_queued(places, settings)
         sent += report.sent
-        now = time.monotonic()
-        if not report.queued or not (report.busy or report.next_due) or now >= deadline:
+        remaining = deadline - time.monotonic()
+        pause = poll if report.busy else _seconds_until(report.next_due)
+        poll = min(poll * 1.5, 1.0)
+        if not report.queued or pause > remaining:
             return replace(report, sent=sent)
-        pause = _SHORT_POLL_SECONDS if report.busy else max((report.next_due or 0.0) - time.time(), 0.0)
-        time.sleep(min(pause, deadline - now))
+        time.sleep(pause)
+
+
+def _seconds_until(due: float | None) -> float:
+    return float("inf") if due is None else max(due - time.time(), 0.0)
 
 
 def deliver_after_others(places: Places, environ: Mapping[str, str], settings: Settings) -> DeliveryReport:

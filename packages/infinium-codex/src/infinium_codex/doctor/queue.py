@@ -1,13 +1,16 @@
 """Check of the outbox: whether queued traces are sent."""
 
-from infinium_transport import ParkReason, StorageError
+from infinium_transport import ActiveSender, ParkReason, StorageError
 
 from infinium_codex.console.formatting import local_time, plural
 from infinium_codex.delivery.blocked import BlockedTraces, blocked_traces
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.context import CheckContext
+from infinium_codex.support.processes import is_stopped
 
+MAX_SENDING_SECONDS = 600.0
+"""A process that sends to one agent for longer is reported; its server may be slow."""
 MAX_WAIT_SECONDS = 3600.0
 """A trace queued for longer is reported."""
 
@@ -21,7 +24,10 @@ def queue(context: CheckContext) -> Check:
         blocked = blocked_traces(outbox, context.settings, secret_in_environment=context.secret_in_environment)
     except (StorageError, OSError) as error:
         return unknown(name, str(error))
+    stuck = [sender for sender in outbox.senders() if _is_stuck(sender, context.now)]
     counts = f"{plural(len(queued), 'queued trace')}, {plural(len(dead), 'dead letter')}"
+    if stuck:
+        return _stuck(name, counts, stuck, context.now)
     if blocked:
         return _blocked(name, counts, blocked)
     if dead:
@@ -31,6 +37,22 @@ def queue(context: CheckContext) -> Check:
         evidence = f"{counts}, the oldest from {local_time(queued[0].created)}."
         return warning(name, evidence, "Run 'infinium-codex retry'.")
     return ok(name, f"{counts}.")
+
+
+def _is_stuck(sender: ActiveSender, now: float) -> bool:
+    return is_stopped(sender.pid) or now - sender.since > MAX_SENDING_SECONDS
+
+
+def _stuck(name: str, counts: str, senders: list[ActiveSender], now: float) -> Check:
+    """Name the processes that hold up an agent's traces. Only this agent's traces wait for them."""
+    states = (
+        f"process {sender.pid}{' is stopped and' if is_stopped(sender.pid) else ''} has been sending traces of agent "
+        f"{sender.recipient.agent_id} for {max(now - sender.since, 0.0):,.0f} s"
+        for sender in senders
+    )
+    pids = " ".join(str(sender.pid) for sender in senders)
+    fix = f"If it does not go on, end it: kill -9 {pids}. Nothing is lost; the scheduler then sends these traces."
+    return warning(name, "; ".join((counts, *states)) + ".", fix)
 
 
 def _blocked(name: str, counts: str, blocked: list[BlockedTraces]) -> Check:

@@ -18,12 +18,15 @@ from infinium_config import (
 )
 from msgspec import Struct
 
+from infinium_codex.background.deliveries import schedule_delivery
+from infinium_codex.background.schedule import Schedule
 from infinium_codex.capture import install as hook_home
 from infinium_codex.codex import features
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.app_server import AppServerError
 from infinium_codex.codex.config_toml import ConfigTomlError
 from infinium_codex.codex.project_hooks import Answer
+from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.setup import gitignore
 from infinium_codex.setup.choices import Choices
 from infinium_codex.setup.inspection import Inspection
@@ -94,7 +97,16 @@ def _write_settings(found: Inspection, choices: Choices, ctx: CommandContext) ->
     ApprovedOrigins(ctx.places.origins).approve(file.agent_id, file.base_url)
     line, has_secret = _store_secret(ctx, file.agent_id, secret) if secret is not None else _look_up_secret(ctx, file)
     write_project_file(found.config, file)
+    _try_refused_secret(ctx, file)
     return (f"Traces     go to {file.base_url}, agent {file.agent_id}", f"Secret     {line}"), has_secret
+
+
+def _try_refused_secret(ctx: CommandContext, file: ProjectFile) -> None:
+    """Have traces sent soon that wait because the server refused the secret: the user has just looked at it."""
+    outbox, settings = open_outbox(ctx.places), resolve(ctx.environ, None, file)
+    if any(note.agent_id == file.agent_id for note in outbox.parked()):
+        outbox.probe_now()
+        schedule_delivery(ctx.places, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
 
 
 def _store_secret(ctx: CommandContext, agent_id: str, secret: Secret) -> tuple[str, bool]:

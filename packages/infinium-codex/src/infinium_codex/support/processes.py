@@ -43,6 +43,16 @@ def environ_of(pid: int) -> Mapping[str, str] | None:
         return None
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether a signal stopped this process. False if the system does not tell, or the process has ended."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except (psutil.Error, OSError):
+        return False
+
+
 def is_held_open(path: Path) -> bool:
     """Return whether a process of this user has this file open. False if the system does not tell."""
     import psutil

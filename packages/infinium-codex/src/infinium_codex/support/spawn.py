@@ -6,6 +6,9 @@ A worker imports this module at every prompt, so it imports only what the interp
 import os
 import sys
 
+_SIGKILL = 9
+"""The module signal imports more than a scheduler does."""
+
 TYPE_CHECKING = False  # importing typing or collections costs more than this module
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,11 +56,21 @@ if sys.platform == "win32":
                 process.returncode = 0  # it is not waited for, and must not be reported as left
                 return
 
-    def run_and_wait(command: list[str]) -> None:
-        """Run a process without a window to its end. Raises OSError if it cannot be started."""
-        import subprocess
+    class Child:
+        """A process without a window that this one waits for. Raises OSError if it cannot be started."""
 
-        subprocess.run(command, creationflags=subprocess.CREATE_NO_WINDOW, check=False)
+        def __init__(self, command: list[str]) -> None:
+            import subprocess
+
+            self._process = subprocess.Popen(command, creationflags=subprocess.CREATE_NO_WINDOW)
+
+        def has_ended(self) -> bool:
+            """Whether it has ended."""
+            return self._process.poll() is not None
+
+        def kill(self) -> None:
+            """End it at once."""
+            self._process.kill()
 
 else:
 
@@ -70,7 +83,16 @@ else:
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
         os.posix_spawn(command[0], command, dict(environ), file_actions=null, setsid=True)
 
-    def run_and_wait(command: list[str]) -> None:
-        """Run a process to its end. Raises OSError if it cannot be started."""
-        pid = os.posix_spawn(command[0], command, os.environ)
-        os.waitpid(pid, 0)
+    class Child:
+        """A process that this one waits for. Raises OSError if it cannot be started."""
+
+        def __init__(self, command: list[str]) -> None:
+            self._pid = os.posix_spawn(command[0], command, os.environ)
+
+        def has_ended(self) -> bool:
+            """Whether it has ended. Not to be asked again after that."""
+            return os.waitpid(self._pid, os.WNOHANG)[0] != 0
+
+        def kill(self) -> None:
+            """End it at once, also if it is stopped."""
+            os.kill(self._pid, _SIGKILL)
