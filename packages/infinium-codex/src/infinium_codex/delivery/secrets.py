@@ -22,7 +22,7 @@ from infinium_codex.support.paths import Places
 REMEMBER_SECONDS = 10.0
 """How long an answer of the keyring is used. A worker that redacts and then sends asks once, also if none comes."""
 _answers: dict[str, tuple[float, Secret | KeyringUnavailable | None]] = {}
-NOT_HELD = "the scheduler has no secret of this agent from a shell"
+NOT_IN_ENVIRONMENT = "this agent's secret is not in the environment"
 OTHER_AGENT_HINT = (
     "Run 'infinium-codex retry' in this agent's project, in a shell that has its secret, or store the secret in the "
     "keyring for every process with 'infinium-codex update-credentials'."
@@ -47,12 +47,13 @@ def find_secret(
     found = infinium_config.find_secret(
         settings, agent_id, base_url, origins=ApprovedOrigins(places.origins), look_up=_remembered
     )
-    if held is not None and agent_id not in held and isinstance(found, SecretMissing | KeyringUnavailable):
+    if not isinstance(found, SecretMissing | KeyringUnavailable) or not other_agent:
+        return found
+    if held is not None or (has_secret and settings.agent_id.value is not None):
+        # The same words from every process, because a new reason is a new error in the ledger.
         keyring = found.reason.partition(", and ")[2]
-        return replace(found, reason=f"{NOT_HELD}, and {keyring}", hint=OTHER_AGENT_HINT)
-    if other_agent and has_secret and isinstance(found, SecretMissing | KeyringUnavailable):
-        return replace(found, hint=OTHER_AGENT_HINT)
-    return found
+        return replace(found, reason=f"{NOT_IN_ENVIRONMENT}, and {keyring}", hint=OTHER_AGENT_HINT)
+    return replace(found, hint=OTHER_AGENT_HINT) if has_secret else found
 
 
 def secrets_to_redact(settings: Settings, agent_id: str, base_url: str) -> tuple[str, ...]:
