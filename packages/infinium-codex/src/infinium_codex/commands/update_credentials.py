@@ -113,9 +113,11 @@ def _not_stored(
 
 def _deliver(agent_id: str, ctx: CommandContext, environ: Mapping[str, str]) -> DeliveryReport:
     """Unpark the agent's queue and send it with the secret that this environment, or else the keyring, has."""
-    open_outbox(ctx.places).unpark(agent_id)
+    outbox = open_outbox(ctx.places)
+    outbox.unpark(agent_id)
     settings = load(ctx.cwd, environ, home=home_directory(environ))
-    ctx.progress(f"Sending the queued traces of agent {agent_id} …")
+    if any(outbox.pending()):
+        ctx.progress(f"Sending the queued traces of agent {agent_id} …")
     report = deliver_queued(ctx.places, settings)
     schedule_next_delivery(report, ctx.places, environ, settings, Schedule(str(ctx.places.schedule)))
     return report
