@@ -24,6 +24,8 @@ __all__ = ["Position", "Transcript", "session_started"]
 
 MAX_LINE_BYTES = 32 << 20
 """A longer line is skipped. No record that a trace needs is nearly as long."""
+_USED_LIMIT = b'"used_percent"'
+"""Occurs in a `token_count` with usage limits."""
 _TURN_ENDS = ("task_complete", "turn_aborted")
 _NESTED_KINDS = ("event_msg", "response_item")
 """Records whose kind is the `type` of their payload."""
@@ -138,11 +140,13 @@ class Transcript:
             return ()  # the session this one was forked from has traces of its own
         self.position.note_time(kind, text(payload, "role"), at_ms)
         events = handle_record(kind, self.position, fields, payload)
-        return (*self._read_limits(fields), *events) if kind in _TURN_ENDS else events
+        if kind in _TURN_ENDS and self._last_count is not None:
+            limits, self._last_count = self._read_limits(self._last_count, fields), None
+            return (*limits, *events)
+        return events
 
-    def _read_limits(self, fields: EventFields) -> tuple[Event, ...]:
-        record = parse_object(self._last_count) if self._last_count is not None else None
-        self._last_count = None
+    def _read_limits(self, line: bytes, fields: EventFields) -> tuple[Event, ...]:
+        record = parse_object(line) if _USED_LIMIT in line else None
         return () if record is None else limits_reported(fields, mapping(record, "payload"))
 
     def _begin_turn(self, turn_id: str, model: str | None, start: int) -> None:

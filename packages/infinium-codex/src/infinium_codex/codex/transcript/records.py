@@ -66,7 +66,16 @@ def handle_record(kind: str, position: Position, fields: EventFields, payload: P
     return () if kind in IGNORED_RECORDS else (RecordSkipped(**fields, what=f"transcript:{kind[:64]}"),)
 
 
-def _turn_started(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+def _turn_started(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
+    yield TurnStarted(**fields, context_window=integer(payload, "model_context_window"))
+    yield from _subagent_turn(fields, payload)
+
+
+def _turn_context(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
+    context: tuple[ContextItem, ...] = ()
+    if position.instructions:
+        files = position.instructions.items()
+        context = tuple(ContextItem(kind=INSTRUCTIONS, name=name, sha256=sha256) for name, sha256 in files)
     yield TurnStarted(
         **fields,
         cwd=text(payload, "cwd"),
@@ -74,28 +83,34 @@ def _turn_started(position: Position, fields: EventFields, payload: Payload) -> 
         effort=_effort(payload),
         sandbox=_policy(payload, "sandbox_policy"),
         approval=_policy(payload, "approval_policy"),
-        context_window=integer(payload, "model_context_window"),
         previous_model=position.previous_model,
-        context=tuple(
-            ContextItem(kind=INSTRUCTIONS, name=name, sha256=sha256) for name, sha256 in position.instructions.items()
-        ),
+        context=context,
     )
+    yield from _subagent_turn(fields, payload)
+
+
+def _subagent_turn(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    """Yield the start of a subagent's turn, if the record names the user's turn that it works for."""
+    if fields["subagent_id"] is None:
+        return
     root_turn = text(payload, "root_turn_id")
-    if fields["subagent_id"] is not None and root_turn is not None and root_turn != fields["turn_id"]:
+    if root_turn is not None and root_turn != fields["turn_id"]:
         yield SubagentStarted(**fields, parent_turn_id=root_turn)
 
 
 def _effort(payload: Payload) -> str | None:
+    if (effort := text(payload, "effort")) is not None:
+        return effort
     mode = mapping(payload, "collaboration_mode")
-    return (
-        text(payload, "effort") or text(mode, "reasoning_effort") or text(mapping(mode, "settings"), "reasoning_effort")
-    )
+    return text(mode, "reasoning_effort") or text(mapping(mode, "settings"), "reasoning_effort")
 
 
 def _policy(payload: Payload, key: str) -> str | None:
     """Return the name of a policy, which may have details; older versions call it `mode`."""
-    policy = mapping(payload, key)
-    return text(payload, key) or text(policy, "type") or text(policy, "mode") or next(iter(policy), None)
+    policy = payload.get(key)
+    if isinstance(policy, dict):
+        return text(policy, "type") or text(policy, "mode") or next(iter(policy), None)
+    return policy if isinstance(policy, str) and policy else None
 
 
 def _reasoned(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:  # noqa: ARG001
@@ -120,12 +135,18 @@ def _message(position: Position, fields: EventFields, payload: Payload) -> Itera
         yield from _given_as_user(position, fields, payload)
 
 
+def _is_given(message: str) -> bool:
+    return message.startswith(("# ", "<skill>"))
+
+
 def _given_as_user(position: Position, fields: EventFields, payload: Payload) -> Iterator[Event]:
     """Yield the instruction files and skills that Codex sent in the user's role, and note the instruction files.
 
     Codex sends instruction files once, and they are in force in every later turn.
     """
-    messages = texts_of(payload.get("content"))
+    messages = [message for message in texts_of(payload.get("content")) if _is_given(message)]
+    if not messages:
+        return
     found = [item for message in messages if (item := instructions_in(message)) is not None]
     if found:
         position.instructions = {**position.instructions, **{item.name or "": item.sha256 or "" for item in found}}
@@ -179,7 +200,7 @@ def _compacted(position: Position, fields: EventFields, payload: Payload) -> Ite
 
 RECORD_HANDLERS: Mapping[str, RecordHandler] = {
     "task_started": _turn_started,
-    "turn_context": _turn_started,
+    "turn_context": _turn_context,
     "user_message": _user_message,
     "message": _message,
     "reasoning": _reasoned,
