@@ -81,7 +81,13 @@ def _tool_started(fields: EventFields, payload: Payload) -> Iterator[Event]:
 
 
 def _tool_finished(fields: EventFields, payload: Payload) -> Iterator[Event]:
+    """Yield the call's result, and before it the call itself: Codex may have skipped the hook of its start."""
     tool = _tool(payload)
+    if "tool_input" in payload:
+        arguments, options = call_arguments(tool, payload["tool_input"])
+        yield ToolStarted(
+            **fields, call_id=_call_id(payload), tool=tool_name(tool), arguments=arguments, options=options or None
+        )
     # A shell's response is the command's bare output. A header in it would be the command's own text.
     result = read_output(payload.get("tool_response"), bare=tool_name(tool) == SHELL)
     arguments = tool_arguments(tool, payload.get("tool_input"))
