@@ -38,6 +38,9 @@ def types(session: nox.Session) -> None:
     stubs = ("types-psutil>=6", "types-regex>=2024.11.6")
     session.install("mypy>=1.18", *stubs, "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
+    sources = [f"packages/{package}/src" for package in PACKAGES]
+    for version in ("3.12", "3.13", "3.14"):
+        session.run("mypy", "--python-version", version, *sources)
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
         for group in (("src", "tests", "e2e"), ("bench",), ("faults",), ("redaction_bench",)):
@@ -52,6 +55,12 @@ def tests(session: nox.Session) -> None:
     session.install("tox>=4.30")
     SKIPPED.unlink(missing_ok=True)
     session.run("tox", "run", *session.posargs, env={"INFINIUM_SKIPPED": str(SKIPPED)})
+
+
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """Every package's tests on Python 3.13 and 3.14, from Debian's trixie and sid, or `nox -s pythons -- SUITE`."""
+    session.run(str(ROOT / ".ci" / "newer_python"), *(session.posargs or ("trixie", "sid")), external=True)
 
 
 @nox.session

@@ -2,13 +2,13 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backports import zstd
 from infinium_codex.agent import TranscriptPosition
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.transcript.file import readable
@@ -24,6 +24,11 @@ from infinium_transport import Outbox
 from machine import Machine
 from msgspec.structs import replace
 from recorded import recordings
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 pytest_plugins = ["no_leftovers"]
 
