@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from infinium_trace import (
     AssistantMessage,
     ChangeKind,
+    Commit,
     Event,
     EventSource,
     FileChange,
@@ -22,6 +23,7 @@ from infinium_trace import (
     ToolStarted,
     TraceContext,
     TraceOptions,
+    TreeChanges,
     Turn,
     TurnEnded,
     TurnStarted,
@@ -530,3 +532,64 @@ def test_a_secret_is_found_everywhere_and_counted_once() -> None:
     assert token not in json.dumps(payload)
     assert "letmein" not in json.dumps(payload)
     assert payload["environment"]["custom_tags"]["redacted"] == "github-token: 2, password: 1"
+
+
+# What a turn changed
+
+
+def patched(patch: str, context: TraceContext = CONTEXT, options: TraceOptions = OPTIONS) -> dict[str, Any]:
+    """Return the payload of a turn with one patch of the agent."""
+    change = FileChange(path=f"{CWD}/a.py", kind=ChangeKind.ADDED, lines_added=2, lines_removed=0)
+    return traced(
+        a_turn(
+            ToolStarted(**transcript(10, "t"), call_id="c", tool="apply_patch", arguments=patch),
+            ToolFinished(**transcript(20, "t"), call_id="c", output="Success.", changes=[change]),
+        ),
+        context,
+        options,
+    )
+
+
+def test_what_the_checkout_says_completes_what_patches_say() -> None:
+    """A file that both report counts once, with the lines of the checkout."""
+    changes = TreeChanges(
+        files=(
+            FileChange(path=f"{CWD}/a.py", kind=ChangeKind.ADDED, lines_added=5, lines_removed=0),
+            FileChange(path=f"{CWD}/made by shell.py", kind=ChangeKind.ADDED, lines_added=7, lines_removed=1),
+        ),
+        diff="+++ b/a.py\n+x\n",
+        commits=(Commit(commit="1f0e2d3c", subject="Add a cart"),),
+        is_dirty=False,
+    )
+    payload = patched("*** Begin Patch", replace(CONTEXT, changes=changes))
+    assert payload["sections"]["development"]["files_modified"] == ["a.py", "made by shell.py"]
+    tags = payload["environment"]["custom_tags"]
+    assert (tags["lines_added"], tags["lines_removed"], tags["git_dirty"]) == ("12", "1", "false")
+    step = payload["steps"][-1]
+    assert step["description"] == "2 files changed, 12 lines added, 1 removed, 1 commit"
+    assert step["metadata"]["commits"] == [{"commit": "1f0e2d3c", "subject": "Add a cart"}]
+    assert step["output_preview"] == "+++ b/a.py\n+x\n"
+
+
+def test_without_a_checkout_long_patches_are_the_diff() -> None:
+    patch = "*** Begin Patch\n*** Add File: a.py\n" + "+a line\n" * 100 + "*** End Patch\n"
+    step = patched(patch)["steps"][-1]
+    assert (step["action"], step["output_preview"]) == ("file_changes", patch)
+    assert step["metadata"]["files"] == [{"path": "a.py", "kind": "added", "lines_added": 2, "lines_removed": 0}]
+
+
+def test_a_patch_that_its_own_step_shows_whole_is_not_repeated() -> None:
+    assert [step["action"] for step in patched("*** Begin Patch\n+a\n*** End Patch\n")["steps"]] == ["tool_call"]
+
+
+def test_a_diff_is_bounded_and_left_out_of_metadata_only() -> None:
+    changes = TreeChanges(
+        files=(FileChange(path=f"{CWD}/a.py", kind=ChangeKind.ADDED),),
+        diff="+x\n" * 20_000,
+        commits=(Commit(commit="1f0e2d3c", subject="Add a cart"),),
+    )
+    context = replace(CONTEXT, changes=changes)
+    assert len(patched("", context)["steps"][-1]["output_preview"]) <= 20_000
+    step = patched("", context, METADATA_ONLY)["steps"][-1]
+    assert "output_preview" not in step
+    assert "Add a cart" not in str(step)

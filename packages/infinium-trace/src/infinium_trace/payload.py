@@ -11,7 +11,7 @@ from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
 from infinium_trace.options import TraceOptions
 from infinium_trace.session import Compaction, Session, ToolCall, Turn
-from infinium_trace.tree_changes import merged_changes
+from infinium_trace.tree_changes import merged_changes, patches_of
 
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
@@ -25,7 +25,7 @@ class PayloadWriter:
     """Writes one payload. With `bounded`, it keeps no more of a long session than fits into a body."""
 
     def __init__(self, context: TraceContext, options: TraceOptions, *, bounded: bool) -> None:
-        self.context, self.options = context, options
+        self.context, self.options, self._of_session = context, options, bounded
         self.session = Session()
         self.redactor = options.redactor()
         self.renderer = Renderer(self.redactor, metadata_only=options.metadata_only)
@@ -47,9 +47,16 @@ class PayloadWriter:
             changes = merged_changes(turn.changes, self.context.changes, turn.cwd or session.cwd)
             self._description.add(_describe(turn, len(changes), test_run))
         self.steps.write(turns, session.cwd)
-        if self.context.changes is not None:
-            self.steps.write_changes(self.context.changes)
+        if not self._of_session:
+            self._write_changes(turns[0], session.cwd)
         self.renderer.clear_cache()
+
+    def _write_changes(self, turn: Turn, cwd: str | None) -> None:
+        """Add a step for what the turn changed in its checkout, else for its patches."""
+        limit = self.options.max_input_preview
+        changes = self.context.changes or patches_of(turn, turn.cwd or cwd, limit)
+        if changes is not None:
+            self.steps.write_changes(changes)
 
     def payload(self, title: str, tags: Mapping[str, str]) -> Payload:
         """Return the payload of the turns so far. `tags` are added to its custom tags."""

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from infinium_trace._format import relative_path
 from infinium_trace.events import FileChange
+from infinium_trace.session import Turn
 
 
 class Commit(Struct, frozen=True, kw_only=True):
@@ -20,13 +21,24 @@ class TreeChanges(Struct, frozen=True, kw_only=True):
 
     files: tuple[FileChange, ...] = ()
     diff: str = ""
-    """Unified diff of the files; empty if it is not known or too long."""
+    """Unified diff of the files, or the agent's own patches; empty if it is not known or too long."""
     changed_at_ms: int = 0
     """When the last of the files changed, in UTC epoch milliseconds; 0 without files."""
     commits: tuple[Commit, ...] = ()
     """Commits made during the turn, newest first."""
     is_dirty: bool | None = None
     """Whether the work tree differs from the last commit now."""
+
+
+def patches_of(turn: Turn, cwd: str | None, shown: int) -> TreeChanges | None:
+    """Return the patches of a turn whose checkout was not read, as the agent wrote them.
+
+    None if each patch has at most `shown` characters: then the steps show them whole.
+    """
+    patches = [call.arguments for call in turn.tool_calls if call.changes and isinstance(call.arguments, str)]
+    if not any(len(patch) > shown for patch in patches):
+        return None
+    return TreeChanges(files=merged_changes(turn.changes, None, cwd), diff="\n".join(patches))
 
 
 def merged_changes(patches: Iterable[FileChange], tree: TreeChanges | None, cwd: str | None) -> tuple[FileChange, ...]:
