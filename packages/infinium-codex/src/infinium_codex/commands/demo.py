@@ -36,5 +36,5 @@ def demo(
             return Result.failure(
                 str(error), "This is a bug in the connector or a problem of this machine. Your own files were not used."
             )
-    lines = (f"{session}, traced by the installed hook and worker:", "", *view_trace(payload))
+    lines = (f"{session}, traced by the installed hook and worker:", "", *view_trace(payload, ctx.width))
     return Result.success(lines, {"key": key, "trace": payload})

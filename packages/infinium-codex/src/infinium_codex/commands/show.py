@@ -28,7 +28,7 @@ def show(
     if payload is None:
         raise CommandError(f"Trace {found[0]} was sent; its content is no longer stored.")
     sent = found[0] in stores.sent
-    return Result.success(view_trace(payload), {"key": found[0], "sent": sent, "trace": payload})
+    return Result.success(view_trace(payload, ctx.width), {"key": found[0], "sent": sent, "trace": payload})
 
 
 class _Stores:

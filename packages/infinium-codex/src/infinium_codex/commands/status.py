@@ -99,11 +99,11 @@ def _secret(settings: Settings, ctx: CommandContext, *, has_secret: bool) -> tup
 def _rows(found: Status) -> Iterator[Row]:
     yield from _project(found)
     yield Row(cells=("hooks", found.hooks.text), mark=Mark.PROBLEM if found.hooks.problem else Mark.OK)
-    if found.hooks.fix:
+    if found.hooks.fix and found.is_set_up:
         yield _hint(found.hooks.fix)
     yield from _delivery(found.delivery)
     yield Row(cells=("secret", found.secret), mark=Mark.PROBLEM if found.secret_problem else Mark.OK)
-    if found.secret_problem:
+    if found.secret_problem and found.is_set_up:
         yield _hint("If you trust the address, run 'infinium-codex init'." if found.settings.agent_id.value else INIT)
     yield from (Row(cells=(one.name, _value(one))) for one in _settings(found.settings) if _is_shown(one))
     yield from (Row(cells=("problem", one.message), mark=Mark.WARNING) for one in found.settings.problems)

@@ -20,6 +20,7 @@ from infinium_codex.support.result import CommandContext, CommandError, Result, 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells use it."""
 USAGE_ERROR = 2
+WIDTH_OF_FILES = 100
 
 
 def run_command(app: App, arguments: Sequence[str]) -> NoReturn:
@@ -79,6 +80,7 @@ def _context() -> CommandContext:
         places=find_places(os.environ),
         stdin=sys.stdin,
         interactive=sys.stdin.isatty() and sys.stdout.isatty(),
+        width=terminal_width(sys.stdout) or WIDTH_OF_FILES,
         ask=_ask,
         progress=progress,
         progress_bar=progress_bar,

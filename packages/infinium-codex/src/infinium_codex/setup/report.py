@@ -77,8 +77,8 @@ def _may_be_committed(found: Inspection, text: str | None) -> Iterator[str]:
     if str(Path.home()) in text:
         yield f"Commit     {found.hooks.path} has hooks with paths below {Path.home()}: do not commit those."
         return
-    yield "Commit     The file may be committed: its infinium-codex hooks are the same for every user, and do"
-    yield "           nothing where infinium-codex is not installed."
+    same = "its infinium-codex hooks are the same for every user, and do nothing where infinium-codex is not installed"
+    yield f"Commit     The file may be committed: {same}."
     if '"async"' in text:
         yield f"           Codex before {format_version(ASYNC_SINCE)} skips the asynchronous ones."
 

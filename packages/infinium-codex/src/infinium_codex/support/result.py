@@ -24,6 +24,8 @@ class CommandContext(Struct, frozen=True, kw_only=True):
     stdin: TextIO
     interactive: bool
     """Whether a person can answer questions."""
+    width: int
+    """Columns of the terminal; 100 where the output goes elsewhere."""
     ask: Callable[[str, bool], str]
     """Ask a question and return the answer. With True as second argument the typed text is hidden."""
     progress: Callable[[str], None]

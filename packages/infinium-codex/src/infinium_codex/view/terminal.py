@@ -5,33 +5,38 @@ from collections.abc import Iterator, Mapping
 from infinium_codex.console.formatting import local_time
 from infinium_codex.support.json_fields import epoch_ms, mapping, text
 
-_WIDTH = 100
+_BESIDE_DESCRIPTION = 42
+"""Columns of a step that are not its description: number, tool, duration and exit code."""
+_LONGEST_DESCRIPTION = 100
 _SHOWN_TAGS = ("session", "turn", "git_branch", "sources")
 
 
-def view_trace(payload: Mapping[str, object]) -> tuple[str, ...]:
-    """The lines for one trace: title, steps, files, tokens, errors, answer and tags."""
-    return tuple(_lines(payload))
+def view_trace(payload: Mapping[str, object], width: int) -> tuple[str, ...]:
+    """The lines for one trace: title, steps, files, tokens, errors, answer and tags, for `width` columns."""
+    return tuple(_lines(payload, width))
 
 
-def _lines(payload: Mapping[str, object]) -> Iterator[str]:
+def _lines(payload: Mapping[str, object], width: int) -> Iterator[str]:
     sections = mapping(payload, "sections")
     tags = mapping(mapping(payload, "environment"), "custom_tags")
     yield from _title(payload, tags)
     yield ""
-    for step in _objects(payload.get("steps")):
-        yield from _step(step)
+    steps = _objects(payload.get("steps"))
+    longest = max((len(_one_line(_description(step))) for step in steps), default=0)
+    room = min(longest, max(width - _BESIDE_DESCRIPTION, 20), _LONGEST_DESCRIPTION)
+    for step in steps:
+        yield from _step(step, room)
     if files := mapping(sections, "development").get("files_modified"):
         yield ""
         names = files if isinstance(files, list) else [files]
         yield f"Files    {', '.join(_one_line(str(name)) for name in names)}"
     yield from _tokens(mapping(payload, "llm_usage"), tags)
     for error in _objects(payload.get("errors")):
-        yield f"Error    {_cut(text(error, 'message') or '', _WIDTH)}"
+        yield f"Error    {_cut(text(error, 'message') or '', 2 * width)}"
     for warning in _texts(mapping(sections, "general").get("warnings")):
         yield f"Note     {_one_line(warning)}"
     if answer := text(payload, "output_summary"):
-        yield f"Answer   {_cut(answer, _WIDTH)}"
+        yield f"Answer   {_cut(answer, 2 * width)}"
     shown = (f"{name} {_one_line(value)}" for name in _SHOWN_TAGS if (value := text(tags, name)))
     yield f"Tags     {', '.join(shown)}"
 
@@ -58,15 +63,21 @@ def _tokens(usage: Mapping[str, object], tags: Mapping[str, object]) -> Iterator
     )
 
 
-def _step(step: Mapping[str, object]) -> Iterator[str]:
+def _description(step: Mapping[str, object]) -> str:
+    return text(step, "description") or text(step, "output_preview") or ""
+
+
+def _step(step: Mapping[str, object], room: int) -> Iterator[str]:
+    """A step's line, with `room` columns for its description, and a line for each file it changed."""
     metadata = mapping(step, "metadata")
     call = mapping(step, "tool_call")
     name = _one_line(text(call, "tool_name") or text(step, "action") or "")
-    took = f"{step['duration_ms']:,} ms" if "duration_ms" in step else ""
+    duration = step.get("duration_ms")
+    took = f"{duration:,.0f} ms" if isinstance(duration, int | float) else ""
     code = metadata.get("exit_code")
     ended = f"exit {code}" if code not in (None, 0) else "failed" if "error" in step else ""
-    what = _cut(text(step, "description") or text(step, "output_preview") or "", 60)
-    yield f"  {step.get('step_number'):>3}  {name:<12} {what:<60}  {took:>10}  {ended}".rstrip()
+    what = _cut(_description(step), room)
+    yield f"  {step.get('step_number'):>3}  {name:<12} {what:<{room}}  {took:>10}  {ended}".rstrip()
     for change in _objects(metadata.get("files")):
         lines = f"+{change.get('lines_added', '?')} -{change.get('lines_removed', '?')}"
         path = _one_line(str(change.get("path")))
