@@ -67,9 +67,9 @@ class Shell:
         os.close(controller)
         code = process.wait()
         text = _COLOURS.sub("", _REWRITTEN.sub("", output.decode("utf-8", "replace"))).replace("\r\n", "\n")
-        print(
-            f"$ {shown or command}\n{text.replace(str(self.home), '/home/ada').replace(str(self.home.parent), '').rstrip()}"
-        )
+        text = text.replace(str(self.home), "/home/ada").replace(str(self.home.parent), "")
+        print(f"$ {shown or command}
+{text.rstrip()}")
         print(f"[exit code {code}]\n" if code else "")
         return code
 
