@@ -68,8 +68,7 @@ class Shell:
         code = process.wait()
         text = _COLOURS.sub("", _REWRITTEN.sub("", output.decode("utf-8", "replace"))).replace("\r\n", "\n")
         text = text.replace(str(self.home), "/home/ada").replace(str(self.home.parent), "")
-        print(f"$ {shown or command}
-{text.rstrip()}")
+        print(f"$ {shown or command}\n{text.rstrip()}")
         print(f"[exit code {code}]\n" if code else "")
         return code
 
