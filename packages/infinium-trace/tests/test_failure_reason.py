@@ -1,8 +1,11 @@
 """The message of a failed command's error is the line of its output that tells why it failed."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from infinium_trace import clean
 from infinium_trace.failure_reason import failure_reason
 
 PYTEST = """\
@@ -158,6 +161,36 @@ FAIL
 )
 def test_the_reason_is_the_most_telling_line(output: str, reason: str) -> None:
     assert failure_reason(output) == reason
+
+
+REAL = {
+    "bats": '# (in test file cart.bats, line 2) # `@test "tax" { [ $((1 + 2)) -eq 4 ]; }\' failed',
+    "bun": "Expected: 4 Received: 3",
+    "cargo": "thread 'tax' (3746) panicked at src/lib.rs:4:12: assertion `left == right` failed",
+    "ctest": "2/3 Test #2: tax ..............................***Failed 0.00 sec",
+    "deno": "error: Error: not 4",
+    "go-json": "cart_test.go:6: tax = 3, want 4",
+    "go-v": "cart_test.go:6: tax = 3, want 4",
+    "jest": "expect(received).toBe(expected) // Object.is equality Expected: 4 Received: 3",
+    "make": "FAILED test_cart.py::test_tax - assert (1 + 2) == 4",
+    "maven": "java.lang.AssertionError: expected:<4> but was:<3>",
+    "minitest": "Expected: 4 Actual: 3",
+    "mocha": "AssertionError [ERR_ASSERTION]: 3 == 4",
+    "nextest": "thread 'tax' (7554) panicked at src/lib.rs:4:12: assertion `left == right` failed",
+    "node-test": "expected: 4 actual: 3",
+    "npm-vitest": "AssertionError: expected 3 to be 4 // Object.is equality",
+    "phpunit": "Failed asserting that 3 is identical to 4. /home/ada/shop/php/CartTest.php:5",
+    "playwright": "Error: expect(received).toBe(expected) // Object.is equality",
+    "pytest-xdist": "FAILED test_cart.py::test_tax - assert (1 + 2) == 4",
+    "rspec": 'Failure/Error: it("tax") { expect(1 + 2).to eq 4 } expected: 4',
+    "unittest": "AssertionError: 3 != 4",
+}
+REAL_OUTPUTS = Path(__file__).parent / "runner_outputs"
+
+
+@pytest.mark.parametrize("runner", sorted(REAL))
+def test_the_reason_in_a_real_runners_output_is_the_assertion(runner: str) -> None:
+    assert failure_reason(clean((REAL_OUTPUTS / f"{runner}.txt").read_text("utf-8"))) == REAL[runner]
 
 
 def test_the_reason_is_found_at_both_ends_of_a_long_output() -> None:

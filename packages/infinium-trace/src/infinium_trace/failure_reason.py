@@ -20,7 +20,7 @@ _NOISE = (
 )
 """Lines that never are the reason: the agent's truncation notices, headers, echoed commands, rulers."""
 _WRAPPER = (
-    r"^\s*(?:make(?:\[\d+\])?: \*\*\*|npm (?:ERR!|error)|error: (?:could not compile|test failed|recipe "
+    r"^\s*(?:make(?:\[\d+\])?: \*\*\*|npm (?:ERR!|error)|error: (?:could not compile|test (?:run )?failed|recipe "
     r"|aborting due to|script )|\[ERROR\] (?:->|To see|Re-run|For more|\[Help|Failed to execute goal|After correcting)"
     r"|ERROR: (?:InvocationError|Job failed)|ELIFECYCLE|Command failed|nox > Session |FAILED: |ninja: build stopped"
     r"|error Command failed|subprocess\.CalledProcessError|Error: Command failed)"
@@ -32,7 +32,7 @@ class _Rule(Struct, frozen=True):
     """A kind of line. With `last` the last such line is the reason, else the first; `more` lines follow it."""
 
     pattern: str
-    """Compiled when the first command failed: the worker imports this module for every turn."""
+    """Compiled when the first command failed: the worker imports this module for every turn. A group is the reason."""
     last: bool = False
     more: int = 0
 
@@ -46,7 +46,8 @@ _RULES = (
     _rule(r"^(?:FAILED|ERROR) \S.* - .+$"),  # pytest's short summary
     _rule(r"^E   +\S.*$"),  # pytest's assertion
     _rule(rf"^{_EXCEPTION}(?:: .*)?$", last=True),  # the last line of a traceback
-    _rule(r"^thread '.*' (?:\(\d+\) )?panicked at .*$", more=1),
+    _rule(r"^[ \t]*thread '.*' (?:\(\d+\) )?panicked at .*$", more=1),
+    _rule(r'"Output":" *(\w+_test\.go:\d+: [^"]+?)(?:\\n)?"'),  # go test -json
     _rule(r"^panic: .+$|^[ \t]+\w+_test\.go:\d+: .+$"),
     _rule(r"^[ \t]*(?:Uncaught |Unhandled )?\w*Error(?: \[\w+\])?: .+$"),  # JavaScript
     _rule(r"^[ \t]*expect\(.*\)\..*$", more=2),
@@ -104,4 +105,5 @@ def _find(rule: _Rule, text: str) -> str:
         for later in matches:
             found = later
     following = text[found.end() + 1 :].split("\n", rule.more)[: rule.more]
-    return " ".join(" ".join(line.split()) for line in (found[0], *following) if line.strip())
+    reason = found[1] if found.re.groups else found[0]
+    return " ".join(" ".join(line.split()) for line in (reason, *following) if line.strip())
