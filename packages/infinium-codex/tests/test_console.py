@@ -9,11 +9,12 @@ import struct
 import subprocess
 import termios
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from infinium_transport import Envelope, Ledger, LocalStore
+from infinium_transport import Envelope, Ledger, LocalStore, Outbox
 from machine import Machine
 
 READING = (("--help",), ("status",), ("doctor",), ("history",), ("errors",), ("completion", "bash"), ("nonsense",))
@@ -164,6 +165,26 @@ def test_colours_only_where_they_are_wanted(machine: Machine) -> None:
         assert "\x1b" not in in_terminal(machine, "status", environ=environ)
     assert "\x1b" not in in_terminal(machine, "status", "--json")
     assert "\x1b" not in machine.run("status", environ={"TERM": "xterm", "FORCE_COLOR": "1"}).stdout
+
+
+def test_retry_shows_a_progress_bar_in_a_terminal(machine: Machine) -> None:
+    """Elsewhere it says once how many there are; CONNECTOR_QUIET turns both off."""
+
+    def queue() -> None:
+        outbox = Outbox(machine.state / "outbox")
+        for _ in range(90):
+            key = str(uuid.uuid4())
+            created = time.time()
+            outbox.put(Envelope(key=key, agent_id="a", base_url="local", body=b"{}", created=created, name="x"))
+
+    queue()
+    shown = in_terminal(machine, "retry")
+    assert "90/90" in shown
+    assert "Sent       90" in shown
+    queue()
+    assert machine.run("retry").stderr == "Sending queued traces: 90\n"
+    queue()
+    assert "Sending" not in in_terminal(machine, "retry", environ={"CONNECTOR_QUIET": "1"})
 
 
 def test_status_and_doctor_end_with_a_summary(machine: Machine) -> None:

@@ -11,7 +11,6 @@ import shutil
 import sysconfig
 from pathlib import Path
 from typing import Final
-from zipfile import ZipFile, ZipInfo
 
 from infinium_codex.support.spawn import background_python
 
@@ -36,6 +35,7 @@ def launcher_path() -> Path:
 def launcher_program(hook: Path) -> bytes:
     """The content of the launcher that runs the compiled hook at this path."""
     import platform
+    from zipfile import ZipFile, ZipInfo
 
     import distlib
 

@@ -48,7 +48,8 @@ def retry(
 def _deliver(ctx: CommandContext) -> DeliveryReport:
     """Deliver, then make sure that the scheduler runs where something is left to do."""
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
-    report = deliver_queued(ctx.places, settings)
+    with ctx.progress_bar("Sending queued traces", sum(1 for _ in open_outbox(ctx.places).pending())) as show:
+        report = deliver_queued(ctx.places, settings, on_done=show)
     schedule = Schedule(str(ctx.places.schedule))
     schedule_next_delivery(report, ctx.places, ctx.environ, settings, schedule)
     if schedule.entries():

@@ -20,8 +20,12 @@ def progress(message: str) -> None:
 def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a task of `total` steps. The returned function takes the number of steps that are done.
 
-    Where standard error is not a terminal, one line with the label and the total is printed instead.
+    Where standard error is not a terminal, one line with the label and the total is printed instead. Nothing is shown
+    for a task without steps.
     """
+    if total == 0:
+        yield lambda _: None
+        return
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or is_quiet():
         progress(f"{label}: {total:,}")
         yield lambda _: None

@@ -1,12 +1,13 @@
 """Sends the queued traces of every agent whose secret is available."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING
 
 from infinium_config import SECRET_VARIABLE, Settings
 from infinium_config.locks import try_lock
-from infinium_transport import DeliveryOptions, DeliveryReport, deliver
+from infinium_transport import DeliveryOptions, DeliveryReport, Entry, deliver
 from msgspec.structs import replace
 
 from infinium_codex.delivery.log import entry_logger, log_parked
@@ -33,20 +34,43 @@ def make_client(settings: Settings) -> "Client":
     return Client(timeout=settings.timeout.value, verify_ssl=settings.verify_ssl.value, user_agent=USER_AGENT)
 
 
-def deliver_queued(places: Places, settings: Settings, held: Mapping[str, str] | None = None) -> DeliveryReport:
+def deliver_queued(
+    places: Places,
+    settings: Settings,
+    held: Mapping[str, str] | None = None,
+    on_done: Callable[[int], object] | None = None,
+) -> DeliveryReport:
     """Send the queued traces that are due, of every agent whose secret is available.
 
-    `held` is the scheduler's environment, with the secret of each agent (`support.held_secrets`).
+    `held` is the scheduler's environment, with the secret of each agent (`support.held_secrets`). `on_done` is called
+    with the number of traces so far that were sent, rejected or dropped.
     """
     owners = dict(agents(held)) if held is not None else None
     report = deliver(
-        open_state(places, entry_logger(places, settings)),
+        open_state(places, _observer(entry_logger(places, settings), on_done)),
         lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url, owners),
         USER_AGENT,
         DeliveryOptions(**settings.delivery_options()),
     )
     log_parked(places, settings, report)
     return report
+
+
+def _observer(
+    log: Callable[[Entry], None] | None, on_done: Callable[[int], object] | None
+) -> Callable[[Entry], None] | None:
+    """A function that logs a ledger entry and reports the number of traces with an entry; None for neither."""
+    if on_done is None:
+        return log
+    numbers = count(1)  # its steps are atomic: recipients are sent side by side
+
+    def observe(entry: Entry) -> None:
+        if log is not None:
+            log(entry)
+        if entry.key:
+            on_done(next(numbers))
+
+    return observe
 
 
 def deliver_until_sent(places: Places, settings: Settings, deadline: float) -> DeliveryReport:
