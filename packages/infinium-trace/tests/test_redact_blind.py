@@ -51,3 +51,9 @@ def test_a_secrets_word_counts_wherever_it_stands_in_a_name(name: str) -> None:
 )  # fmt: skip
 def test_a_name_that_means_no_secret_is_none(text: str) -> None:
     assert Redactor().text(text) == text
+
+
+def test_counts_of_what_passed_are_no_passwords() -> None:
+    """Results of tests and of tokenizers keep their numbers and lists."""
+    value = {"pass": 12, "tests_pass": 5, "tokens": ["hello", "world"], "total_tokens": 1_284}
+    assert Redactor().value(value) == value

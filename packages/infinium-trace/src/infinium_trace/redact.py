@@ -104,7 +104,8 @@ class Redactor:
                 return value
 
     def _number(self, value: float, secret_name: str | None) -> object:
-        is_password = secret_name is not None and kind_of_name(secret_name) == "password"
+        # A number is a password (`"dbPassword": 12345678`), but not a count of what passed (`"pass": 12`).
+        is_password = secret_name is not None and re.search(r"(?i:pass(?:w|ph|c)|pwd)", secret_name) is not None
         return self._mark("password") if is_password and not isinstance(value, bool) else value
 
     def _mapping(self, mapping: Mapping[object, object], depth: int) -> dict[object, object]:

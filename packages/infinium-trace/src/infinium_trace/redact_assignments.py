@@ -9,6 +9,7 @@ from infinium_trace.redact_foreign import foreign_passwords_between
 from infinium_trace.redact_names import Certainty, certainty, kind_of_name
 from infinium_trace.redact_spans import Rank, Span, compiled, line_around
 from infinium_trace.redact_values import (
+    has_capital_and_number,
     header_is_secret,
     is_assigned_secret,
     is_environment_secret,
@@ -63,11 +64,13 @@ _ENVIRONMENT = re.compile(
     r"|Environment=|(?:-e|--env|--build-arg|--set|-var|app|arg)[ =]|[ ])[ \t]{0,8}[\"'+-]{0,2}\Z"
 )
 _SPACE_ASSIGNS = re.compile(
-    r"(?:(?:#[ ]?define|\b(?:ENV|ARG|setenv|setx|set(?:-env)? \S{1,40}|env add|config set|configure set"
+    r"(?:(?:#[ ]?define|\b(?:ENV|ARG|setenv|setx|set -\w{1,4}|set-env \S{1,40}|env add|config set|configure set"
     r"|(?:login|connect) \S{1,64}(?: /)?(?: client| access| api)?)|\A|\n)[ \t]{1,4}|config set \S{1,80}:)\Z"
 )
+_SECTION = r"(?:\A|\n)\[[\w .:\"/-]{1,64}\][ \t]{0,8}\n"
+"""The head of a section of an INI file, where `name = word` is no code."""
 _CALLEE = re.compile(
-    r"(?i:env|put|set\w{0,40}|get\w{0,40}|define|fetch|variable|property|values ?|default)\([\"'`\\]{1,3}\Z"
+    r"(?i:env|put|set\w{0,40}|get\w{0,40}|define|fetch|variable|property|values ?|default)\([ ]?[\"'`\\]{1,3}\Z"
 )
 _PREVIOUS_WORD = re.compile(
     r"(?i:api|access|secret|private|license|encryption|signing|auth|client|master|account)[ ]\Z"
@@ -86,7 +89,8 @@ def assignments(text: str, low: bytes) -> Iterator[Span]:
         if begin >= line_end and (name in COMMAND_NAMES or name in _LAST_WORDS):
             line_start, line_end = line_around(text, begin)  # once for each line, so that the work is linear
             yield from named_commands(text, line_start, line_end)
-            yield from foreign_passwords_between(text, line_start, line_end)
+            if any(word in text[line_start:line_end] for word in _LAST_WORDS):
+                yield from foreign_passwords_between(text, line_start, line_end)
         if _is_part_of_a_path(text, begin, end):
             continue
         if certainty(name) is Certainty.NONE:
@@ -169,16 +173,20 @@ def _quoted_is_secret(text: str, match: re.Match[str], name: str, begin: int, va
     if match["call"]:
         if not match["closers"].strip("])}*["):
             return False
-        return _CALLEE.search(text, max(0, begin - 48), begin) is not None and is_assigned_secret(name, value)
+        return _CALLEE.search(text, max(0, begin - 48), begin) is not None and is_assigned_secret(
+            name, value, quoted=True
+        )
     if match["invoke"] and not name.rpartition(".")[2].lower().startswith(("set", "with")):
         return False
+    if (match["cell"] and not _is_cell(text, begin)) or (match["fallback"] and "`" in match["closers"]):
+        return False  # alternatives of a pattern or a type; names in a comment
     if match["tag"] and text[begin - 1 : begin] not in ('"', "'", "`"):
         return False
     if match["pair"] and "=" in match["pair"] and not match["closers"]:
         return False  # the arguments of a call: `token, value="…"`
     if match["default"] and text[begin - 1 : begin] != "{":
         return False
-    return is_assigned_secret(name, value)
+    return is_assigned_secret(name, value, quoted=True)
 
 
 def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, value: str, following: str) -> bool:
@@ -187,17 +195,22 @@ def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, valu
         return False  # the arguments of a call: `token, value=…`
     if match["call"] or match["invoke"] or match["fallback"] or match["block"] or match["property"]:
         return False
-    if not is_assigned_secret(name, value):
+    if not is_assigned_secret(name, value, quoted=False):
         return False
     before = text[begin - 1 : begin]
+    if before == "{" and following == "}":
+        return False  # a format: `{token:056d}`
     if match["tag"]:  # `<token>value</token>`, `<entry key="token">value</entry>`
         return (before in ("<", ":") or bool(match["closers"])) and text.startswith("</", match.end())
     if match["flag"] is not None:
         if text.startswith("-", begin):  # `--token value`, but not `--token VALUE` of a usage text
-            return not (value.isupper() and is_word(value)) and not value.startswith("-")
+            usage = value.isupper() and is_word(value)
+            return not match["closers"] and not usage and not value.startswith("-")
         return not match["closers"] and _assigns_with_space(text, name, begin)
     if match["default"]:
         return text[max(0, begin - 2) : begin] == "${"
+    if match["cell"] and not _is_cell(text, begin):
+        return False  # an alternative in a pattern or a type
     if match["cell"] and text[match.end() : match.end() + 64].lstrip(" \t`")[:1] not in ("|", ""):
         return False  # a sentence in a table
     if match["cell"] or match["dots"]:
@@ -211,26 +224,34 @@ def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, valu
 
 def _is_word_of_a_setting(text: str, match: re.Match[str], begin: int, value: str, following: str) -> bool:
     """Return whether an unquoted word is the value of a setting (`password=walnut`, `password: walnut`)."""
-    tight = match["tie"] == "=" and not match["gap"] and match.start("bare") == match.end("tie")
-    if (
-        text.startswith("--", begin)
-        or text[begin - 1 : begin] in ("?", "&", "[")
-        or text[max(0, begin - 2) : begin] == "${"
-    ):
+    before = text[begin - 1 : begin]
+    if text.startswith("--", begin) or before in ("?", "&", "[") or text[max(0, begin - 2) : begin] == "${":
         return True
-    if tight:
-        ends = following in ("", "\n", "\r", " ", '"', "'", "&") or (
-            following == ";" and text[begin - 1 : begin] == ";"
-        )
-        return ends and (value.count(".") != 1 or following == ";")
-    if text[begin - 1 : begin] in ("'", '"') and following in ("'", '"') and match["tie"] == ":":
+    if match["tie"] == "=" and not match["gap"] and match.start("bare") == match.end("tie"):
+        listed = following == ";" and before == ";"  # a connection string
+        return listed or (following in ("", "\n", "\r", " ", '"', "'", "&") and value.count(".") != 1)
+    if (
+        before in ("'", '"')
+        and following in ("'", '"')
+        and match["tie"] == ":"
+        and text[match.start("bare") - 1] == " "
+    ):
         return True  # a header: -H 'name: value'
     alone = following in ("", "\n", "\r") or text.startswith(" #", match.end())
     starts_line = not text[max(0, begin - 80) : begin].rpartition("\n")[2].strip(" \t+->*[")
-    plain = (
-        (value.islower() and value.count("_") != 1 and value.count(".") != 1) or "-" in value or value.count(".") > 2
-    )
-    return alone and starts_line and plain and (match["tie"] == ":" or "-" in value)
+    if not alone or not starts_line:
+        return False
+    if match["tie"] == "=":
+        return "-" in value or compiled(_SECTION).search(text, max(0, begin - 400), begin) is not None
+    if match["tie"] == "+=":
+        return False
+    words = value.islower() and value.count("_") != 1 and value.count(".") != 1
+    return words or "-" in value or value.count(".") > 2 or has_capital_and_number(value)
+
+
+def _is_cell(text: str, begin: int) -> bool:
+    """Return whether the name here is the cell of a table, with the value in the next cell."""
+    return text[max(0, begin - 16) : begin].rstrip("` \t*")[-1:] == "|" and text[begin - 1] in "` *"
 
 
 def _assigns_with_space(text: str, name: str, begin: int) -> bool:
@@ -238,7 +259,7 @@ def _assigns_with_space(text: str, name: str, begin: int) -> bool:
     found = _SPACE_ASSIGNS.search(text, max(0, begin - 80), begin)
     if found is None:
         return begin == 0 or text[begin - 1] == "\n" if name.count(".") else False
-    return bool(found[0].strip()) or kind_of_name(name) == "password"
+    return bool(found[0].strip()) or name in ("password", "passwd")
 
 
 def _is_environment_line(text: str, match: re.Match[str], name: str, begin: int) -> bool:

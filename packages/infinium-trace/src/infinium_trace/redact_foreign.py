@@ -12,7 +12,7 @@ _ASSIGNED = (
     r"(?:[\"'`*\]]{0,4}+[ \t]{0,8}+(?:=>|[:=：＝])[ \t]{0,8}+|>)"
     r"[\"'`«„“]?(?P<value>[^\s\"'`,;<>(){}\[\]«»“”。、，；]{4,256}+)"
 )
-_SENTENCE = r"(?P<sentence>[^\n]{0,160}+)"
+_SENTENCE = r"(?P<sentence>(?:[ \t]|(?=[^\x00-\x7f]))[^\n]{0,160}+)"
 PATTERN = f"(?:{_ASSIGNED}|{_SENTENCE})"
 """Everything from the end of a name to the end of its value, or of the sentence."""
 _FOREIGN = re.compile(r"[^\x00-\x7f]")

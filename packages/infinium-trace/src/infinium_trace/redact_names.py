@@ -72,9 +72,19 @@ def certainty(name: str) -> Certainty:
     return found
 
 
+def mentions_secret(value: str) -> bool:
+    """Return whether a value is itself a name with a secret's word in it, whatever follows that word."""
+    words = [word.lower() for word in _WORD.findall(value)][:12]
+    return any(
+        _meaning(words, at, word, upper=False) and (word in ("key", "keys") or not _ends_in_secret(word))
+        for at, word in enumerate(words)
+    )
+
+
 def name_is_secret(name: str) -> bool:
     """Return whether any value under this name is a secret, as far as the name tells."""
-    return certainty(name) >= Certainty.LIKELY
+    found = certainty(name)
+    return found is Certainty.SURE or (found is Certainty.LIKELY and not name.endswith(("s", "S")))
 
 
 def _meaning(words: list[str], at: int, word: str, *, upper: bool) -> Certainty:
@@ -91,12 +101,19 @@ def _meaning(words: list[str], at: int, word: str, *, upper: bool) -> Certainty:
         return Certainty.LIKELY if alone and word in ("token", "tokens", "cookie", "cred") else Certainty.SURE
     if word in words_of("weak"):
         return Certainty.LIKELY
-    joined = next((root for root in words_of("joined") if word.endswith(root) and len(word) > len(root) + 1), None)
+    joined = _ends_in_secret(word)
     if joined is not None:
         return Certainty.NONE if word[: -len(joined)] in words_of("not_token_of") else Certainty.SURE
     if word.endswith("key") and word[:-3] in words_of("key_of"):
         return Certainty.SURE
     return Certainty.NONE
+
+
+def _ends_in_secret(word: str) -> str | None:
+    """Return the secret's word at the end of a word without separators (`dbpassword`)."""
+    if word in words_of("secret"):
+        return None
+    return next((root for root in words_of("joined") if word.endswith(root) and len(word) > len(root) + 1), None)
 
 
 def _of_key(words: list[str], at: int) -> Certainty:

@@ -15,7 +15,9 @@ _A = "[A-Za-z0-9]"
 PROVIDERS = tuple((kind, prefixes, rest) for kind, prefixes, rest in load("provider_keys.json")["keys"])
 """Keys with a known prefix: kind, prefixes, pattern of the rest."""
 
-WEAK_PREFIXES = frozenset({"openai-key", "supabase-key", "circleci-token", "newrelic-key", "slack-token"})
+WEAK_PREFIXES = frozenset(
+    {"openai-key", "supabase-key", "circleci-token", "newrelic-key", "slack-token", "vault-token"}
+)
 """Kinds whose prefix also starts plain names (`sk-folding-cube…`). The rest of the key must look random."""
 
 ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
@@ -51,7 +53,7 @@ ANCHORED: tuple[tuple[str, bytes, int, str], ...] = (
     ("secure-string", b"securestring", 0, r"(?i:securestring)(?:[ ]-String)?[ ][\"']([^\"'\n]{4,}+)"),
     ("htpasswd", b"{plain}", 0, r"(?i:\{plain\})(\S{4,}+)"),
     ("pgpass", b":5432:", 0, r":5432:[^\s:]{1,64}+:[^\s:]{1,64}+:([^\s:/@]{4,}+)"),
-    ("npm-auth", b"_auth=", 0, r"_auth=[\"']?([A-Za-z0-9+/]{8,}+={0,2})"),
+    ("npm-auth", b"_auth=", 0, r"(?<![A-Za-z0-9])_auth=[\"']?([A-Za-z0-9+/]{8,}+={0,2})"),
     ("ssm-value", b"securestring", 0, r"(?i:securestring)[^\n]{0,200}?--value[ =][\"']?([^\s\"']{4,}+)"),
     ("basic-auth", b"basic", 0, r"(?i:basic)(?:[ \t]|%20){1,4}+([A-Za-z0-9+/_-]{8,}+={0,2})"),
     ("docker-auth", b'"auth', 0, r"\"auth\\{0,3}\"[ \t]{0,4}+:[ \t]{0,4}+\\{0,3}\"([A-Za-z0-9+/]{8,}+={0,2})"),

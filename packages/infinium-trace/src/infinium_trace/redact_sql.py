@@ -7,7 +7,9 @@ from infinium_trace.redact_names import Certainty, certainty, kind_of_name
 from infinium_trace.redact_spans import Rank, Span
 from infinium_trace.redact_values import is_assigned_secret, is_placeholder
 
-_IDENTIFIED = re.compile(r"(?i:identified(?:[ ]with[ ]\S{1,40}+)?[ ](?:by|as)(?:[ ]password)?)[ ]'([^'\n]{3,512}+)'")
+_IDENTIFIED = re.compile(
+    r"(?i:identified(?:[ ]with[ ]\S{1,40}+)?[ ](?:by|as)(?:[ ]password)?)[ ][\"']([^'\"\n]{3,512}+)[\"']"
+)
 _PRAGMA = re.compile(r"(?i:pragma[ ](?:hex)?key)[ ]?=[ ]?[\"']{1,2}(?:x')?([^'\"\n]{3,512}+)")
 _INSERT = re.compile(
     r"(?i:insert[ ](?:or[ ]\w{1,9}[ ])?into)[ ]\S{1,128}[ ]?\((?P<columns>[^()]{1,1024}+)\)"
@@ -15,6 +17,7 @@ _INSERT = re.compile(
 )
 _LITERAL = re.compile(r"\s{0,9}+(?:[NnEe]?'(?P<text>(?:[^'\n]|''){0,1024}+)'|[^,()'\n]{0,256}+)\s{0,9}+(?:,|(?=\)))")
 
+_USER = re.compile(r"(?i:\b(?:user|grant|alter|role|set)\b)")
 PATTERNS = tuple(pattern.pattern for pattern in (_IDENTIFIED, _PRAGMA, _INSERT, _LITERAL))
 
 
@@ -22,7 +25,8 @@ def statements(text: str, low: bytes) -> Iterator[Span]:
     """Return the secrets in SQL statements."""
     for literal, pattern in ((b"identified ", _IDENTIFIED), (b"pragma ", _PRAGMA)):
         for match in _matches(pattern, literal, text, low):
-            if not is_placeholder(match[1]):
+            about_user = pattern is not _IDENTIFIED or _USER.search(text, max(0, match.start() - 200), match.start())
+            if about_user and not is_placeholder(match[1]):
                 yield Span(*match.span(1), Rank.ANCHORED, "password")
     for insert in _matches(_INSERT, b"insert ", text, low):
         yield from _inserted(text, insert)
@@ -46,5 +50,5 @@ def _inserted(text: str, insert: re.Match[str]) -> Iterator[Span]:
         at = value.end()
         name = column.strip(' \t\r\n`"[]')
         written = value["text"]
-        if written and certainty(name) > Certainty.NONE and is_assigned_secret(name, written):
+        if written and certainty(name) > Certainty.NONE and is_assigned_secret(name, written, quoted=True):
             yield Span(*value.span("text"), Rank.ASSIGNMENT, kind_of_name(name))

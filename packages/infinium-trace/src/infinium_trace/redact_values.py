@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Callable
 
-from infinium_trace.redact_names import Certainty, certainty, words_of
+from infinium_trace.redact_names import Certainty, certainty, mentions_secret, words_of
 
 _PLACEHOLDER = re.compile(
     r"[$<{]|%[({sd]|\*{3}|[xX]{4}|\.{3}|…|\[redacted|(?i:your|insert|enter|replace|placeholder|changeme|change-?me|env[:.]"
@@ -21,14 +21,15 @@ _DOTTED = re.compile(r"[A-Za-z_]{1,60}\d{0,3}(?:(?:\.|->|::|\?\.)[A-Za-z_]{1,60}
 _IDENTIFIER = re.compile(r"[A-Za-z_]+\d{0,3}\Z")
 _WORDS = re.compile(r"[A-Za-z]+(?:[-_.:/][A-Za-z]+)*\Z")
 _CAPITAL_AND_NUMBER = re.compile(r"[A-Z][a-z]{3,12}\d{2,3}\Z")
+_WORD_AND_NUMBER = re.compile(r"[A-Za-z]{4,20}\d{1,4}\Z")
 _TYPE_WITH_NUMBER = re.compile(
     r"(?i:u?int|float|uint|utf|base|sha|md|string|bytes|char|vec|big|number|iso|latin|ascii|version|oauth|ipv|http|python)-?\d"
 )
 _CODE = re.compile(
-    r"[()\[\]{}]|\\[wdsbS]|=>|^[.#:@-]+[A-Za-z][\w-]*\Z|^#[0-9a-fA-F]{3,8}\Z|%[sd]|^[-+*/&|<>=!?,;:.]+\Z"
+    r"\w\([^()]{0,200}\)|^\(|\[[\w'\"-]{0,40}\]|\{[\w.'\"]{0,60}\}|\\[wdsbS]|=>|^[.#:@?!*-]+[A-Za-z][\w.-]*\Z|^:[a-z]|^#[0-9a-fA-F]{3,8}\Z|%[sd]|^[-+*/&|<>=!?,;:.]+\Z"
 )
 _UUID = re.compile(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
-_TIME_OR_VERSION = re.compile(r"v?\d{1,4}(?:[.:/-]\d{1,4})+(?:[T .Z+-].{0,30})?\Z")
+_TIME_OR_VERSION = re.compile(r"0x[0-9a-fA-F]{1,8}\Z|[v^~]?\d{1,4}(?:[.:/-]\d{1,4})+(?:[T .Z+-].{0,30})?\Z")
 _COMMON_PAIRS = frozenset(row[0] + second for row in sorted(words_of("common_pairs")) for second in row[1:])
 """Pairs of letters that make up 94 % of the pairs in names and words of code, and 34 % of random letters."""
 
@@ -44,7 +45,8 @@ def has_random_letters(value: str) -> bool:
     """Return whether the letters of a value make no words, by the pairs of letters in it."""
     letters = max(re.split(r"[^A-Za-z]", value), key=len).lower()
     pairs = [letters[at : at + 2] for at in range(len(letters) - 1)]
-    return len(pairs) >= 9 and sum(pair in _COMMON_PAIRS for pair in pairs) < 0.69 * len(pairs)
+    most = 0.5 if len(pairs) < 12 else 0.66  # a short word may have rare pairs
+    return len(pairs) >= 9 and sum(pair in _COMMON_PAIRS for pair in pairs) < most * len(pairs)
 
 
 def is_basic_credential(value: str) -> bool:
@@ -98,7 +100,12 @@ def is_identifier(value: str) -> bool:
     return not has_random_letters(value)
 
 
-def is_harmless(name: str, value: str) -> bool:
+def has_capital_and_number(value: str) -> bool:
+    """Return whether a value is a capitalised word with a number, as people choose passwords (`Walnut7`)."""
+    return re.match(r"[A-Z][a-z]{3,15}\d{1,4}\Z", value) is not None and not _TYPE_WITH_NUMBER.match(value)
+
+
+def is_harmless(name: str, value: str, *, quoted: bool = False) -> bool:
     """Return whether a value is a placeholder, a location, a label or a piece of code, whatever its name."""
     if is_placeholder(value) or len(value) < 4 or value.lower() in words_of("no_values"):
         return True
@@ -108,16 +115,19 @@ def is_harmless(name: str, value: str) -> bool:
         return True
     if not value.isascii() and sum(c.isdigit() for c in value) < 2:
         return True  # a label of a user interface
-    return _CODE.search(value) is not None or _FILE.match(value) is not None or _names_a_secret(name, value)
+    return _CODE.search(value) is not None or _FILE.match(value) is not None or _is_name(name, value, quoted=quoted)
 
 
-def _names_a_secret(name: str, value: str) -> bool:
+def _is_name(name: str, value: str, *, quoted: bool) -> bool:
     """Return whether a value is itself a name: `token = access_token`, `"password": "Passwort"`."""
     if not re.fullmatch(r"[A-Za-z_$][\w.:/-]*\d{0,2}", value):
         return False
     if value.lower() in name.lower():
         return True
-    return sum(c.isdigit() for c in value) < 3 and not has_random_letters(value) and certainty(value) > Certainty.NONE
+    if quoted and any(c.isdigit() for c in value):
+        return False
+    few_digits = sum(c.isdigit() for c in value) < 3 or "." in value
+    return few_digits and not has_random_letters(value) and mentions_secret(value)
 
 
 def _may_be_base64(name: str, value: str) -> bool:
@@ -139,10 +149,14 @@ def is_environment_secret(name: str, value: str) -> bool:
     return certainty(name) > Certainty.WEAK or is_strict_secret(value)
 
 
-def is_assigned_secret(name: str, value: str) -> bool:
+def is_assigned_secret(name: str, value: str, *, quoted: bool) -> bool:
     """Return whether a quoted value, or one that cannot be code, is a secret under this name."""
     sure = certainty(name)
-    if " " in value or is_harmless(name, value) or _TIME_OR_VERSION.match(value):
+    if (
+        (" " in value and not _is_passphrase(value))
+        or is_harmless(name, value, quoted=quoted)
+        or _TIME_OR_VERSION.match(value)
+    ):
         return False
     if sure is Certainty.WEAK:
         return is_strict_secret(value)
@@ -151,18 +165,28 @@ def is_assigned_secret(name: str, value: str) -> bool:
     return sure is Certainty.SURE or (len(value) >= 6 and not is_word(value))
 
 
+def _is_passphrase(value: str) -> bool:
+    """Return whether a value is a row of words that make no sentence (`correct horse battery staple`)."""
+    words = value.split(" ")
+    plain = all(word.isascii() and word.isalpha() and word.islower() and len(word) > 2 for word in words)
+    return plain and 4 <= len(words) <= 12 and words_of("of_sentences").isdisjoint(words) and not certainty(value)
+
+
 def is_strict_secret(value: str) -> bool:
     """Return whether a value is so random that little else than a secret can be meant."""
     if len(value) < 16 or _UUID.match(value) or is_example(value) or not looks_random(value):
         return False
-    return any(c.isupper() for c in value) and any(c.islower() for c in value)
+    digits = any(c.isdigit() for c in value) or len(value) >= 24
+    return digits and any(c.isupper() for c in value) and any(c.islower() for c in value)
 
 
 def is_mixed(value: str) -> bool:
     """Return whether a value in a sentence can only be a password: letters with digits or signs, or random letters."""
     if len(value) < 6 or is_placeholder(value) or _TIME_OR_VERSION.match(value) or _LOCATION.match(value):
         return False
-    if not value.isascii() or _CODE.search(value) or _FILE.match(value) or is_identifier(value):
+    if not value.isascii() or _CODE.search(value) or _FILE.match(value):
+        return False
+    if is_identifier(value) and not _WORD_AND_NUMBER.match(value):
         return False
     if _WORDS.match(value):
         return has_random_letters(value)
@@ -187,6 +211,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
         and not is_example(value)
     ),
     "docker-auth": is_basic_credential,
+    "npm-auth": is_basic_credential,
     "presigned-url": _is_random_token,
     "netrc-password": _is_url_password,
     "url-password": _is_url_password,
