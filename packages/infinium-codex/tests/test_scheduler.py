@@ -14,13 +14,14 @@ import infinium_codex
 import infinium_config
 import pytest
 from api import Api, receive
-from infinium_codex.background.schedule import GRACE, Schedule, entry_name
+from infinium_codex.background.schedule import GRACE, SAVED_VARIABLES, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.plan import ClosePolicy
 from infinium_codex.session.processor import State, trace_session
 from infinium_codex.support.paths import Places, spool_directory
+from infinium_config import DECLARED
 from infinium_transport import Outbox, Recipient
 from machine import Machine, end_background
 from msgspec.structs import replace
@@ -289,6 +290,17 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
     assert machine.traces() == []
     maintain(machine, spool.stat().st_size, spool)
     assert [trace["input_summary"] for trace in machine.traces()] == ["going on"]
+
+
+def test_only_the_variables_of_settings_are_written_to_the_schedule(machine: Machine) -> None:
+    """Other variables whose names begin alike may hold secrets of other programs."""
+    assert {declared.variable for declared in DECLARED if declared.variable} == SAVED_VARIABLES
+    others = {"INFINIUM_TOKEN": "secret-one", "CONNECTOR_PASSWORD": "secret-two", "INFINIUM_AGENT_SECRET": "sesame"}
+    prompt(machine, "turn-1", "asked", {**WAITING, **others})
+    machine.wait_until_idle()
+    [entry] = [path for path in Path(schedule_of(machine).directory).iterdir() if path.name.startswith("s-1")]
+    assert [value for value in others.values() if value.encode() in entry.read_bytes()] == []
+    assert b"CONNECTOR_SESSION_TTL=600" in entry.read_bytes()
 
 
 # Two agents whose secrets are in the environments of two shells

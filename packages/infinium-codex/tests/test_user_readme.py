@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from infinium_codex.cli import COMMANDS, CONFIG_COMMANDS, build_app
+from infinium_codex.cli import COMMANDS, CONFIG_COMMANDS, QUEUE_COMMANDS, build_app
 from infinium_config import DECLARED, Declared, value_text
 
 README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
@@ -29,7 +29,7 @@ def test_every_command_is_named() -> None:
     table = README.partition("| command | does |")[2].partition("\n\n")[0]
     named = set(re.findall(r"[a-z-]+", table))
     assert {command for command in COMMANDS if command not in named} == {"init"}
-    assert set(CONFIG_COMMANDS) <= named
+    assert {*CONFIG_COMMANDS, *QUEUE_COMMANDS} <= named
 
 
 def test_every_command_and_option_that_is_shown_exists() -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "errors": "List errors, dead letters and dropped traces of this project, newest first.",
     "logs": "Show what worker and scheduler did with each trace.",
     "retry": "Send queued traces now.",
+    "queue": "List queued traces, or delete some.",
     "flush": "Trace and send everything that is left, and wait until it is sent.",
     "cleanup": "Remove old history, old logs and leftovers of ended sessions.",
     "managed-config": "Print a requirements.toml that installs the hooks for every user of a machine.",
@@ -35,6 +36,12 @@ CONFIG_COMMANDS = {
     "list": ("list_settings", "List the settings that a file can hold, with value and source."),
 }
 """The commands below `config`: function in `commands/config.py`, and help."""
+QUEUE_COMMANDS = {
+    "list": ("list_traces", "List queued traces and dead letters of this project with their address."),
+    "drop": ("drop", "Delete queued traces or dead letters."),
+}
+"""The commands below `queue`: function in `commands/queue.py`, and help."""
+_GROUPS = {"config": CONFIG_COMMANDS, "queue": QUEUE_COMMANDS}
 
 
 def main() -> None:
@@ -57,10 +64,10 @@ def build_app() -> "App":
     app = App(name="infinium-codex", help="Trace what Codex does in a project.", version=VERSION, **options)
     for name, text in COMMANDS.items():
         function = name.replace("-", "_")
-        if name == "config":
+        if name in _GROUPS:
             group = App(name=name, help=text, version_flags=(), **options)
-            for word, (target, help_text) in CONFIG_COMMANDS.items():
-                group.command(f"infinium_codex.commands.config:{target}", name=word, help=help_text)
+            for word, (target, help_text) in _GROUPS[name].items():
+                group.command(f"infinium_codex.commands.{function}:{target}", name=word, help=help_text)
             app.command(group)
         else:
             app.command(f"infinium_codex.commands.{function}:{function}", name=name, help=text)

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from infinium_transport import _files
 from infinium_transport._json import encode_json, read_json
 from infinium_transport._locks import try_lock
@@ -128,6 +130,20 @@ class Outbox:
         with _files.storing("move a dead letter out of", self.directory):
             self._dead.add(queued, reason=reason, status=status, message=message, now=self._clock())
             _files.remove_file(self._delay_file(queued.key))
+
+    def redirect(self, queued: Queued, recipient: Recipient) -> bool:
+        """Change the recipient of a queued trace; its key and body stay, and it is due at once.
+
+        False while another process sends to its present recipient, or when it no longer exists. Raises as `read` does.
+        """
+        envelope = self.read(queued)
+        moved = replace(envelope, agent_id=recipient.agent_id, base_url=recipient.base_url)
+        with self.sender_lock(envelope.recipient) as held, _files.storing("redirect a trace in", self.directory):
+            if not held or not queued.path.exists():
+                return False
+            _files.write_file(queued.path, encode(moved), durable=True, modified=queued.created)
+            _files.remove_file(self._delay_file(queued.key))
+        return True
 
     def postpone(self, key: str, delay: Delay) -> None:
         """Record a failed attempt and the next one's time. Losing the record only means an early attempt."""

@@ -3,12 +3,14 @@
 from collections import Counter
 
 from infinium_config import SECRET_VARIABLE, Settings
-from infinium_transport import InfiniumTransportError, Outbox, ParkReason
+from infinium_transport import InfiniumTransportError, Outbox, Parked, ParkReason
 from msgspec import Struct
 
 from infinium_codex.delivery.secrets import OTHER_AGENT_HINT
 
 RETRY = "infinium-codex retry"
+TO_CURRENT = "infinium-codex retry --to-current"
+DROP = "infinium-codex queue drop --base-url"
 UPDATE = "infinium-codex update-credentials"
 
 
@@ -57,7 +59,7 @@ def blocked_traces(outbox: Outbox, settings: Settings | None, *, secret_in_envir
             kind=note.kind,
             reason=note.reason.removesuffix(f" {OTHER_AGENT_HINT}").rstrip("."),
             own=note.agent_id == own,
-            fix=_fix(note.kind, own=note.agent_id == own, secret_in_environment=secret_in_environment),
+            fix=_fix(note, settings, secret_in_environment=secret_in_environment),
         )
         for note in notes
         if (note.agent_id, note.base_url) in queued
@@ -75,9 +77,12 @@ def _count_by_recipient(outbox: Outbox) -> Counter[tuple[str, str]]:
     return found
 
 
-def _fix(kind: ParkReason, *, own: bool, secret_in_environment: bool) -> str:
-    if kind is ParkReason.unauthorized:
-        return UPDATE if own else f"{UPDATE}, in that agent's project"
+def _fix(note: Parked, settings: Settings | None, *, secret_in_environment: bool) -> str:
+    own = settings is not None and note.agent_id == settings.agent_id.value
+    if own and settings is not None and note.base_url != settings.base_url.value:
+        return f"{TO_CURRENT} sends them to {settings.base_url.value}; '{DROP} {note.base_url}' deletes them"
+    if note.kind is ParkReason.unauthorized:
+        return f"{UPDATE}, or '{RETRY}' if the secret is right" if own else f"{UPDATE}, in that agent's project"
     if own and secret_in_environment:
         return f"{RETRY}: {SECRET_VARIABLE} is set in this shell"
     return OTHER_AGENT_HINT

@@ -1,13 +1,16 @@
 """Check of the outbox: whether queued traces are sent."""
 
-from infinium_transport import ActiveSender, ParkReason, StorageError
+from infinium_transport import ActiveSender, Outbox, ParkReason, Recipient, StorageError
 
 from infinium_codex.console.formatting import local_time, plural
-from infinium_codex.delivery.blocked import BlockedTraces, blocked_traces
+from infinium_codex.delivery.blocked import DROP, TO_CURRENT, BlockedTraces, blocked_traces
+from infinium_codex.delivery.projects import ProjectFilter, project_directory
+from infinium_codex.delivery.redirect import QueuedElsewhere, queued_elsewhere
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.doctor.checks import Check, ok, problem, unknown, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.support.processes import is_stopped
+from infinium_codex.support.settings import home_directory
 
 MAX_SENDING_SECONDS = 600.0
 """A process that sends to one agent for longer is reported; its server may be slow."""
@@ -30,6 +33,12 @@ def queue(context: CheckContext) -> Check:
         return _stuck(name, counts, stuck, context.now)
     if blocked:
         return _blocked(name, counts, blocked)
+    elsewhere = _elsewhere(outbox, context)
+    if elsewhere:
+        addresses = ", ".join(sorted({one.recipient.base_url for one in elsewhere}))
+        number = plural(sum(len(one.traces) for one in elsewhere), "trace")
+        fix = f"'{TO_CURRENT}' sends them to the present one; '{DROP} ADDRESS' deletes them."
+        return warning(name, f"{counts}; {number} for another agent or address than the present one: {addresses}.", fix)
     if dead:
         fix = "'infinium-codex errors' shows the reason; 'infinium-codex retry --dead' retries them."
         return warning(name, f"{counts}.", fix)
@@ -37,6 +46,15 @@ def queue(context: CheckContext) -> Check:
         evidence = f"{counts}, the oldest from {local_time(queued[0].created)}."
         return warning(name, evidence, "Run 'infinium-codex retry'.")
     return ok(name, f"{counts}.")
+
+
+def _elsewhere(outbox: Outbox, context: CheckContext) -> list[QueuedElsewhere]:
+    """Queued traces of this project that are not for its present agent and address."""
+    destination = context.settings.destination() if context.settings else None
+    if destination is None:
+        return []
+    root = project_directory(context.cwd, home_directory(context.environ))
+    return queued_elsewhere(outbox, ProjectFilter(root), Recipient(**destination))
 
 
 def _is_stuck(sender: ActiveSender, now: float) -> bool:
