@@ -1,6 +1,7 @@
 """A spool is removed while hooks may write to it: no event is lost, whichever process is killed."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -34,6 +35,62 @@ def test_a_traced_spool_is_removed(spool: Path) -> None:
     size = spool.stat().st_size
     assert SessionFiles(spool).remove_spool(size, size)
     assert list(spool.parent.iterdir()) == []
+
+
+def test_what_is_traced_leaves_the_spool_and_the_rest_keeps_its_order(spool: Path) -> None:
+    traced = spool.stat().st_size
+    spool.write_bytes(spool.read_bytes() + frame(b"two", 2) + frame(b"three", 3))
+    files = SessionFiles(spool)
+    files.trim_spool(traced)
+    assert payloads(spool) == [b"two", b"three"]
+    assert list(spool.parent.iterdir()) == [spool]
+
+
+def test_a_trim_that_was_killed_loses_nothing(spool: Path) -> None:
+    """The spool has lost its name, and the rest is not the next spool yet."""
+    traced = spool.stat().st_size
+    content = spool.read_bytes() + frame(b"two", 2)
+    spool.rename(spool.with_suffix(".closed")).write_bytes(content)
+    spool.with_suffix(".rest").write_bytes(content[traced:])
+    SessionFiles(spool).finish_removal(traced)
+    assert payloads(spool) == [b"two"]
+    assert list(spool.parent.iterdir()) == [spool]
+
+
+def test_a_record_appended_before_the_rest_is_the_next_spool_is_kept(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = spool.stat().st_size
+    spool.write_bytes(spool.read_bytes() + frame(b"two", 2))
+
+    def link(_source: Path, target: Path) -> None:
+        target.write_bytes(frame(b"three", 3))  # a hook's new spool
+        raise FileExistsError
+
+    monkeypatch.setattr(os, "link", link)
+    SessionFiles(spool).trim_spool(traced)
+    assert sorted(payloads(spool)) == [b"three", b"two"]
+    assert list(spool.parent.iterdir()) == [spool]
+
+
+def test_raw_records_leave_the_spool_once_their_turn_is_traced(tmp_path: Path) -> None:
+    """The next prompt is in the spool already, and its turn stays open for hours."""
+    machine = Machine(tmp_path)
+    machine.set_up()
+    event = {"session_id": "s-1", "model": "gpt"}
+    turns = [("turn-1", "UserPromptSubmit", "first words"), ("turn-2", "UserPromptSubmit", "second words")]
+    for turn, name, prompt in turns:
+        given = {**event, "turn_id": turn, "hook_event_name": name, "prompt": prompt}
+        machine.hook(machine.placed(given, None))
+    assert [trace["input_summary"] for trace in machine.wait_for_traces(1)] == ["first words"]
+    machine.wait_until_idle()
+    first = [path for path, data in machine.contents().items() if b"first words" in data]
+    assert all(machine.state in path.parents for path in first)  # the trace itself
+    assert b"second words" in machine.spool("s-1").read_bytes()
+    stop = {**event, "turn_id": "turn-2", "hook_event_name": "Stop", "last_assistant_message": "done"}
+    machine.hook(machine.placed(stop, None))
+    assert [trace["input_summary"] for trace in machine.wait_for_traces(2)] == ["first words", "second words"]
+    assert machine.spools == []
 
 
 def test_a_lock_whose_file_was_removed_meanwhile_is_not_held(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from infinium_codex.session.pauses import PAUSES_SUFFIX
 
 SPOOL_SUFFIX = ".spool"
 _REMOVING_SUFFIX = ".closed"
+_REST_SUFFIX = ".rest"
 _CHECKPOINT_SUFFIX = ".state"
 _LOCK_SUFFIX = ".lock"
 
@@ -41,6 +42,11 @@ class SessionFiles(Struct, frozen=True):
     def removing(self) -> Path:
         """The spool's name while it is being removed."""
         return self.spool.with_suffix(_REMOVING_SUFFIX)
+
+    @property
+    def rest(self) -> Path:
+        """The part of the spool that stays, while the part before it is being removed."""
+        return self.spool.with_suffix(_REST_SUFFIX)
 
     @property
     def checkpoint(self) -> Path:
@@ -118,11 +124,30 @@ class SessionFiles(Struct, frozen=True):
         self.finish_removal(traced)
         return True
 
+    def trim_spool(self, traced: int) -> None:
+        """Remove the records before `traced` from the spool.
+
+        The rest becomes the next spool before any other record, so that the order stays. `remove_spool` tells what
+        happens to a record that is appended in this moment.
+        """
+        with self.spool.open("rb") as file:
+            file.seek(traced)
+            rest = file.read()
+        write_atomically(self.rest, rest, durable=False)
+        replace_file(self.spool, self.removing)
+        try:
+            os.link(self.rest, self.spool)
+            traced += len(rest)
+        except OSError:  # a hook has begun the next spool, or the file system has no hard links
+            pass
+        self.finish_removal(traced)
+
     def finish_removal(self, traced: int) -> None:
-        """Finish the removal of a spool, also one that a kill interrupted.
+        """Finish the removal of a spool, or of its traced part, also one that a kill interrupted.
 
         Records behind `traced` came in during the removal: they become the beginning of the next spool.
         """
+        remove_file(self.rest, missing_ok=True)
         try:
             with self.removing.open("rb") as file:
                 if any(isinstance(found, Record) for found in read_records(file, traced)):

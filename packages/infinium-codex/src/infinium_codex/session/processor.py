@@ -42,6 +42,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     state: State
     settings: Settings | None = None
     """The settings of the session's project; None where it is blocked, or there was nothing to read."""
+    more: bool = False
+    """Whether the spool is long, and this was only a part of it."""
     read_to: int = 0
     """Length of the spool up to which it was read, with a torn record at its end. A longer spool has new events."""
 
@@ -92,10 +94,17 @@ def trace_session(
         start = replace(checkpoint.next_turn, spool=0, spool_head=0)
         files.save_checkpoint(replace(checkpoint, next_turn=start, summary_start=start))
         return Progress(state=State.done, settings=settings)
+    traced = checkpoint.next_turn.spool
+    if pending and not reading.more and 0 < traced == checkpoint.summary_start.spool:
+        files.trim_spool(traced)
+        start = replace(checkpoint.next_turn, spool=0, spool_head=0)
+        files.save_checkpoint(replace(checkpoint, next_turn=start, summary_start=start))
+        return Progress(state=State.pending, settings=settings, read_to=reading.spool_size - traced)
     return Progress(
         state=State.pending if pending else State.done,
         settings=settings,
         read_to=reading.spool_end if reading.more else reading.spool_size,
+        more=reading.more,
     )
 
 
@@ -115,10 +124,9 @@ def close_session(
             return Progress(state=State.lost)
         force = True
     policy = ClosePolicy.always if force else ClosePolicy.when_idle
-    size = files.spool_size
     while True:
         progress = trace_session(agent, files, places, environ, policy=policy)
-        if progress.state is not State.pending or progress.read_to >= size:
+        if progress.state is not State.pending or not progress.more:
             return progress
 
 
