@@ -113,6 +113,17 @@ def redaction(session: nox.Session) -> None:
 
 
 @nox.session
+def truth(session: nox.Session) -> None:
+    """Compare traces with what the model reported, on versions of Codex (`nox -s truth -- 0.143.0`) or on transcripts.
+
+    `nox -s truth -- --corpus DIR` compares the reader with an independent count of the transcripts in DIR. A version
+    takes about a minute.
+    """
+    session.install(*TEST_TOOLS, "-e", "./packages/infinium-codex")
+    session.run("python", str(E2E / "truth.py"), *session.posargs)
+
+
+@nox.session
 def record(session: nox.Session) -> None:
     """Record fixtures from the real Codex: all pinned versions, or those named (`nox -s record -- 0.170.0`)."""
     session.install(*TEST_TOOLS, "-e", "./packages/infinium-codex")

@@ -87,7 +87,7 @@ def record(version: str, scenario: Scenario, into: Path) -> None:
             "reported": [usage.to_wire() for usage in model.reported],
         }
         (into / "recording.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-        print(f"{into.relative_to(PACKAGE)}: {len(events.read_text('utf-8').splitlines())} events")
+        print(f"{into.parent.name}/{into.name}: {len(events.read_text('utf-8').splitlines())} events")
 
 
 def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
