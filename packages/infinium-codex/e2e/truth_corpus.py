@@ -115,8 +115,8 @@ def compare(directory: Path) -> bool:
             differing += 1
             print(f"{path.name}: independent {independent}, reader {reader}")
     print(f"\n{'':12} {'turns':>8} {'calls':>8} {'failures':>8} {'tokens':>14}")
-    for name, numbers in sums.items():
-        print(f"{name:12} {numbers[0]:8,} {numbers[1]:8,} {numbers[2]:8,} {numbers[3]:14,}")
+    for name, (turns, calls, failures, tokens) in sums.items():
+        print(f"{name:12} {turns:8,} {calls:8,} {failures:8,} {tokens:14,}")
     print(f"{compared} sessions compared, {differing} differ; {without_turns} without turn ids left out")
     return differing == 0
 
