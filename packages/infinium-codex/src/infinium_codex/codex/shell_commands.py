@@ -8,10 +8,8 @@ _POSIX_SHELL = r"(?:bash|zsh|sh|dash|ash|ksh|fish)"
 _POWERSHELL = r"(?:powershell|pwsh)"
 _PROGRAM = re.compile(rf"(?:.*[\\/])?(?:({_POSIX_SHELL})|({_POWERSHELL})|(cmd))(?:\.exe)?", re.IGNORECASE)
 """A shell's program, by its name or its path."""
-_STARTS_SHELL = re.compile(
-    rf"""["']?(?:[\w:.~ -]*[\\/])*(?:{_POSIX_SHELL}|{_POWERSHELL}|cmd)(?:\.exe)?["']?\s+[-/]""", re.IGNORECASE
-)
-"""The start of a command line that runs a shell with an option."""
+_SHELL_ENDINGS = ("sh", "shell", "cmd", ".exe")
+"""Endings of the programs above. Most commands start with another word, and need no pattern to see that."""
 _COMMAND_LINE = re.compile(
     r"""("[^"]+"|'[^']+'|\S+)((?:\s+[-/]\w+(?:\s+(?:Bypass|Unrestricted|RemoteSigned|Text))?)*?)\s+([-/]\w+)\s+(.*)""",
     re.IGNORECASE | re.DOTALL,
@@ -25,6 +23,7 @@ _ENCODING = re.compile(
     r"\s*(?:\}\s*catch\s*\{\s*\})?;?\s*"
 )
 """Codex puts this before a script for PowerShell."""
+_LONGEST_PROGRAM = 300
 _MOST_SHELLS = 3
 """A command may start a shell in a shell. More levels are left as they are."""
 
@@ -52,13 +51,23 @@ def readable_command(command: object) -> str | None:
 
 def _unwrapped(line: str) -> str | None:
     """Return the script that a command line has a shell run; None if it does something else."""
-    if _STARTS_SHELL.match(line) is None:
+    program = _first_word(line)
+    if not program.endswith(_SHELL_ENDINGS) and not program.lower().endswith(_SHELL_ENDINGS):
+        return None
+    if _PROGRAM.fullmatch(program) is None:
         return None
     try:
         script = _script(shlex.split(line)) if "\\" not in line.split("-", 1)[0] else None
     except ValueError:  # a quote that is not closed
         script = None
     return script if script is not None else _windows_script(line)
+
+
+def _first_word(line: str) -> str:
+    """Return the first word of a command line, without the quotes around it."""
+    if line[:1] in ('"', "'"):
+        return line[1:].partition(line[0])[0]
+    return line[:_LONGEST_PROGRAM].split(None, 1)[0] if not line[:1].isspace() else ""
 
 
 def _script(words: Sequence[str]) -> str | None:
