@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from infinium_codex.capture.install import COMPILED, LAUNCHER, SOURCE
+from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.demo.scripted_model import ScriptedModel
 from private_mounts import with_requirements
 from sandbox import Sandbox, sandbox_with
@@ -91,6 +92,6 @@ def test_what_codex_read_is_what_we_wrote(sandbox: Sandbox) -> None:
     assert read["featureRequirements"] == {"hooks": True}
     [group] = read["hooks"]["PreToolUse"]
     [handler] = group["hooks"]
-    assert handler["commandWindows"] == "infinium-codex hook PreToolUse"
+    assert handler["commandWindows"] == windows_command("PreToolUse")
     assert handler["timeoutSec"] == 5
     assert handler["async"] is (sandbox.version == "0.169.0")

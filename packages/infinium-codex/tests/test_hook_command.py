@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex.capture.install import home_of, hook_command, is_our_command
+from infinium_codex.capture.install import FOR_USER, home_of, hook_command, is_for_user, is_our_command
+from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.capture.records import Record, read_records
 from machine import Machine
 
@@ -146,3 +147,11 @@ def test_a_managed_hook_runs_from_its_own_directory(directory: str) -> None:
 @pytest.mark.parametrize("command", ["mine", "echo infinium-codex", "/home/a/infinium-codex/my-hook.py", "cat hook.py"])
 def test_hooks_of_others_are_not_ours(command: str) -> None:
     assert not is_our_command(command)
+
+
+@pytest.mark.parametrize("command", [hook_command, lambda event, **_: windows_command(event)], ids=["posix", "windows"])
+def test_the_command_for_all_projects_is_told_from_a_projects_own(command: Any) -> None:
+    """`doctor` counts an event twice only where two hooks of the same kind are registered for it."""
+    assert not is_for_user(command("Stop"))
+    assert is_for_user(hook_command("Stop", for_user=True))
+    assert is_for_user(windows_command(f"Stop {FOR_USER}"))

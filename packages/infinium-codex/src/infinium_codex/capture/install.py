@@ -92,7 +92,7 @@ def is_our_command(command: str) -> bool:
 
 def is_for_user(command: str) -> bool:
     """Whether a hook command of the connector is the one to register for all projects of the user."""
-    return f" {FOR_USER} ||" in command
+    return f" {FOR_USER} ||" in command or f" {FOR_USER};" in command
 
 
 def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
