@@ -116,7 +116,7 @@ def test_a_program_has_to_be_named() -> None:
 
 
 def test_the_body_keeps_the_limit_of_the_options() -> None:
-    session = session_of("hello " * 2_000)
+    session = session_of("hello " * 4_000)
     options = replace(OPTIONS, max_input_summary=100_000)
     turn = session.turns[0]
     assert 20_000 < len(build_turn_trace(session, turn, CONTEXT, options).body) <= MAX_BODY_BYTES
