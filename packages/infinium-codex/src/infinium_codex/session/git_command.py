@@ -35,16 +35,16 @@ class Git:
         self._deadline = self._clock() + seconds
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRON
 
-    def run(self, *arguments: str, stdin: bytes = b"", max_bytes: int = 4 << 20) -> bytes:
-        """Return what a git command prints. Raises GitError; then the command and its children are killed."""
+    def run(self, *arguments: str, stdin: Path | None = None, max_bytes: int = 4 << 20) -> bytes:
+        """Return what a git command prints. Its input is the content of the file `stdin`.
+
+        Raises GitError; then the command and its children are killed.
+        """
         import subprocess
-        import tempfile
         from threading import Timer
 
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
-            try:
+        try:
+            with Path(stdin or os.devnull).open("rb") as given:
                 process = subprocess.Popen(
                     ["git", "-C", str(self._root), *_SAFE, *arguments],
                     env=self.environ,
@@ -53,8 +53,8 @@ class Git:
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-            except (OSError, ValueError) as error:
-                raise GitError(f"git could not be started: {error}") from error
+        except (OSError, ValueError) as error:
+            raise GitError(f"git could not be started: {error}") from error
         timer = Timer(max(self._deadline - self._clock(), 0.0), _kill, (process.pid,))
         timer.daemon = True
         timer.start()

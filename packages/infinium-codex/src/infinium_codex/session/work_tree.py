@@ -63,6 +63,7 @@ class SnapshotStore:
     def take(self, git: Git, head: str | None, session: str) -> Snapshot:
         """Take a snapshot of the work tree and store it as the last one. Raises GitError and OSError."""
         index = self._directory / f"index-{os.getpid()}"
+        paths = index.with_name(f"{index.name}.paths")
         try:
             own_index = self._checkout.git_dir / "index"
             if own_index.exists():
@@ -70,11 +71,12 @@ class SnapshotStore:
             git.environ["GIT_INDEX_FILE"] = str(index)
             changed, unread, is_dirty = _changed_paths(git, self._checkout.root)
             if changed:
-                git.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=b"".join(changed))
+                paths.write_bytes(b"".join(changed))
+                git.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=paths)
             tree = git.run("write-tree").decode().strip()
         finally:
             git.environ.pop("GIT_INDEX_FILE", None)
-            for left in (index, index.with_name(f"{index.name}.lock")):
+            for left in (index, index.with_name(f"{index.name}.lock"), paths):
                 left.unlink(missing_ok=True)
         snapshot = Snapshot(tree=tree, head=head, session=session, is_dirty=is_dirty, unread=unread)
         (self._directory / "last.json").write_bytes(msgspec.json.encode(snapshot))
