@@ -1,5 +1,6 @@
 """A directory of trace files: lists them in order, reads one, moves damaged ones aside."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +17,14 @@ DELAY: Final = ".delay"
 """Suffix of the file beside a trace that records its failed attempts."""
 
 
-def read_header(path: Path, key: str) -> Envelope | None:
+def read_header(path: Path | str, key: str) -> Envelope | None:
     """Read a trace's file without its body; None where it is damaged or does not exist."""
     try:
-        with path.open("rb", buffering=0) as file:
-            return decode_header(file.read(MAX_HEADER_BYTES), key=key)
+        descriptor = _files.open_guarded(path, os.O_RDONLY)  # a Path's `open` takes three times as long
+        try:
+            return decode_header(os.read(descriptor, MAX_HEADER_BYTES), key=key)
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
 

@@ -1,10 +1,9 @@
 """Delivers the queue: one delivery for each recipient, side by side, so that none waits for another one's server."""
 
-import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
-from infinium_transport._daemon_executor import DaemonExecutor
 from infinium_transport._recipient_delivery import RecipientDelivery
 from infinium_transport.errors import CorruptTraceError, MissingTraceError
 from infinium_transport.model import LOCAL, Queued, Recipient
@@ -41,7 +40,7 @@ class _Delivery:
         self._find_secret = secret
         self._user_agent = user_agent
         self._options = options
-        self._lock = threading.Lock()
+        self._lock: AbstractContextManager[object] = nullcontext()
         """Held while this object is changed, and during a look-up of a secret: a keyring serves one at a time."""
         self._recipients: dict[str, Recipient] = {}
         """The recipient of each trace that was seen."""
@@ -64,6 +63,10 @@ class _Delivery:
                     find_secret=self._find_secret_alone,
                     make_client=self._make_client,
                 )
+            if len(new) > 1:
+                from threading import Lock  # not at the top: most deliveries have one recipient
+
+                self._lock = Lock()
             _run_side_by_side([self._deliveries[recipient] for recipient in new])
         self._tidy_up()
         return self._report()
@@ -172,6 +175,8 @@ def _run_side_by_side(deliveries: list[RecipientDelivery]) -> None:
     if len(deliveries) == 1:
         deliveries[0].run()
         return
+    from infinium_transport._daemon_executor import DaemonExecutor  # imports logging; one recipient needs none
+
     executors = [DaemonExecutor() for _ in deliveries]
     running = [executor.submit(one.run) for executor, one in zip(executors, deliveries, strict=True)]
     for executor in executors:

@@ -115,7 +115,7 @@ class Outbox:
 
         Much faster than `read`, for lists of thousands of traces.
         """
-        return read_header(trace.path, trace.key)
+        return read_header(trace.file if isinstance(trace, Queued) else trace.path, trace.key)
 
     def remove(self, queued: Queued, *, keep_in: Path | None = None) -> None:
         """Remove a sent trace from the queue; with `keep_in`, move its file to that (existing) directory."""
