@@ -1,6 +1,7 @@
 """A turn belongs to the project, agent and address it began in, whatever happens to session or settings later."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,16 @@ def test_a_summary_covers_one_project_of_an_agent_and_only_where_it_is_wanted(ma
     assert (len(found), json.loads(found["turn"].body)["input_summary"]) == (2, "question 2")
     assert json.loads(found["session"].body)["input_summary"] == "question 1"
     assert found["session"].labels["project"] == "a"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can give a file to another user")
+def test_status_names_the_owner_of_a_project_file_that_was_passed_over(machine: Machine) -> None:
+    os.chown(machine.config, 54_321, 54_321)
+    call(machine, "UserPromptSubmit", prompt="not recorded")
+    assert machine.spools == []
+    shown = machine.run("status").stdout
+    assert f"{machine.config} belongs to the user with the id 54321 and is not used" in shown
+    assert "CONNECTOR_SAFE_DIRECTORIES" in shown
 
 
 def test_a_turn_without_a_prompt_hook_belongs_to_the_project_in_which_it_is_first_seen(machine: Machine) -> None:

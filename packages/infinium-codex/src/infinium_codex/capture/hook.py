@@ -1,12 +1,13 @@
 """The hook: appends one event of the agent to the spool, and starts the worker when a turn begins or ends.
 
 The agent waits for this program, so it must be fast and must not fail. It runs as `python -I -S hook.pyc EVENT` from a
-copy in the user's data directory, uses only modules built into the interpreter, parses no JSON, prints nothing and
-always exits 0. `install` appends the call of `main` with the names that the agent uses.
+copy in the user's data directory, uses only modules built into the interpreter, prints nothing and always exits 0. It
+parses JSON only where a project file leaves doubt. `install` appends the call of `main` with the agent's names.
 
 It imports nothing of the connector, so it has its own copy of some rules. Tests compare each copy with the original:
 the spool's directory (`support.paths`), the record's frame (`capture.frame`), how a project is found
-(`infinium_config.find_project`) and how a small file is read (`infinium_config.files`).
+(`infinium_config.find_project`), whose project files count (`infinium_config.ownership`), what is paused, and how a
+small file is read (`infinium_config.files`).
 """
 
 import posix
