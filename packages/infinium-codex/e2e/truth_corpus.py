@@ -47,7 +47,7 @@ def count_lines(path: Path) -> Count:
             copied = copied and turn <= own_id
             if not copied and kind == "turn_context":  # without it, the turn ended before it began
                 found.turns.add(turn)
-        elif kind == "user_message" and turn and not copied:
+        elif kind in ("user_message", "compacted") and turn and not copied:
             found.turns.add(turn)
         elif kind == "token_count":
             usage = (payload.get("info") or {}).get("total_token_usage") or {}
