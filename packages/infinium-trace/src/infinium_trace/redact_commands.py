@@ -19,7 +19,7 @@ attached: `-pVALUE` only. separate: `-p VALUE` or `-pVALUE`. pair: `user:VALUE`.
 comma: `user,VALUE`. last: the last argument.
 """
 _ALL_OPTIONS = frozenset(letter.lower().encode() for letters, _ in _OPTIONS.values() for letter in letters)
-_COMMAND = re.compile(
+_COMMAND = (
     r"(?:\A|(?<=[\s;&|(`\"'$/>]))(?P<name>"
     + "|".join(
         sorted((name.replace(" ", r"[ \t](?:[^\n|;&]{0,80}[ \t])?") for name in _OPTIONS), key=len, reverse=True)
@@ -68,7 +68,7 @@ _FAR = 1_000
 """Characters between a command and its option, at most."""
 _SEPARATOR = re.compile(r"[;|&](?=\s)")
 
-PATTERNS = (_SUDO, *_ON_LINE, *(pattern for _, pattern in _OTHERS), _COMMAND.pattern, _VALUE.pattern)
+PATTERNS = (_SUDO, *_ON_LINE, *(pattern for _, pattern in _OTHERS), _COMMAND, _VALUE.pattern)
 
 
 def command_arguments(text: str, low: bytes) -> Iterator[Span]:
@@ -106,7 +106,7 @@ def _options(text: str, low: bytes) -> Iterator[Span]:
             if begin > searched:
                 command = None
             # the last command before the option counts
-            command = [command, *_COMMAND.finditer(text, begin, at + 1)][-1]
+            command = [command, *compiled(_COMMAND).finditer(text, begin, at + 1)][-1]
             searched = at
             if command is not None:
                 yield from _option(text, at, command)
