@@ -62,7 +62,7 @@ def main(argv: list[str], triggers: tuple[str, ...], session_field: bytes) -> No
             _start_worker(home, spool, event)
     except BaseException as error:
         _log_error(home, error)
-    nt._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes longer than the rest
+    _winapi.ExitProcess(0)
 
 
 def _record(event: str, home: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:

@@ -100,7 +100,7 @@ def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
     if check(places, agent).intact:
         return False
     places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    programs = _programs(places, agent)
+    programs = _programs(agent)
     for name, content in {**programs, COMPILED: _compile(programs[SOURCE])}.items():
         if not _has_content(places.data / name, content):  # Windows does not replace a program that runs
             write_atomically(places.data / name, content, mode=mode)
@@ -111,7 +111,7 @@ def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
 
 def check(places: Places, agent: Agent) -> HomeState:
     """Compare the hook's home with what `install` would write."""
-    programs = _programs(places, agent)
+    programs = _programs(agent)
     is_current = {name: _has_content(places.data / name, content) for name, content in programs.items()}
     is_current[COMPILED] = _is_compiled_from(programs[SOURCE], places.data / COMPILED)
     is_current |= {name: _links_to(places.data / name, target) for name, target in _links().items()}
@@ -144,12 +144,11 @@ def hook_program(names: HookNames, module: str = HOOK_MODULE) -> bytes:
     return f"{source}\n\nimport sys\n\nmain(sys.argv, {', '.join(map(repr, arguments))})\n".encode()
 
 
-def _programs(places: Places, agent: Agent) -> dict[str, bytes]:
+def _programs(agent: Agent) -> dict[str, bytes]:
     """The content of each program, by its name in the hook's home or by its path."""
     programs = {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(_package_directories(), agent).encode()}
     if _IS_WINDOWS:
-        launcher = launcher_windows.launcher_program(places.data / COMPILED)
-        programs[str(launcher_windows.launcher_path())] = launcher
+        programs[str(launcher_windows.launcher_path())] = launcher_windows.launcher_program()
     return programs
 
 

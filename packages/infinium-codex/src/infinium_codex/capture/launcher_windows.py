@@ -1,9 +1,9 @@
 """The hook's launcher on Windows: a program without a window that runs the hook, found on PATH by its name alone.
 
 PowerShell, cmd.exe and sh read quotes and variables differently, but all start a bare name. The launcher is the stub
-that pip uses for programs of its packages; behind it stand the interpreter and its arguments. It is written beside
-`infinium-codex.exe`, in a directory that is on PATH already. As the stub names the base interpreter, no process that
-the hook starts holds a file open that an upgrade of the connector replaces.
+that pip uses for programs of its packages; behind it stand the interpreter and a line that runs the user's hook. It is
+written beside `infinium-codex.exe`, in a directory that is on PATH already. As the stub names the base interpreter, no
+process that the hook starts holds a file open that an upgrade of the connector replaces.
 """
 
 import io
@@ -12,6 +12,7 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
+from infinium_codex.support.paths import APP
 from infinium_codex.support.spawn import background_python
 
 NAME: Final = "infinium-codex-hook"
@@ -32,8 +33,8 @@ def launcher_path() -> Path:
     return Path(program).parent / f"{NAME}.exe" if program else Path(sysconfig.get_path("scripts"), f"{NAME}.exe")
 
 
-def launcher_program(hook: Path) -> bytes:
-    """The content of the launcher that runs the compiled hook at this path."""
+def launcher_program() -> bytes:
+    """The content of the launcher. It is the same for all users of the interpreter: each has a hook's home."""
     import platform
     from zipfile import ZipFile, ZipInfo
 
@@ -43,4 +44,12 @@ def launcher_program(hook: Path) -> bytes:
     archive = io.BytesIO()  # the stub looks for its first line before an archive, which the interpreter does not read
     with ZipFile(archive, "w") as empty:
         empty.writestr(ZipInfo("__main__.py"), "")
-    return stub + f'#!"{background_python()}" -I -S "{hook}"\n'.encode() + archive.getvalue()
+    return stub + f'#!"{background_python()}" -I -S -c "{_RUN_HOOK}"\n'.encode() + archive.getvalue()
+
+
+_RUN_HOOK: Final = (
+    "import nt,sys,marshal;sys.argv[0]=nt.environ.get('LOCALAPPDATA','')+r'\\"
+    f"{APP}\\hook.pyc';"
+    r"exec('try:\n exec(marshal.loads(open(sys.argv[0],\'rb\').read()[16:]))\nexcept Exception: pass')"
+)
+"""Runs the compiled hook in the home of the user. It prints nothing and exits with 0, even without a home."""

@@ -6,6 +6,8 @@ read from the local destination. Nothing outside the temporary directory is read
 """
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -43,6 +45,8 @@ class DemoHome:
             "XDG_STATE_HOME": str(self.home / "state"),
             "CONNECTOR_SESSION_TTL": "1",  # the scheduler ends when the session has timed out
         }
+        if sys.platform == "win32":
+            self.environ |= _windows_variables(root, self.home, self.environ)
 
     def connector(self, *arguments: str) -> str:
         """Run `infinium-codex` in this home and return its output."""
@@ -80,6 +84,19 @@ class DemoHome:
         raise DemoError(f"No trace arrived within {WAIT_SECONDS:.0f} seconds.")
 
 
+def _windows_variables(root: Path, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that lead a program on Windows into the home, and a PATH on which `init` writes the launcher."""
+    programs, local = root / "bin", home / "AppData" / "Local"
+    for path in (programs, local):
+        path.mkdir(parents=True)
+    path = environ.get("PATH", "")
+    if found := shutil.which("infinium-codex.exe", path=path):
+        shutil.copy(found, programs)  # `init` writes the launcher beside it
+    temp = str(root / "tmp")
+    places = {"USERPROFILE": str(home), "LOCALAPPDATA": str(local), "TEMP": temp, "TMP": temp}
+    return places | {"PATH": os.pathsep.join([str(programs), path])}
+
+
 def play_recording(home: DemoHome) -> str:
     """Run the registered hook commands with the events of a recorded session; returns a title for the trace."""
     home.connector("init", "--local", "--no-interactive", "--no-trust")
@@ -110,8 +127,9 @@ def run_codex(home: DemoHome, codex: CodexProgram) -> str:
 
 
 def _with_paths(recorded: str, home: DemoHome) -> str:
-    """Replace the recording's paths by the home's."""
-    return recorded.replace("/home/dev/project", str(home.project)).replace("/home/dev", str(home.home))
+    """Replace the recording's paths by the home's, written as JSON texts have them."""
+    project, above = (json.dumps(str(path), ensure_ascii=False)[1:-1] for path in (home.project, home.home))
+    return recorded.replace("/home/dev/project", project).replace("/home/dev", above)
 
 
 def _shift_to_now(lines: list[str]) -> str:

@@ -65,9 +65,10 @@ def find_places(environ: Mapping[str, str]) -> Places:
     """The directories of the user with this environment."""
     import platformdirs
 
+    home = _hook_home(environ)
     return Places(
-        data=_hook_home(environ),
-        state=platformdirs.user_state_path(APP, appauthor=False),
+        data=home,
+        state=home if sys.platform == "win32" else platformdirs.user_state_path(APP, appauthor=False),
         spool=spool_directory(environ),
     )
 
@@ -75,9 +76,8 @@ def find_places(environ: Mapping[str, str]) -> Places:
 def _hook_home(environ: Mapping[str, str]) -> Path:
     if os.name == "posix":
         return Path(_home(environ)) / HOOK_HOME
-    import platformdirs
-
-    return platformdirs.user_data_path(APP, appauthor=False)
+    local = environ.get("LOCALAPPDATA")  # where the hook's launcher looks
+    return (Path(local) if local else Path.home() / "AppData" / "Local") / APP
 
 
 def _home(environ: Mapping[str, str]) -> str:
