@@ -12,13 +12,16 @@ from typing import Any
 
 import nox
 
-nox.options.sessions = ["lint", "types", "audit_lock", "build", "install", "tests", "e2e", "faults_short"]
+nox.options.sessions = [
+    *("lint", "types", "audit_lock", "build", "install", "tests", "e2e", "windows_short", "faults_short"),
+]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
 ROOT = Path(__file__).parent
 PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex")
 E2E = ROOT / "packages" / "infinium-codex" / "e2e"
+WINDOWS = ROOT / "packages" / "infinium-codex" / "windows"
 FAULTS = ROOT / "packages" / "infinium-codex" / "faults"
 TEST_TOOLS = ("hypothesis>=6.140", "pytest>=9,<10", "syrupy>=5")
 SKIPPED = ROOT / ".nox" / "skipped.txt"
@@ -43,7 +46,7 @@ def types(session: nox.Session) -> None:
         session.run("mypy", "--python-version", version, *sources)
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
-        for group in (("src", "tests", "e2e"), ("bench",), ("faults",), ("redaction_bench",)):
+        for group in (("src", "tests", "e2e"), ("bench",), ("faults",), ("redaction_bench",), ("windows",)):
             found = [Path("packages", package, part) for part in group]
             if existing := [str(path) for path in found if (ROOT / path).exists()]:
                 session.run("mypy", *existing)
@@ -73,6 +76,18 @@ def e2e(session: nox.Session) -> None:
     session.run("pytest", "-p", "real_tests", str(E2E.relative_to(ROOT)), env=environ)
     if SKIPPED.exists():
         session.warn(f"Not tested on this machine:\n{SKIPPED.read_text('utf-8')}")
+
+
+@nox.session
+def windows(session: nox.Session) -> None:
+    """The connector and the real Codex for Windows inside Wine: every version, or those named."""
+    _run_windows(session, session.posargs or ["0.142.5", "0.153.4", "0.169.0"])
+
+
+@nox.session
+def windows_short(session: nox.Session) -> None:
+    """The same with the newest version."""
+    _run_windows(session, ["0.169.0"])
 
 
 @nox.session
@@ -273,6 +288,16 @@ def _stranger(index: Path, name: str) -> None:
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+
+
+def _run_windows(session: nox.Session, versions: list[str]) -> None:
+    session.install(*TEST_TOOLS, "packaging", "pip", "./packages/infinium-codex")
+    environ = {
+        "PYTHONPATH": str(ROOT / ".ci"),
+        "INFINIUM_SKIPPED": str(SKIPPED),
+        "INFINIUM_WINDOWS_CODEX": ",".join(versions),
+    }
+    session.run("pytest", "-p", "real_tests", str(WINDOWS.relative_to(ROOT)), env=environ)
 
 
 def _run_faults(session: nox.Session, form: str) -> None:

@@ -12,10 +12,13 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import tomllib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 from msgspec import Struct
@@ -31,6 +34,8 @@ CPYTHON_WHEEL = "panda3d==1.10.16"
 MINOR = f"{sys.version_info.minor}"
 """The standard library is copied from the running Python, so the minor version is the same."""
 PREPARE_SECONDS = 600.0
+SERVICES_SECONDS = 5.0
+"""How long Windows' services take to start."""
 
 
 class Lab(Struct, frozen=True, kw_only=True):
@@ -54,9 +59,14 @@ class Lab(Struct, frozen=True, kw_only=True):
         return next(path for path in (self.drive / "users").iterdir() if path.name != "Public")
 
     def environ(self, **more: str) -> dict[str, str]:
-        """The environment for programs in this Windows: no variable with a path of Linux, and `more`."""
+        """The environment for programs in this Windows: no variable with a path of Linux, and `more`.
+
+        `path` is added to the PATH.
+        """
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LANG", "LC_ALL") if name in os.environ}
         system = {"WINEPREFIX": str(self.directory / "prefix"), "WINEDEBUG": "-all", "WINEPATH": r"C:\py;C:\py\Scripts"}
+        if path := more.pop("path", ""):
+            system["WINEPATH"] += f";{path}"
         return kept | system | more
 
     def run(
@@ -81,6 +91,24 @@ class Lab(Struct, frozen=True, kw_only=True):
     def codex(self, version: str) -> Path:
         """The directory of `codex.exe` of a version."""
         return next((self.directory / f"codex-{version}").rglob("codex.exe")).parent
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Keep this Windows up for the block: its first programs start services, which inherit the pipes they find."""
+        idle = "import ctypes; ctypes.windll.user32.GetDesktopWindow(); input()"
+        process = subprocess.Popen(
+            ["wine", r"C:\py\python.exe", "-c", idle],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.environ(),
+        )
+        try:
+            time.sleep(SERVICES_SECONDS)
+            yield self
+        finally:
+            self.kill()
+            process.communicate()
 
     def kill(self) -> None:
         """End every program of this Windows."""
@@ -184,8 +212,8 @@ def _add_interpreter(lab: Lab) -> None:
     names = re.findall(r"^\s+\[\s*\d+\](?: \+base\[\s*\d+\]\s+[0-9a-f]+)? (_?Py\w+)$", listed, re.MULTILINE)
     forwarder = lab.directory / "python3.def"
     forwarder.write_text("LIBRARY python3.dll\nEXPORTS\n" + "".join(f"{name}={dll}.{name}\n" for name in names))
-    options = ("-shared", "-nostdlib", "-Wl,--entry=0", str(forwarder))
-    _compile(lab, "int unused;\n", lab.python / "python3.dll", *options)
+    linked = ("-shared", "-nostdlib", "-Wl,--entry=0", str(forwarder))
+    _compile(lab, "int unused;\n", lab.python / "python3.dll", *linked)
 
 
 def _add_libraries(lab: Lab) -> None:

@@ -1,0 +1,65 @@
+"""A turn of the real Codex for Windows arrives at the API as a correct trace."""
+
+import json
+
+import pytest
+from api import receive
+from infinium_codex.demo.scripted_model import Patch, Reply, Say, ScriptedModel, Shell
+from lab import windows_path
+from machine_windows import User, wait_for
+from scenarios import PATCH, PROMPT, usage
+
+pytestmark = pytest.mark.codex
+
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+SECRET = b"sesame-4711-canary"
+COMMAND = "echo building& exit 3"
+
+
+def turn() -> list[Reply]:
+    return [
+        Reply([Shell(COMMAND)], usage(1)),
+        Reply([Patch(PATCH)], usage(2)),
+        Reply([Say("The build fails; a note is left.")], usage(3)),
+    ]
+
+
+def test_a_turn_arrives_once_and_true(user: User, version: str) -> None:
+    """A command with exit code 3, a patch and a message; the secret is in the Credential Manager."""
+    with ScriptedModel(turn()) as model, receive() as receiver:
+        user.configure_codex(model, version)
+        options = ("--agent-id", AGENT, "--base-url", receiver.base_url, "--agent-secret", "-", "--trust")
+        user.connector("init", "--no-interactive", *options, stdin=SECRET + b"\n")
+        user.codex_exec(PROMPT)
+        wait_for(lambda: receiver.requests, "the trace")
+        [request] = receiver.requests
+        trace, tags = request.trace, request.trace["environment"]["custom_tags"]
+        assert request.headers["x-agent-key"].encode() == SECRET
+        assert trace["input_summary"] == PROMPT
+        assert trace["output_summary"] == "The build fails; a note is left."
+        shell, patch = trace["steps"]
+        assert (shell["tool_call"]["tool_name"], patch["tool_call"]["tool_name"]) == ("shell", "apply_patch")
+        assert COMMAND in json.dumps(shell)
+        assert "powershell" not in json.dumps(trace["steps"]).lower()
+        [error] = trace["errors"]
+        assert error["error_code"] == "3"
+        assert trace["sections"]["development"]["files_modified"] == ["notes.txt"]
+        assert trace["environment"]["framework_version"] == version
+        assert tags["cwd"] == windows_path(user.project)
+        assert tags["sources"] == "hook, transcript"
+        assert SECRET not in b"".join(path.read_bytes() for path in user.home.rglob("*") if path.is_file())
+
+
+def test_uninstall_leaves_nothing(user: User) -> None:
+    user.connector("init", "--no-interactive", "--local", "--no-trust")
+    assert user.launcher.exists()
+    user.connector("uninstall", "--yes", "--purge")
+    assert not user.home.exists()
+    assert not user.launcher.exists()
+    assert not (user.project / ".codex" / "hooks.json").exists()
+    assert user.processes() == []
+
+
+def test_the_demo_traces_a_turn(user: User) -> None:
+    assert "hello.py was missing; I added it" in user.connector("demo")
+    assert not user.home.exists()
