@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import DEBIAN_PACKAGES, PACKAGES, ROOT, Lab, install_connector, set_up
 from machine_windows import User
+from wine_lab import DEBIAN_PACKAGES, PACKAGES, ROOT, Lab, install_connector, set_up
 
 VERSIONS = tuple(filter(None, os.environ.get("INFINIUM_WINDOWS_CODEX", "").split(","))) or ("0.169.0",)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infinium_codex.demo.scripted_model import ScriptedModel, codex_config
-from lab import Lab, new_codex_home, windows_path
+from wine_lab import Lab, new_codex_home, windows_path
 
 WAIT_SECONDS = 60.0
 

