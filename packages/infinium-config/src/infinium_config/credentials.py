@@ -1,5 +1,6 @@
 """Find, store and delete the agent's secret, and decide where it may be sent."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_SERVICE = "infinium-connector"
-LOOK_UP_SECONDS = 3.0
-"""Time limit for importing keyring, choosing its back end and one look-up together: a hung daemon never answers."""
+LOOK_UP_SECONDS = 10.0 if sys.platform == "win32" else 3.0
+"""Time limit for importing keyring, choosing its back end and one look-up together: a hung daemon never answers.
+
+Windows has no such daemon, but scans what is imported: under load the import alone takes more than 3 s.
+"""
 CHANGE_SECONDS = 30.0
 """Time limit for a change, which leaves a person time to unlock the keyring."""
 
