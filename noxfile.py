@@ -12,9 +12,7 @@ from typing import Any
 
 import nox
 
-nox.options.sessions = [
-    *("lint", "types", "audit_lock", "build", "install", "tests", "e2e", "windows_short", "faults_short"),
-]
+nox.options.sessions = ["lint", "types", "audit_lock", "build", "install", "tests", "e2e", "faults_short"]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 

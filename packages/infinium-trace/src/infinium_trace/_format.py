@@ -1,7 +1,7 @@
 """Formats values for a payload: times, counts, paths, file changes. Absent values are left out."""
 
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 
 from infinium_trace.events import FileChange
 
@@ -18,8 +18,9 @@ def present(**fields: object) -> Payload:
 
 def relative_path(path: str, cwd: str | None) -> str:
     """Return the path relative to `cwd`; unchanged if it is outside."""
-    if cwd and PurePosixPath(path).is_relative_to(cwd):
-        return str(PurePosixPath(path).relative_to(cwd))
+    kind = PureWindowsPath if cwd and PureWindowsPath(cwd).drive else PurePosixPath
+    if cwd and kind(path).is_relative_to(cwd):
+        return kind(path).relative_to(cwd).as_posix()
     return path
 
 

@@ -1,5 +1,6 @@
 """`infinium-codex demo`: trace one turn in a temporary home directory and show the trace."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ def demo(
     if codex and program is None:
         hint = "Install it (npm install -g @openai/codex), or run without --codex to replay a recorded session."
         return Result.failure("Codex is not on PATH.", hint)
-    with tempfile.TemporaryDirectory(prefix="infinium-demo-") as directory:
+    with tempfile.TemporaryDirectory(prefix="infinium-demo-", ignore_cleanup_errors=os.name == "nt") as directory:
         ctx.progress("Tracing one turn in a temporary home directory …")
         home = DemoHome(Path(directory), ctx.environ)
         try:

@@ -87,8 +87,8 @@ class DemoHome:
 def _windows_variables(root: Path, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that lead a program on Windows into the home, and a PATH on which `init` writes the launcher."""
     programs, local = root / "bin", home / "AppData" / "Local"
-    for path in (programs, local):
-        path.mkdir(parents=True)
+    for directory in (programs, local):
+        directory.mkdir(parents=True)
     path = environ.get("PATH", "")
     if found := shutil.which("infinium-codex.exe", path=path):
         shutil.copy(found, programs)  # `init` writes the launcher beside it
