@@ -17,6 +17,7 @@ from infinium_config import (
     write_project_file,
     write_user_setting,
 )
+from infinium_config.parse import parse_patterns, pattern_error
 from infinium_config.project import CONFIG
 from msgspec.structs import replace
 
@@ -63,12 +64,20 @@ def set_value(
     declared = _declared(name, in_file="user" if user else "project")
     try:
         parsed = declared.parse(value)
+        _check_patterns(declared, parsed)
     except ValueError as error:
         raise CommandError(f"Invalid {name} '{value}': {error}.", exit_code=2) from None
     if name == "redaction" and parsed == "off" and not user:
         hint = "A project file can only tighten redaction. Use: infinium-codex config set redaction off --user"
         raise CommandError("A project cannot turn redaction off.", hint, exit_code=2)
     return _write(ctx, declared, parsed, user=user)
+
+
+def _check_patterns(declared: Declared, value: object) -> None:
+    """Raise ValueError for a regular expression that would be ignored where the file is read."""
+    for pattern in value if declared.parse is parse_patterns and isinstance(value, tuple) else ():
+        if error := pattern_error(pattern):
+            raise ValueError(error)
 
 
 def unset(name: Name, /, *, user: ForUser = False, ctx: Context, json: AsJson = False) -> Result:
