@@ -12,7 +12,17 @@ from typing import Any
 
 import nox
 
-nox.options.sessions = ["lint", "types", "audit_lock", "build", "install", "tests", "e2e", "faults_short"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "audit_lock",
+    "build",
+    "install",
+    "tests",
+    "e2e",
+    "faults_short",
+    "windows_short",
+]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
 
