@@ -146,7 +146,7 @@ def hook_program(names: HookNames, module: str = HOOK_MODULE) -> bytes:
 
 def _programs(agent: Agent) -> dict[str, bytes]:
     """The content of each program, by its name in the hook's home or by its path."""
-    programs = {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(_package_directories(), agent).encode()}
+    programs = {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(_package_directories(agent), agent).encode()}
     if _IS_WINDOWS:
         programs[str(launcher_windows.launcher_path())] = launcher_windows.launcher_program()
     return programs
@@ -217,19 +217,22 @@ def _launcher(directories: list[str], agent: Agent) -> str:
     )
 
 
-def _package_directories() -> list[str]:
+def _package_directories(agent: Agent) -> list[str]:
     """The directories of all packages that the worker needs; empty where only `site` can tell.
 
     The worker avoids `site`, which runs the `.pth` files of other packages: that takes longer than the work on a short
     turn. On Windows the worker runs in the base interpreter, whose `site` does not know the environment.
     """
     packages = Path(infinium_codex.__path__[0]).parent
+    of_agent = agent.reference.partition(":")[0].partition(".")[0]
     if _IS_WINDOWS:
-        needed = ("infinium_config", "infinium_trace", "infinium_transport", "keyring", "niquests", "msgspec")
+        needed = ("infinium_config", "infinium_trace", "infinium_transport", "keyring", "niquests", "msgspec", of_agent)
         found = (find_spec(name) for name in needed)
         others = (str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin)
         return list(dict.fromkeys((str(packages), *others)))
-    together = all((packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring"))
+    together = all(
+        (packages / name).is_dir() for name in ("infinium_config", "infinium_transport", "keyring", of_agent)
+    )
     return [str(packages)] if together and not _sees_system_packages() else []
 
 
