@@ -7,7 +7,7 @@ from infinium_config import Settings
 from infinium_transport import DeliveryReport, ProblemKind
 
 from infinium_codex.background.schedule import OUTBOX, Schedule
-from infinium_codex.background.wake_up import ensure_scheduler
+from infinium_codex.background.wake_up import ensure_scheduler, wake
 from infinium_codex.delivery.send import deliver_after_others, deliver_queued, deliver_until_sent
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.held_secrets import agent_variable
@@ -73,6 +73,8 @@ def schedule_next_delivery(
         # Traces that were queued since are those of a process that found the entry in place and relies on it.
         if sum(1 for _ in open_outbox(places).pending()) > report.queued:
             schedule.add_outbox(LEASE_SECONDS)
+        elif not is_scheduler:
+            wake(schedule.directory)  # it ends now, rather than when the entry was due
             due = [now + LEASE_SECONDS]
     if due and not is_scheduler:
         ensure_scheduler(schedule.directory, environ, _held_as(settings))
