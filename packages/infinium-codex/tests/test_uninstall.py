@@ -85,7 +85,8 @@ def test_purge_of_one_project_keeps_the_data_of_others(machine: Machine) -> None
 
 
 def played_turn(machine: Machine) -> None:
-    """A turn whose trace cannot be sent, so that a scheduler waits with it."""
+    """A turn whose trace cannot be sent yet, so that a scheduler waits with it: nothing listens at the address."""
+    machine.environ["INFINIUM_AGENT_SECRET"] = "sesame-4711"  # the detached worker does not find the test's keyring
     machine.read_hooks()
     for name, fields in (("UserPromptSubmit", {"prompt": "x"}), ("Stop", {"last_assistant_message": "y"})):
         event = {"session_id": "s-1", "turn_id": "t-1", "hook_event_name": name, "model": "gpt", **fields}

@@ -73,9 +73,9 @@ def schedule_next_delivery(
         # Traces that were queued since are those of a process that found the entry in place and relies on it.
         if sum(1 for _ in open_outbox(places).pending()) > report.queued:
             schedule.add_outbox(LEASE_SECONDS)
+            due = [now + LEASE_SECONDS]
         elif not is_scheduler:
             wake(schedule.directory)  # it ends now, rather than when the entry was due
-            due = [now + LEASE_SECONDS]
     if due and not is_scheduler:
         ensure_scheduler(schedule.directory, environ, _held_as(settings))
 
