@@ -111,3 +111,43 @@ def test_a_fifo_in_the_files_of_other_agents_does_not_stop_uninstall(machine: Ma
     os.mkfifo(machine.project / ".claude" / "settings.json")
     machine.execute([*machine.program, "uninstall", "--yes"], timeout=SECONDS)
     assert not machine.hooks.exists()
+
+
+COMMANDS = [
+    ("status",),
+    ("doctor",),
+    ("config", "list"),
+    ("config", "set", "flush_on_stop", "false"),
+    ("pause",),
+    ("resume",),
+    ("update-credentials", "--agent-secret", "secret"),
+]
+
+
+@pytest.mark.parametrize("link", [".infinium", ".infinium/config.json"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_command_uses_a_linked_project_file(machine: Machine, link: str, command: tuple[str, ...]) -> None:
+    """The file it leads to belongs to another project: it is not read and not changed, and the user learns why."""
+    machine.set_up()
+    path = machine.project / link
+    target = machine.home / "elsewhere"
+    path.rename(target)
+    path.symlink_to(target)
+    config = target / "config.json" if target.is_dir() else target
+    before = config.read_bytes()
+    done = machine.execute([*machine.program, *command], check=False, timeout=SECONDS)
+    assert config.read_bytes() == before
+    assert path.is_symlink()
+    said = " ".join((done.stdout + done.stderr).split())
+    if command[0] == "config" and command[1] == "list":
+        assert "agent_id not set (default)" in said
+    else:
+        assert str(path) in said
+        assert f"leads to {target}" in said
+
+
+def test_init_refuses_a_linked_project_directory_inside_the_project(machine: Machine) -> None:
+    """The hook would not use it."""
+    (machine.project / "shared").mkdir()
+    (machine.project / ".infinium").symlink_to("shared")
+    refused(machine, f"leads to {machine.project / 'shared'}", *INIT)

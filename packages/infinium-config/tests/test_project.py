@@ -5,10 +5,12 @@ import os
 import pwd
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from infinium_config import (
+    Project,
     ProjectFile,
     ProjectFileError,
     find_project,
@@ -313,3 +315,59 @@ def test_error_of_a_file_that_cannot_be_written(tmp_path: Path, snapshot: Snapsh
     with pytest.raises(ProjectFileError) as caught:
         write_project_file(tmp_path / ".infinium" / "config.json", ProjectFile())
     assert str(caught.value).replace(str(tmp_path), "PROJECT") == snapshot
+
+
+def linked_directory(root: Path, target: Path) -> Path:
+    link = root / ".infinium"
+    link.symlink_to(target / ".infinium")
+    return link
+
+
+def linked_file(root: Path, target: Path) -> Path:
+    link = root / ".infinium" / "config.json"
+    link.parent.mkdir()
+    link.symlink_to(target / ".infinium" / "config.json")
+    return link
+
+
+@pytest.mark.parametrize("make", [linked_directory, linked_file])
+def test_a_linked_project_directory_or_file_is_not_used_and_its_target_is_named(
+    tmp_path: Path, make: Callable[[Path, Path], Path]
+) -> None:
+    elsewhere = project(tmp_path / "elsewhere", json.dumps({"agent_id": AGENT}))
+    above = project(tmp_path / "work", "{}")
+    (tmp_path / "work" / "app").mkdir()
+    link = make(tmp_path / "work" / "app", tmp_path / "elsewhere")
+    settings = load(tmp_path / "work" / "app", {}, home=tmp_path / "home")
+    assert settings.project == Project(root=tmp_path / "work", config_path=above), "the search continues above"
+    assert settings.agent_id.value is None
+    (problem,) = settings.problems
+    assert problem.name == "project"
+    assert str(link) in problem.message
+    assert str(elsewhere if make is linked_file else elsewhere.parent) in problem.message
+    assert pwd.getpwuid(os.getuid()).pw_name in problem.message
+
+
+@pytest.mark.parametrize("target", [".infinium", "/dev/zero", "missing"])
+def test_a_link_that_leads_nowhere_is_named_too(tmp_path: Path, target: str) -> None:
+    (tmp_path / ".infinium").symlink_to(target)
+    settings = load(tmp_path, {}, home=tmp_path / "home")
+    assert settings.project is None
+    assert [problem.origin for problem in settings.problems] == [str(tmp_path / ".infinium")]
+
+
+def test_no_project_file_is_written_through_a_linked_directory(tmp_path: Path) -> None:
+    elsewhere = project(tmp_path / "elsewhere", "{}")
+    (tmp_path / ".infinium").symlink_to(elsewhere.parent)
+    with pytest.raises(ProjectFileError, match="leads to") as caught:
+        write_project_file(tmp_path / ".infinium" / "config.json", ProjectFile(paused=True))
+    assert str(elsewhere.parent) in str(caught.value)
+    assert elsewhere.read_text() == "{}"
+
+
+def test_the_users_own_directory_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    dotfiles = project(tmp_path / "dotfiles", json.dumps({"redaction": "metadata-only"}))
+    (tmp_path / "home" / ".infinium").symlink_to(dotfiles.parent)
+    settings = load(tmp_path / "home", {}, home=tmp_path / "home")
+    assert (settings.redaction.value, settings.problems) == ("metadata-only", ())

@@ -8,7 +8,7 @@ from infinium_config.checkout import main_checkout
 from infinium_config.errors import ProjectFileError
 from infinium_config.files import read_small_file
 from infinium_config.model import Problem, Project, UserFile
-from infinium_config.ownership import is_trusted, owner_name
+from infinium_config.ownership import find_link, is_trusted, owner_name
 from infinium_config.precedence import resolve
 from infinium_config.project_file import read_project_file, read_user_file
 from infinium_config.settings import Settings
@@ -25,9 +25,9 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None, *,
     environ = os.environ if environ is None else environ
     home = home_directory(environ) if home is None else home
     user = user_file(home)
-    project, passed_over = _find(Path() if start is None else start, home, lambda: _safe_directories(environ, user))
+    project, problems = _find(Path() if start is None else start, home, lambda: _safe_directories(environ, user))
     file = read_project_file(project.config_path) if project else None
-    return resolve(environ, project, file, user, problems=[_not_trusted(config) for config in passed_over])
+    return resolve(environ, project, file, user, problems=problems)
 
 
 def find_project(
@@ -36,8 +36,9 @@ def find_project(
     """Find the nearest project at or above `start`, as git finds `.git`; None if there is none.
 
     In a linked worktree the search continues in its main checkout. A project file of another user than this one and
-    root is passed over, unless `safe_directories` names its directory. `start` is by default the working directory,
-    `environ` this process's environment and `home` the user's home directory, whose own `.infinium` is not a project.
+    root is passed over, unless `safe_directories` names its directory. So is a project file, or the `.infinium` around
+    it, that is a symbolic link; `load` reports both as problems. `start` is by default the working directory, `environ`
+    this process's environment and `home` the user's home directory, whose own `.infinium` is not a project.
     """
     environ = os.environ if environ is None else environ
     home = home_directory(environ) if home is None else home
@@ -71,9 +72,9 @@ def home_directory(environ: Mapping[str, str]) -> Path | None:
 
 def _find(
     start: Path, home: Path | None, safe_directories: Callable[[], tuple[str, ...]]
-) -> tuple[Project | None, list[Path]]:
-    """The project, and the files of other users that were passed over. `safe_directories` is asked only for those."""
-    passed_over: list[Path] = []
+) -> tuple[Project | None, list[Problem]]:
+    """Find the project, and the files that are not used. `safe_directories` is called only for files of other users."""
+    problems: list[Problem] = []
     homes = () if home is None else (home, home.resolve())  # the working directory has its links resolved
     start = start.absolute()
     worktree: Path | None = None
@@ -81,14 +82,17 @@ def _find(
     while pending:
         directory = pending.pop(0)
         config = directory / CONFIG
-        if directory not in homes and read_small_file(config) is not None:
-            if is_trusted(directory, safe_directories):
-                return Project(root=directory, config_path=config, via_worktree=worktree), passed_over
-            passed_over.append(config)
+        if directory not in homes:
+            if (link := find_link(directory)) is not None:
+                problems.append(_is_linked(link))
+            elif read_small_file(config) is not None:
+                if is_trusted(directory, safe_directories):
+                    return Project(root=directory, config_path=config, via_worktree=worktree), problems
+                problems.append(_not_trusted(config))
         if worktree is None and (main := main_checkout(directory)) is not None:
             worktree = directory
             pending = [main, *main.parents]
-    return None, passed_over
+    return None, problems
 
 
 def _safe_directories(environ: Mapping[str, str], user: UserFile | None) -> tuple[str, ...]:
@@ -101,3 +105,12 @@ def _not_trusted(config: Path) -> Problem:
         "safe_directories in your ~/.infinium/config.json, or to CONNECTOR_SAFE_DIRECTORIES."
     )
     return Problem(name="project", origin=str(config), message=message)
+
+
+def _is_linked(link: Path) -> Problem:
+    owner = f" It belongs to {name}." if (name := owner_name(link)) else ""
+    message = (
+        f"{link} is a link that leads to {os.path.realpath(link)} and is not used.{owner} Replace the link "
+        "by a file or directory of the project, or remove it."
+    )
+    return Problem(name="project", origin=str(link), message=message)

@@ -9,6 +9,7 @@ from typing import Any
 from infinium_config.errors import ProjectFileError
 from infinium_config.files import read_small_file, write_atomically
 from infinium_config.model import ProjectFile, UserFile
+from infinium_config.ownership import find_link
 from infinium_config.parse import check_directories, parse_safe_directories
 from infinium_config.settings import DECLARED, Declared
 
@@ -43,8 +44,14 @@ def read_user_file(path: Path) -> UserFile | None:
 def write_project_file(path: Path, file: ProjectFile) -> bool:
     """Write a project file atomically, with mode 0600. False if it already has this content.
 
-    Raises ProjectFileError.
+    A link at `path` is replaced. A linked directory is refused: the file would be written elsewhere. Raises
+    ProjectFileError.
     """
+    if find_link(path.parent.parent) == path.parent:
+        raise ProjectFileError(
+            f"{path} cannot be written: {path.parent} is a link that leads to {os.path.realpath(path.parent)}. "
+            "Replace the link by a directory, or remove it."
+        )
     record = {key: value for key in _PROJECT_KEYS if (value := getattr(file, key)) is not None}
     text = json.dumps({**record, **file.extra}, indent=2, ensure_ascii=False) + "\n"
     content = text.encode("utf-8", "surrogatepass")

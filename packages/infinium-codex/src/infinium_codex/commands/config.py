@@ -9,8 +9,6 @@ from infinium_config import (
     LOCAL,
     ApprovedOrigins,
     Declared,
-    Project,
-    find_project,
     load,
     read_project_file,
     value_text,
@@ -22,6 +20,7 @@ from infinium_config.project import CONFIG
 from msgspec.structs import replace
 
 from infinium_codex.console.parameters import AsJson, Context
+from infinium_codex.support.project_files import require_project
 from infinium_codex.support.result import CommandContext, CommandError, Result, Row
 from infinium_codex.support.settings import home_directory
 
@@ -118,7 +117,7 @@ def _write(ctx: CommandContext, declared: Declared, value: Any, *, user: bool) -
 
 
 def _write_project(ctx: CommandContext, declared: Declared, value: Any) -> Path:
-    project = _project(ctx)
+    project = require_project(ctx)
     file = replace(read_project_file(project.config_path), **{declared.name: value})
     write_project_file(project.config_path, file)
     if declared.name == "base_url" and value not in (None, LOCAL) and file.agent_id is not None:
@@ -134,10 +133,3 @@ def _write_user(ctx: CommandContext, declared: Declared, value: Any) -> Path:
     path = home / CONFIG
     write_user_setting(path, declared.name, list(value) if isinstance(value, tuple) else value)
     return path
-
-
-def _project(ctx: CommandContext) -> Project:
-    project = find_project(ctx.cwd, home=home_directory(ctx.environ))
-    if project is None:
-        raise CommandError(f"No Infinium project in {ctx.cwd} or a parent directory.", "Run 'infinium-codex init'.")
-    return project

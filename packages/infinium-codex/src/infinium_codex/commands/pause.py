@@ -1,12 +1,12 @@
 """`infinium-codex pause`: stop recording in this project."""
 
-from infinium_config import find_project, read_project_file, write_project_file
+from infinium_config import read_project_file, write_project_file
 from msgspec.structs import replace
 
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.session.pauses import mark_sessions
-from infinium_codex.support.result import CommandContext, CommandError, Result
-from infinium_codex.support.settings import home_directory
+from infinium_codex.support.project_files import require_project
+from infinium_codex.support.result import CommandContext, Result
 
 
 def pause(*, ctx: Context, json: AsJson = False) -> Result:
@@ -16,9 +16,7 @@ def pause(*, ctx: Context, json: AsJson = False) -> Result:
 
 def set_paused(ctx: CommandContext, *, paused: bool) -> Result:
     """Write `paused` to the project file."""
-    project = find_project(ctx.cwd, home=home_directory(ctx.environ))
-    if project is None:
-        raise CommandError(f"No Infinium project in {ctx.cwd} or a parent directory.", "Run 'infinium-codex init'.")
+    project = require_project(ctx)
     file = read_project_file(project.config_path)
     changed = bool(file.paused) is not paused
     if changed:

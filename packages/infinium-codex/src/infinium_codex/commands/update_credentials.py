@@ -12,7 +12,6 @@ from infinium_config import (
     KeyringUnavailable,
     ProjectFile,
     Secret,
-    find_project,
     load,
     parse_agent_id,
     parse_base_url,
@@ -31,6 +30,7 @@ from infinium_codex.console.prompts import confirm_origin, parse_option, prompt,
 from infinium_codex.delivery.send import deliver_queued
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.held_secrets import AGENT_ID_VARIABLE, BASE_URL_VARIABLE
+from infinium_codex.support.project_files import require_project
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 
@@ -51,10 +51,7 @@ def update_credentials(
 
     Where no keyring can store it, the queued traces are sent with it once, and the command fails.
     """
-    home = home_directory(ctx.environ)
-    project = find_project(ctx.cwd, home=home)
-    if project is None:
-        raise CommandError(f"No Infinium project in {ctx.cwd} or a parent directory.", "Run 'infinium-codex init'.")
+    project = require_project(ctx)
     file = read_project_file(project.config_path)
     address = _address(file, base_url)
     agent = parse_option("--agent-id", agent_id, parse_agent_id) or file.agent_id

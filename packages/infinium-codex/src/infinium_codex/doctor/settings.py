@@ -15,7 +15,9 @@ def settings(context: CheckContext) -> Check:
     if context.settings is None:
         return problem(name, context.settings_error, "Correct the file, or run 'infinium-codex init'.")
     if not context.is_set_up:
-        return problem(name, f"{context.hooks.root} is not set up.", "Run 'infinium-codex init'.")
+        unused = [found.message for found in context.settings.problems if found.name == "project"]
+        evidence = " ".join([f"{context.hooks.root} is not set up.", *unused])
+        return problem(name, evidence, "" if unused else "Run 'infinium-codex init'.")
     if context.settings.problems:
         evidence = " ".join(found.message for found in context.settings.problems)
         return warning(name, evidence, "Correct the value; 'infinium-codex status' shows what is used instead.")

@@ -11,7 +11,7 @@ from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, Survey, project_root
 from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.setup import gitignore
-from infinium_codex.support.project_files import check_file
+from infinium_codex.support.project_files import check_project_file
 from infinium_codex.support.result import CommandContext, CommandError
 from infinium_codex.support.settings import home_directory
 
@@ -52,7 +52,7 @@ def inspect_project(ctx: CommandContext, *, user_hooks: bool | None = None) -> I
     """Find Codex and the project's hooks, and ask Codex about them. Raises CommandError where Codex does not answer."""
     codex = find_codex(ctx.environ)
     root = project_root(ctx.cwd, home_directory(ctx.environ))
-    check_file(root / CONFIG, root)
+    check_project_file(root)
     hooks = ProjectHooks(root, codex, ctx.places, ctx.environ, linked_worktree(ctx.cwd), for_user=user_hooks)
     try:
         survey = hooks.survey()

@@ -23,7 +23,7 @@ from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root
 from infinium_codex.codex.worktrees import linked_worktree, linked_worktrees
 from infinium_codex.setup.known_projects import KnownProjects
-from infinium_codex.support.project_files import check_file
+from infinium_codex.support.project_files import check_project_file
 from infinium_codex.support.result import CommandContext, CommandError
 from infinium_codex.support.settings import home_directory
 
@@ -78,7 +78,7 @@ def find_removal(ctx: CommandContext) -> Removal:
     hooks, user_hooks = (
         ProjectHooks(root, codex, ctx.places, ctx.environ, worktree, for_user=for_user) for for_user in (False, True)
     )
-    check_file(root / CONFIG, root)
+    check_project_file(root)
     return Removal(
         root=root,
         hooks=hooks,

@@ -4,11 +4,38 @@ import os
 import stat
 from pathlib import Path
 
+from infinium_config import Project, load
 from infinium_config.files import read_small_file
+from infinium_config.ownership import find_link
+from infinium_config.project import CONFIG
 
-from infinium_codex.support.result import CommandError
+from infinium_codex.support.result import CommandContext, CommandError
+from infinium_codex.support.settings import home_directory
 
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+
+
+def require_project(ctx: CommandContext) -> Project:
+    """Find the project at the working directory.
+
+    Raises CommandError where there is none. The error names the project files that are not used, and why. Raises
+    ProjectFileError for an invalid file.
+    """
+    settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
+    if settings.project is not None:
+        return settings.project
+    message = f"No Infinium project in {ctx.cwd} or a parent directory."
+    unused = [problem.message for problem in settings.problems if problem.name == "project"]
+    raise CommandError(" ".join([message, *unused]), "" if unused else "Run 'infinium-codex init'.")
+
+
+def check_project_file(root: Path) -> None:
+    """Raise CommandError unless the project file in `root` is a regular file, or missing, and no link leads to it."""
+    link = find_link(root)
+    if link is not None:
+        hint = "Nothing was changed. Replace the link by a file or directory of the project, or remove it."
+        raise CommandError(f"{link} is a link that leads to {os.path.realpath(link)}.", hint)
+    check_file(root / CONFIG, root)
 
 
 def check_file(path: Path, root: Path | None) -> None:
