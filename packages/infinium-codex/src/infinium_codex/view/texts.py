@@ -1,0 +1,43 @@
+"""Prepares texts for a view: without control characters, redacted, counted by kind."""
+
+from collections.abc import Mapping
+
+import msgspec
+from infinium_trace import Redactor, clean
+
+
+class Texts:
+    """Redacts the texts of one turn. Every text is redacted once, so that a finding is counted once."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[str, str] = {}
+
+    @property
+    def redactions(self) -> Mapping[str, int]:
+        """Number of replacements so far, by kind."""
+        return dict(self._redactor.counts)
+
+    def text(self, value: str | None) -> str:
+        """Return the whole text; an empty one for None."""
+        if not value:
+            return ""
+        if value not in self._known:
+            # Clean first: terminal escapes inside a secret would hide it from the rules.
+            self._known[value] = self._redactor.text(clean(value))
+        return self._known[value]
+
+    def arguments(self, arguments: Mapping[str, object] | str | None) -> str | None:
+        """Return a call's arguments as a text: the command, if there is nothing else, else JSON with an indent."""
+        if arguments is None or isinstance(arguments, str):
+            return self.text(arguments) or None
+        command = arguments.get("command")
+        if len(arguments) == 1 and isinstance(command, str):
+            return self.text(command) or None
+        redacted = self._redactor.value(dict(arguments))
+        return clean(msgspec.json.format(msgspec.json.encode(redacted, enc_hook=str)).decode())
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text that is not empty."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
