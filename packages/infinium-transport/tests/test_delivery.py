@@ -88,7 +88,7 @@ class ScriptedDelivery:
             "test/1",
             DeliveryOptions(
                 max_retries=2,
-                client=lambda: self,
+                client=lambda _: self,
                 clock=lambda: self.now,
                 sleep=self.sleep,
                 random=lambda: 1.0,
@@ -492,6 +492,19 @@ def test_secret_object_is_revealed_for_the_request_only(delivery: ScriptedDelive
         secret = Secret()
 
     delivery.queue(1)
-    options = DeliveryOptions(client=lambda: delivery, clock=lambda: delivery.now)
+    options = DeliveryOptions(client=lambda _: delivery, clock=lambda: delivery.now)
     deliver(delivery.state, lambda _agent, _url: Found(), "test/1", options)
     assert delivery.sent == [(key(1), "open")]
+
+
+def test_a_recipient_can_have_a_client_of_its_own(delivery: ScriptedDelivery) -> None:
+    """An empty secret is one: a destination may need none."""
+    delivery.secrets["other"] = ""
+    delivery.queue(1)
+    delivery.queue(2, agent="other", base_url="https://engine.example")
+    own = ScriptedDelivery(delivery.root / "unused")
+    clients = {"other": own, "agent": delivery}
+    options = DeliveryOptions(client=lambda recipient: clients[recipient.agent_id], clock=lambda: delivery.now)
+    report = deliver(delivery.state, lambda agent, _: delivery.secrets.get(agent, "sesame"), "test/1", options)
+    assert report == DeliveryReport(sent=2)
+    assert (delivery.sent, own.sent) == ([(key(1), "sesame")], [(key(2), "")])

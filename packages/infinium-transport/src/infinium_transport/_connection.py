@@ -47,7 +47,7 @@ class Connection:
     overdue stays with its thread, which closes the connection when the request ends.
     """
 
-    def __init__(self, session: "Session", *, timeout: float, verify: bool) -> None:
+    def __init__(self, session: "Session", *, timeout: float, verify: bool | str) -> None:
         self._session = session
         self._timeout = timeout
         self._verify = verify

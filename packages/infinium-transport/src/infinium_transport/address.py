@@ -24,14 +24,20 @@ class BadAddress(Struct, frozen=True, kw_only=True):
 
 def endpoint(base_url: str, agent_id: str, *, allow_http: bool) -> Endpoint | BadAddress:
     """Build the trace address of an agent. Plain http is accepted for loopback only, unless `allow_http`."""
+    url = f"{base_url.rstrip('/')}/agents/{quote(agent_id, safe='')}/trace"
+    return check_address(url, allow_http=allow_http)
+
+
+def check_address(url: str, *, allow_http: bool) -> Endpoint | BadAddress:
+    """Check the address of a request. Plain http is accepted for loopback only, unless `allow_http`."""
     try:
-        parts = urlsplit(base_url)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         return BadAddress(reason=f"the base URL is invalid ({error})")
     if parts.scheme not in ("http", "https") or not host:
         return BadAddress(reason="the base URL must start with https:// and name a host")
-    if any(character.isspace() or ord(character) < 32 for character in base_url):
+    if any(character.isspace() or ord(character) < 32 for character in url):
         return BadAddress(reason="the base URL contains spaces or control characters")
     if "@" in parts.netloc:
         return BadAddress(reason="the base URL must not contain a user name or password")
@@ -40,9 +46,11 @@ def endpoint(base_url: str, agent_id: str, *, allow_http: bool) -> Endpoint | Ba
     secure = parts.scheme == "https"
     if not secure and not allow_http and not is_loopback(host):
         return BadAddress(reason=f"plain http to {host} would expose the secret on the network; use https")
-    path = f"{parts.path.rstrip('/')}/agents/{quote(agent_id, safe='')}/trace"
     return Endpoint(
-        url=f"{parts.scheme}://{parts.netloc}{path}", host=host, port=port or (443 if secure else 80), secure=secure
+        url=f"{parts.scheme}://{parts.netloc}{parts.path}",
+        host=host,
+        port=port or (443 if secure else 80),
+        secure=secure,
     )
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from infinium_transport import _answer
 from infinium_transport._connection import Answer, Connection, Route
 from infinium_transport._failure import explain
-from infinium_transport.address import BadAddress, endpoint, proxy_for
-from infinium_transport.model import Accepted, Envelope, Outcome, Reached, Rejected, Retry
+from infinium_transport.address import BadAddress, Endpoint, check_address, endpoint, proxy_for
+from infinium_transport.model import Accepted, Answered, Envelope, Outcome, Reached, Rejected, Retry
 from infinium_transport.policy import classify_refusal, parse_retry_after
 
 DEFAULT_TIMEOUT = 30.0
@@ -21,7 +21,8 @@ class Client:
 
     It follows no redirect and reads no `.netrc`: both would give the secret to another host. Proxies come from
     `environ` alone. Certificates are checked against the operating system's trust store. With `verify_ssl` off the
-    caller must warn the user; the client prints nothing.
+    caller must warn the user; the client prints nothing. `ca_file` replaces the trust store by the certificates in a
+    file, and `client_certificate` names the files of a certificate and its key to present to the server.
 
     A request ends within `timeout` seconds, name look-up and answer included, however slowly the bytes come.
     """
@@ -32,6 +33,8 @@ class Client:
         user_agent: str,
         timeout: float = DEFAULT_TIMEOUT,
         verify_ssl: bool = True,
+        ca_file: str | None = None,
+        client_certificate: tuple[str, str] | None = None,
         allow_http: bool = False,
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.time,
@@ -39,11 +42,13 @@ class Client:
         self._user_agent = user_agent
         self._timeout = timeout
         self._verify_ssl = verify_ssl
+        self._ca_file = ca_file
+        self._client_certificate = client_certificate
         self._allow_http = allow_http
         self._environ = environ
         self._clock = clock
         self._connection: Connection | None = None
-        self._routes: dict[tuple[str, str, str], Route | BadAddress] = {}
+        self._routes: dict[tuple[str, ...], Route | BadAddress] = {}
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         """Post one trace. Never raises: a failure is returned as the outcome."""
@@ -65,6 +70,26 @@ class Client:
             message=_answer.one_line(_answer.server_message(answer.body), secret),
             retry_after=parse_retry_after(answer.retry_after, now=self._clock()),
         )
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, key: str = "") -> Answered | Retry | Rejected:
+        """Post a body to the address of another protocol; its caller says what a status means. Never raises.
+
+        Returns Retry without an answer, and Rejected for an address or headers that cannot be used.
+        """
+        names = url, *headers.keys(), *headers.values()
+        route = self._routes.get(names)
+        if route is None:
+            usable = all(text.isascii() and text.isprintable() for text in (*headers.keys(), *headers.values()))
+            target = check_address(url, allow_http=self._allow_http)
+            route = self._route_to("POST", target, headers) if usable else BadAddress(reason="a header is not ASCII")
+            self._routes[names] = route
+        if isinstance(route, BadAddress):
+            return Rejected(status=None, message=route.reason)
+        answer = self._request(route, key=key, body=body)
+        if answer.status is None:
+            return Retry(reason=self._failure(answer, route, ""))
+        retry_after = parse_retry_after(answer.retry_after, now=self._clock())
+        return Answered(status=answer.status, retry_after=retry_after, body=answer.body)
 
     def reach(self, base_url: str, agent_id: str) -> Reached | Retry | Rejected:
         """Test whether a server answers at an agent's trace address: a GET without the secret; any answer counts."""
@@ -116,7 +141,9 @@ class Client:
             import urllib3
 
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the caller warns, once
-        return Connection(session, timeout=self._timeout, verify=self._verify_ssl)
+        session.cert = self._client_certificate
+        verify = self._ca_file if self._verify_ssl and self._ca_file else self._verify_ssl
+        return Connection(session, timeout=self._timeout, verify=verify)
 
     def _post_route(self, base_url: str, agent_id: str, secret: str) -> Route | BadAddress:
         if not secret.isascii() or not secret.isprintable():
@@ -125,14 +152,16 @@ class Client:
         return self._route("POST", base_url, agent_id, headers)
 
     def _route(self, method: str, base_url: str, agent_id: str, headers: dict[str, str]) -> Route | BadAddress:
-        target = endpoint(base_url, agent_id, allow_http=self._allow_http)
+        return self._route_to(method, endpoint(base_url, agent_id, allow_http=self._allow_http), headers)
+
+    def _route_to(self, method: str, target: Endpoint | BadAddress, headers: Mapping[str, str]) -> Route | BadAddress:
         if isinstance(target, BadAddress):
             return target
         proxy = proxy_for(target, self._environ)
         return Route(
             method=method,
             url=target.url,
-            headers={**headers, "Accept": "application/json", "User-Agent": self._user_agent},
+            headers={"Accept": "application/json", **headers, "User-Agent": self._user_agent},
             proxies={"https" if target.secure else "http": proxy} if proxy else {},
         )
 

@@ -61,7 +61,7 @@ class _Delivery:
                     self._options,
                     waiting=partial(self._waiting_for, recipient),
                     find_secret=self._find_secret_alone,
-                    make_client=self._make_client,
+                    make_client=partial(self._make_client, recipient),
                 )
             if len(new) > 1:
                 from threading import Lock  # not at the top: most deliveries have one recipient
@@ -126,9 +126,10 @@ class _Delivery:
         with self._lock:
             return self._find_secret(recipient.agent_id, recipient.base_url)
 
-    def _make_client(self) -> Sender:
-        if self._options.client is not None:
-            return self._options.client()
+    def _make_client(self, recipient: Recipient) -> Sender:
+        own = self._options.client(recipient) if self._options.client is not None else None
+        if own is not None:
+            return own
         from infinium_transport.client import Client  # imports niquests
 
         with self._lock:

@@ -197,6 +197,16 @@ class Reached(Struct, frozen=True, kw_only=True):
     """The server's time, from its `Date` header."""
 
 
+class Answered(Struct, frozen=True, kw_only=True):
+    """A server's answer to a request of another protocol than the trace endpoint's."""
+
+    status: int
+    retry_after: float | None
+    """Seconds to wait, from the server's Retry-After."""
+    body: bytes
+    """Its first 64 KiB."""
+
+
 class Refusal(Struct, frozen=True, kw_only=True):
     """There is no secret for an agent and base URL: none is stored, or the origin is not approved."""
 

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
-from infinium_transport.model import Envelope, Outcome
+from infinium_transport.model import Envelope, Outcome, Recipient
 from infinium_transport.policy import RetryPolicy
 
 
@@ -61,8 +61,8 @@ class DeliveryOptions(Struct, frozen=True, kw_only=True):
     max_retries: int = 3
     """Retries of one trace in one delivery; a later delivery continues."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    client: Callable[[], Sender] | None = None
-    """Makes the client, when the first request is due. The default is `Client`."""
+    client: Callable[[Recipient], Sender | None] | None = None
+    """Makes the client of a recipient, when its first request is due. None, also as its result, means `Client`."""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = _random
