@@ -10,7 +10,8 @@ from infinium_trace.events import Event, SessionStarted
 from infinium_codex.agent import HookCall, HookNames, TranscriptPosition
 from infinium_codex.codex.events import translate_hook
 from infinium_codex.codex.hook_events import INTERRUPT, SESSION_END, STOP, SUBAGENT_STOP, USER_PROMPT_SUBMIT
-from infinium_codex.codex.threads import ThreadKind, recorded_kind, thread_id
+from infinium_codex.codex.session_meta import recorded_kind
+from infinium_codex.codex.threads import ThreadKind, thread_id
 from infinium_codex.codex.transcript.file import readable
 from infinium_codex.codex.transcript.position import Position, session_started
 from infinium_codex.codex.transcript.reader import Transcript
@@ -123,13 +124,10 @@ class Codex:
         return session_started(session) if session else None
 
     def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> Path | None:
-        """Find a subagent's transcript, in the directory of its session's transcript, by the subagent's id."""
-        if not subagent_id.replace("-", "").isalnum():  # the id comes from a file: it must not be a pattern or a path
-            return None
-        try:
-            return min(transcript.parent.glob(f"rollout-*-{subagent_id}.jsonl"), default=None)
-        except (OSError, ValueError):  # the path of the session's transcript is none
-            return None
+        """Find a subagent's transcript by the subagent's id; `transcript` is that of its session."""
+        from infinium_codex.codex.session_files import find_thread_file  # few sessions need it
+
+        return find_thread_file(transcript, subagent_id)
 
     def is_running(self, transcript: Path) -> bool:
         """Return whether a process has the session open: Codex keeps its transcript open meanwhile."""

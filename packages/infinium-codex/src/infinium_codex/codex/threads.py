@@ -6,15 +6,8 @@ versions give no agent id.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
-from pathlib import Path
-
-from infinium_config.files import open_regular
-
-from infinium_codex.support.json_fields import mapping, parse_object, text
 
 _ID_LENGTH = 36
-_LONGEST_FIRST_LINE = 4 << 20
 
 
 class ThreadKind(StrEnum):
@@ -43,24 +36,3 @@ def thread_kind(meta: Mapping[str, object]) -> ThreadKind:
     if kind == "review":
         return ThreadKind.REVIEW
     return ThreadKind.SUBAGENT if isinstance(kind, dict) and "thread_spawn" in kind else ThreadKind.OWN
-
-
-def recorded_kind(transcript: str) -> ThreadKind | None:
-    """Return the kind of a transcript's thread, read from its first line; None if it cannot be read."""
-    try:
-        return _recorded_kind(transcript)
-    except LookupError:
-        return None
-
-
-@lru_cache(maxsize=64)
-def _recorded_kind(transcript: str) -> ThreadKind:
-    """Read the kind. Raises LookupError, which is not cached, if there is no first line yet."""
-    file = open_regular(Path(transcript), follow_links=True, only_own=True)
-    if file is None:
-        raise LookupError(transcript)
-    with file:
-        record = parse_object(file.readline(_LONGEST_FIRST_LINE))
-    if record is None or text(record, "type") != "session_meta":
-        raise LookupError(transcript)
-    return thread_kind(mapping(record, "payload"))

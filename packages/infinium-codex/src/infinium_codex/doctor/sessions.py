@@ -1,14 +1,13 @@
 """Check for sessions without a trace: Codex's transcripts show sessions whose hooks did not run."""
 
-from pathlib import Path
-
 from infinium_transport import EntryKind, InfiniumTransportError
 
+from infinium_codex.codex.session_files import SessionFile
 from infinium_codex.console.formatting import local_time, plural
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.doctor.checks import Check, ok, see, unknown, warning
 from infinium_codex.doctor.context import CheckContext
-from infinium_codex.doctor.transcripts import TranscriptSession, is_in_project, sessions_since
+from infinium_codex.doctor.transcripts import project_directories, sessions_since
 from infinium_codex.session.files import SPOOL_SUFFIX, SessionFiles, find_sessions
 
 RECENT_SECONDS = 7 * 86_400.0
@@ -23,7 +22,7 @@ def sessions(context: CheckContext) -> Check:
     since = _last_change(context)
     if since is None:
         return see(name, "hooks file")
-    found = [session for session in sessions_since(context, since) if session.started >= since]
+    found = [session for session in sessions_since(context, since) if _started(session) >= since]
     if not found:
         return ok(name, "None yet.")
     missing = _not_recorded(found, context)
@@ -32,14 +31,14 @@ def sessions(context: CheckContext) -> Check:
     last = missing[0]
     evidence = (
         f"{len(missing)} of {len(found)} sessions here were not recorded; "
-        f"the last one started at {local_time(last.started)}: {last.path}"
+        f"the last one started at {local_time(_started(last))}: {last.path}"
     )
     return warning(
         name, evidence, "For new sessions, see 'hooks trusted' and 'hooks enabled'. Past ones stay untraced."
     )
 
 
-def _not_recorded(found: list[TranscriptSession], context: CheckContext) -> list[TranscriptSession]:
+def _not_recorded(found: list[SessionFile], context: CheckContext) -> list[SessionFile]:
     """The sessions without spool, checkpoint, ledger entry or queued trace. Reads the queue only where needed."""
     recorded = _recorded_sessions(context)
     missing = [session for session in found if session.session_id not in recorded]
@@ -69,7 +68,12 @@ def _was_here(session_id: str, context: CheckContext) -> bool:
     """Whether a session without a transcript (`codex exec --ephemeral`) ran in this project, by its checkpoint."""
     files = SessionFiles(context.places.spool / f"{session_id}{SPOOL_SUFFIX}")
     directory = files.load_checkpoint().cwd
-    return directory is not None and is_in_project(Path(directory), context)
+    return directory is not None and project_directories(context).contains(directory)
+
+
+def _started(session: SessionFile) -> float:
+    """When the session started, in seconds since the epoch."""
+    return session.meta.started_ms / 1000
 
 
 def _last_change(context: CheckContext) -> float | None:

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO
 
 from infinium_config.files import open_regular
 
@@ -14,7 +15,8 @@ from infinium_codex.support.files import first_line_checksum
 if TYPE_CHECKING:
     import tempfile
 
-_ZST = ".zst"
+ZST = ".zst"
+"""The end of the name of a compressed transcript."""
 _MAX_BYTES = 4 << 30
 """Limit for a decompressed transcript, so that a crafted file cannot fill the disk."""
 _CHUNK = 1 << 20
@@ -29,7 +31,7 @@ def readable(path: Path, start: TranscriptPosition, scratch: Path) -> Iterator[P
     one `start` is a position of is decompressed as a whole. None if there is no transcript, or no regular file.
     """
     found = _find(path)
-    if found is None or found.suffix != _ZST:
+    if found is None or found.suffix != ZST:
         yield found
         return
     import tempfile
@@ -46,7 +48,7 @@ def readable(path: Path, start: TranscriptPosition, scratch: Path) -> Iterator[P
 def _find(path: Path) -> Path | None:
     sessions = next((parent for parent in path.parents if parent.name == "sessions"), None)
     places = [path] if sessions is None else [path, sessions.parent / "archived_sessions" / path.name]
-    candidates = [place.with_name(place.name + suffix) for place in places for suffix in ("", _ZST)]
+    candidates = [place.with_name(place.name + suffix) for place in places for suffix in ("", ZST)]
     return next((candidate for candidate in candidates if _is_file(candidate)), None)
 
 
@@ -57,17 +59,34 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+@contextmanager
+def open_stream(path: Path) -> Iterator[BinaryIO | None]:
+    """Open a transcript to read it once from the start; a compressed one is decompressed on the way.
+
+    None if it is no regular file of this user. Reading a damaged compressed transcript raises OSError.
+    """
+    source = open_regular(path, follow_links=True, only_own=True)
+    if source is None:
+        yield None
+        return
+    with source:
+        if path.suffix != ZST:
+            yield source
+            return
+        zstd = _zstd()
+        with zstd.open(source, "rb") as reader:
+            try:
+                yield reader
+            except (EOFError, zstd.ZstdError) as error:
+                raise OSError(f"{path} is damaged: {error}") from error
+
+
 def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[bytes]") -> int:
     """Decompress with a hole for what was read before. Return the size; 0 if it is not this user's or is damaged."""
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-
     source = open_regular(path, follow_links=True, only_own=True)
     if source is None:
         return 0
-    done = 0
+    zstd, done = _zstd(), 0
     with source, zstd.open(source, "rb") as reader:
         try:
             while done < _MAX_BYTES and (chunk := reader.read(_CHUNK)):
@@ -79,3 +98,11 @@ def _decompress(path: Path, offset: int, into: "tempfile._TemporaryFileWrapper[b
             pass  # the file is incomplete: use what was decompressed
     into.flush()
     return done
+
+
+def _zstd() -> ModuleType:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
