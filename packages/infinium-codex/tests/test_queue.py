@@ -1,11 +1,13 @@
 """Traces that were queued for a wrong address, and traces that nobody wants any more."""
 
 import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
 from api import Api, receive
+from infinium_transport import Outbox
 from machine import Machine
 from recorded import recordings
 
@@ -91,3 +93,28 @@ def test_queued_traces_are_listed_and_dropped(machine: Machine) -> None:
         assert machine.json("queue", "list")["traces"] == []
         assert "dropped by the user" in machine.errors()
     assert receiver.requests == []
+
+
+def test_a_trace_that_is_being_sent_is_not_dropped(machine: Machine) -> None:
+    """The command names the process that holds it, and fails."""
+    with receive() as receiver:
+        queued_for_a_wrong_address(machine, receiver)
+        outbox = Outbox(machine.state / "outbox")
+        [queued] = outbox.pending()
+        with outbox.sender_lock(outbox.read(queued).recipient):
+            done = machine.run("queue", "drop", "--everything", "--yes")
+            assert done.returncode == 1
+            assert f"process {os.getpid()} is sending" in done.stdout
+        assert len(list(outbox.pending())) == 1
+        assert machine.run("queue", "drop", "--everything", "--yes").returncode == 0
+        assert list(outbox.pending()) == []
+
+
+def test_the_errors_of_another_project_do_not_show_what_was_dropped_here(machine: Machine) -> None:
+    with receive() as receiver:
+        queued_for_a_wrong_address(machine, receiver)
+        machine.must_run("queue", "drop", "--everything", "--yes")
+        assert "dropped by the user" in machine.must_run("errors")
+        other = machine.home / "other"
+        other.mkdir()
+        assert "dropped by the user" not in machine.run("errors", cwd=other).stdout

@@ -1,5 +1,6 @@
 """The delivery with a scripted server: what each outcome does to a trace, and what the user reads about it."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from infinium_transport import (
     Unauthorized,
     deliver,
 )
+from infinium_transport.trace_file import encode
+from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
 
 URL = "https://api.example/v1"
@@ -391,6 +394,42 @@ def test_dropped_traces_are_counted(tmp_path: Path) -> None:
     assert [entry.message for entry in delivery.ledger.entries(EntryKind.dropped)] == [
         "more than 1 traces were queued"
     ] * 2
+
+
+def test_a_dropped_trace_is_recorded_with_its_agent_and_labels(tmp_path: Path) -> None:
+    """So that `errors` and `history` of a project can tell its own."""
+    delivery = ScriptedDelivery(tmp_path, limits=OutboxLimits(count=1))
+    delivery.queue(1, 2)
+    [oldest, _] = delivery.outbox.pending()
+    queued = replace(delivery.outbox.read(oldest), labels={"project": "app", "session": "s"})
+    oldest.path.write_bytes(encode(queued))
+    os.utime(oldest.path, (oldest.created, oldest.created))
+    delivery.run()
+    [entry] = delivery.ledger.entries(EntryKind.dropped)
+    assert (entry.key, entry.agent_id, entry.where) == (queued.key, queued.agent_id, queued.base_url)
+    assert entry.labels == {"project": "app", "session": "s"}
+
+
+def test_no_trace_is_dropped_while_another_process_sends_to_its_agent(tmp_path: Path) -> None:
+    """That process may be sending this very trace. The next delivery drops what is then still too much."""
+    delivery = ScriptedDelivery(tmp_path, limits=OutboxLimits(count=1))
+    delivery.queue(1, 2)
+    [oldest, _] = delivery.outbox.pending()
+    with delivery.outbox.sender_lock(delivery.outbox.read(oldest).recipient):
+        report = delivery.run()
+        assert (report.queued, report.count(ProblemKind.dropped)) == (2, 0)
+    assert delivery.run().count(ProblemKind.dropped) == 1
+
+
+def test_a_damaged_trace_beyond_the_limits_is_dropped_too(tmp_path: Path) -> None:
+    delivery = ScriptedDelivery(tmp_path, limits=OutboxLimits(count=1))
+    delivery.queue(1, 2)
+    [oldest, _] = delivery.outbox.pending()
+    oldest.path.write_bytes(b"damage")
+    os.utime(oldest.path, (oldest.created, oldest.created))
+    assert delivery.run().count(ProblemKind.dropped) == 1
+    [entry] = delivery.ledger.entries(EntryKind.dropped)
+    assert (entry.key, entry.agent_id, entry.labels) == (oldest.key, "", {})
 
 
 def test_trace_queued_during_a_delivery_is_sent_too(delivery: ScriptedDelivery) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from infinium_transport import EntryKind, Envelope, Ledger, LocalStore, OutboxLimits
+from infinium_transport import Dropped, EntryKind, Envelope, Ledger, LocalStore, OutboxLimits
 from infinium_transport.ledger import MAX_LOG_BYTES
 
 KEY = "0f0e7a52-5f0a-5e9b-8f53-0b7c0a1d2e3f"
@@ -25,7 +25,7 @@ def test_torn_line_affects_only_itself(tmp_path: Path) -> None:
 def test_entries_of_a_kind_newest_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record_error("hook", "a", when=1.0, labels={"session": "s"})
-    ledger.record_drop(KEY, "too old", size=5, when=2.0)
+    ledger.record_drop(Dropped(key=KEY, path=tmp_path / "x", reason="too old", size=5), None, when=2.0)
     ledger.record_error("hook", "b", when=3.0)
     assert [entry.message for entry in ledger.entries(EntryKind.error, newest=1)] == ["b"]
     assert ledger.entries(EntryKind.error)[1].labels == {"session": "s"}

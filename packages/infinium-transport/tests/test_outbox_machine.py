@@ -17,6 +17,7 @@ from infinium_transport import (
     Put,
     Queued,
 )
+from infinium_transport._drop import drop
 
 LIMITS = OutboxLimits(count=3)
 NUMBERS = st.integers(1, 5)
@@ -148,9 +149,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule()
     def keep_within_limits(self) -> None:
-        for dropped in self.outbox.excess(now=self.now):
-            self.ledger.record_drop(dropped.key, dropped.reason, size=dropped.size, when=self.now)
-            self.outbox.drop(dropped)
+        excess = self.outbox.excess(now=self.now)
+        assert drop(self.outbox, self.ledger, excess, now=self.now) == excess
+        for dropped in excess:
             assert (self.queue.pop(dropped.key, None) or self.dead.pop(dropped.key, None)) is not None
             self.delays.discard(dropped.key)
         assert len(self.queue) <= LIMITS.count

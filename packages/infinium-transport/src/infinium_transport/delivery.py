@@ -105,10 +105,8 @@ class _Delivery:
         """Drop the traces beyond the limits, unless another process does."""
         now = self._options.clock()
         with self._outbox.housekeeping_lock() as held:
-            for excess in self._outbox.excess(now=now) if held else ():
-                self._ledger.record_drop(excess.key, excess.reason, size=excess.size, when=now)
-                self._outbox.drop(excess)
-                self._add_problem(ProblemKind.dropped, excess.reason)
+            for dropped in self._state.drop(self._outbox.excess(now=now)) if held else ():
+                self._add_problem(ProblemKind.dropped, dropped.reason)
 
     def _tidy_up(self) -> None:
         """Remove leftovers of crashes and old copies, unless another process does."""

@@ -11,7 +11,7 @@ from infinium_transport import _files
 from infinium_transport._json import encode_json
 from infinium_transport._trace_directory import TraceDirectory
 from infinium_transport.errors import UnreadableTraceError
-from infinium_transport.model import Entry, EntryKind, Envelope, OutboxLimits, Queued
+from infinium_transport.model import Dropped, Entry, EntryKind, Envelope, OutboxLimits, Queued
 from infinium_transport.trace_file import check_key
 
 MAX_LOG_BYTES: Final = 8 * 1024 * 1024
@@ -80,10 +80,20 @@ class Ledger:
             )
         )
 
-    def record_drop(self, key: str, reason: str, *, size: int, when: float) -> None:
-        """Record that a trace was dropped because of the outbox's limits."""
-        self._write(Entry(kind=EntryKind.dropped, when=when, key=key, message=reason, size=size))
-        self.sync()
+    def record_drop(self, dropped: Dropped, header: Envelope | None, *, when: float) -> None:
+        """Record that a trace was dropped. A damaged trace has no `header`. Call `sync` before deleting the trace."""
+        self._write(
+            Entry(
+                kind=EntryKind.dropped,
+                when=when,
+                key=dropped.key,
+                agent_id=header.agent_id if header else "",
+                where=header.base_url if header else "",
+                message=dropped.reason,
+                size=dropped.size,
+                labels=dict(header.labels) if header else {},
+            )
+        )
 
     def record_error(self, where: str, message: str, *, when: float, labels: Mapping[str, str] | None = None) -> None:
         """Record an error in a part of the program, `where`."""

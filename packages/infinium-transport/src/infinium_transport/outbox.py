@@ -237,11 +237,11 @@ class Outbox:
             yield held
 
     def excess(self, *, now: float) -> list[Dropped]:
-        """The queued traces and dead letters beyond the limits, oldest first. `drop` deletes them."""
+        """The queued traces and dead letters beyond the limits, oldest first. `StateDirectory.drop` deletes them."""
         return [*self._queue.excess(self.limits, now=now), *self._dead.traces.excess(self.limits, now=now)]
 
     def drop(self, dropped: Dropped) -> None:
-        """Delete a trace that is beyond the limits. Call it after recording that."""
+        """Delete a trace. Call it with the recipient's lock held, after recording that the trace is dropped."""
         with _files.storing("drop a trace from", dropped.path):
             _files.remove_file(dropped.path)
             self._dead.remove_reason(dropped.key)

@@ -1,13 +1,13 @@
 """The files of one connector: outbox, ledger and local store in one directory."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from infinium_transport.ledger import Ledger
 from infinium_transport.local_store import LocalStore
-from infinium_transport.model import Entry, Envelope, OutboxLimits, Put
+from infinium_transport.model import Dropped, Entry, Envelope, OutboxLimits, Put
 from infinium_transport.outbox import Outbox
 
 
@@ -68,3 +68,12 @@ class StateDirectory:
                 labels=dict(trace.labels),
             )
         )
+
+    def drop(self, traces: Iterable[Dropped]) -> list[Dropped]:
+        """Delete queued traces and dead letters, each recorded in the ledger first; return those that were deleted.
+
+        Traces of a recipient stay while another process sends to it. Raises StorageError.
+        """
+        from infinium_transport._drop import drop  # most runs drop nothing
+
+        return drop(self.outbox, self.ledger, traces, now=self._clock())

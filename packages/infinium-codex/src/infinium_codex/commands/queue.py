@@ -12,11 +12,13 @@ from infinium_codex.console.formatting import local_time, plural, utc_time
 from infinium_codex.console.parameters import AllProjects, AsJson, Context
 from infinium_codex.console.prompts import confirm_or_yes
 from infinium_codex.delivery.projects import ProjectFilter, project_directory
-from infinium_codex.delivery.stores import open_ledger, open_outbox
+from infinium_codex.delivery.stores import open_outbox, open_state
 from infinium_codex.support.result import CommandContext, CommandError, Result, Row
 from infinium_codex.support.settings import home_directory
 
 REASON = "dropped by the user"
+WAIT_SECONDS = 5.0
+POLL_SECONDS = 0.2
 SHOWN_KEY = 8
 NAME_CHARACTERS = 50
 
@@ -67,11 +69,34 @@ def drop(
         return Result.success((f"No traces are queued for {base_url}." if base_url else "No traces are queued.",))
     count = plural(len(chosen), "trace")
     confirm_or_yes(ctx, f"Delete {count} without sending?", yes=yes, kept="Nothing was deleted.")
-    outbox, ledger = open_outbox(ctx.places), open_ledger(ctx.places)
-    for trace in chosen:
-        ledger.record_drop(trace.key, REASON, size=trace.size, when=time.time())
-        outbox.drop(Dropped(key=trace.key, path=trace.stored.path, reason=REASON, size=trace.size))
-    return Result.success((f"Deleted    {count}",), {"deleted": [trace.key for trace in chosen]})
+    deleted, kept = _drop(ctx, chosen)
+    data = {"deleted": [dropped.key for dropped in deleted], "kept": [dropped.key for dropped in kept]}
+    lines = [f"Deleted    {plural(len(deleted), 'trace')}"]
+    if kept:
+        lines.append(f"Kept       {plural(len(kept), 'trace')}, because {_senders(ctx)} is sending to this agent.")
+        lines.append("           Run the command again, or end the process if it is stuck.")
+    return Result(ok=not kept, exit_code=1 if kept else 0, lines=tuple(lines), data=data, to_stdout=True)
+
+
+def _drop(ctx: CommandContext, chosen: list[_Trace]) -> tuple[list[Dropped], list[Dropped]]:
+    """Delete traces; return those that were deleted, and those that stay because another process sends to their agent.
+
+    Waits `WAIT_SECONDS` for such a process.
+    """
+    state, deleted = open_state(ctx.places), list[Dropped]()
+    kept = [Dropped(key=one.key, path=one.stored.path, reason=REASON, size=one.size) for one in chosen]
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        deleted += state.drop(kept)
+        kept = [dropped for dropped in kept if dropped.path.exists()]
+        if not kept or time.monotonic() > deadline:
+            return deleted, kept
+        time.sleep(POLL_SECONDS)
+
+
+def _senders(ctx: CommandContext) -> str:
+    pids = [str(sender.pid) for sender in open_outbox(ctx.places).senders()]
+    return f"process {', '.join(pids)}" if pids else "another process"
 
 
 def _is_chosen(trace: _Trace, keys: tuple[str, ...], base_url: str | None) -> bool:
