@@ -82,8 +82,7 @@ class Sessions:
         return peak
 
     def remove(self, session: Session) -> None:
-        """Remove a session and its traces. What a worker finds on a machine in use stays."""
+        """Remove a session and its traces."""
         for path in (session.transcript, *session.spool.parent.glob(f"{session.spool.stem}*")):
             path.unlink(missing_ok=True)
-        for name in ("local", "ledger", "outbox"):
-            shutil.rmtree(self._ours.state / name, ignore_errors=True)
+        shutil.rmtree(self._ours.state.parent, ignore_errors=True)

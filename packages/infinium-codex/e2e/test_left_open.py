@@ -37,7 +37,7 @@ def test_a_killed_codex_leaves_an_interrupted_turn(sandbox: Sandbox) -> None:
             codex.wait()
         [trace] = wait_for(lambda: sandbox.json("history")["traces"], "the trace")
         sandbox.wait_until_idle()
-    shown = sandbox.json("show", trace["key"])["trace"]
+    [shown] = sandbox.json("show", trace["key"])["traces"]
     assert shown["input_summary"] == "Wait for it."
     assert shown["environment"]["custom_tags"]["status"] == "interrupted"
     assert sandbox.spools == []

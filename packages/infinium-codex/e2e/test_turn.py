@@ -182,7 +182,8 @@ def test_local_traces_need_no_account(newest: Sandbox) -> None:
         [trace] = wait_for(lambda: newest.json("history")["traces"], "the trace")
     assert trace["base_url"] == "local"
     shown = newest.json("show", trace["key"])
-    assert shown["trace"]["output_summary"] == "Kept here."
+    assert shown["traces"][0]["output_summary"] == "Kept here."
+    assert shown["turns"][0]["answer"] == "Kept here."
     assert "Kept here." in newest.must_run("show", trace["key"][:8])
 
 

@@ -1,22 +1,16 @@
 """What commands print, wherever it goes: closed pipes, full disks, any encoding, narrow terminals, hostile text."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 import time
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from infinium_config.locks import try_lock
 from infinium_transport import Envelope, Ledger, LocalStore, Outbox
 from machine import Machine
+from terminals import in_terminal
 
 READING = (("--help",), ("status",), ("doctor",), ("history",), ("errors",), ("completion", "bash"), ("nonsense",))
 """Commands that print and change nothing."""
@@ -31,34 +25,6 @@ def machine(tmp_path: Path) -> Machine:
     found = Machine(tmp_path)
     found.set_up()
     return found
-
-
-def in_terminal(machine: Machine, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None) -> str:
-    """Run a command in a terminal of this width; returns what the terminal gets."""
-    controller, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    own = {name: value for name, value in machine.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
-    process = subprocess.Popen(
-        [*machine.program, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-        cwd=machine.project,
-        env={**own, "TERM": "xterm", **(environ or {})},
-    )
-    os.close(terminal)
-    found = b""
-    while True:
-        try:
-            part = os.read(controller, 65_536)
-        except OSError:  # the terminal's last user is gone
-            break
-        if not part:
-            break
-        found += part
-    process.wait()
-    os.close(controller)
-    return found.decode("utf-8").replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("arguments", READING, ids=" ".join)
@@ -186,22 +152,6 @@ def test_retry_shows_a_progress_bar_in_a_terminal(machine: Machine) -> None:
     assert machine.run("retry").stderr == "Sending queued traces: 90\n"
     queue()
     assert "Sending" not in in_terminal(machine, "retry", environ={"CONNECTOR_QUIET": "1"})
-
-
-def test_flush_shows_what_is_left_while_it_waits(machine: Machine) -> None:
-    """A line on the terminal, and once more where it ends without success. CONNECTOR_QUIET leaves the end."""
-    machine.set_up()
-    with machine.idle_hooks():
-        machine.hook(
-            machine.placed({"session_id": "s-1", "turn_id": "t-1", "hook_event_name": "UserPromptSubmit"}, None)
-        )
-    [spool] = machine.spools
-    lock = try_lock(spool.with_suffix(".lock"))
-    assert lock is not None
-    with lock:
-        assert in_terminal(machine, "flush", "--timeout", "1.5").count("1 session to trace") > 1
-        quiet = in_terminal(machine, "flush", "--timeout", "0.5", environ={"CONNECTOR_QUIET": "1"})
-    assert quiet.count("1 session to trace") + quiet.count("still being traced") == 1
 
 
 def test_status_and_doctor_end_with_a_summary(machine: Machine) -> None:

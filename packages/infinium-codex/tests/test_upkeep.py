@@ -171,7 +171,8 @@ def test_local_test_trace_is_stored(machine: Machine) -> None:
     machine.set_up()
     key = machine.json("test")["key"]
     shown = machine.json("show", key)
-    assert (shown["trace"]["name"], shown["sent"]) == ("Test trace of infinium-codex", True)
+    assert shown["traces"][0]["name"] == "Test trace of infinium-codex"
+    assert shown["turns"][0]["summary"]["delivery"]["state"] == "local"
     [listed] = machine.json("history")["traces"]
     told = {name: listed[name] for name in ("key", "trace_id", "kind", "project", "base_url", "agent_id")}
     ours = {"kind": "test", "project": machine.project.name, "base_url": "local", "agent_id": "local"}

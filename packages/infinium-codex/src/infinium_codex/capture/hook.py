@@ -126,9 +126,7 @@ def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
     if found is None:
         return (b"", agent, address, b"") if agent or address else None
     path, config = found
-    if _is_paused(config):
-        return PAUSED
-    return path.encode("utf-8", "surrogateescape"), agent, address, _without_secret(config)
+    return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogateescape"), agent, address, config)
 
 
 def _project_config(directory: str) -> tuple[str, bytes] | None:
@@ -138,7 +136,7 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
         base = directory.rstrip("/")
         path = f"{base}/.infinium/config.json"
         config = _read_small_file(path)
-        if config is not None and not _is_home(directory) and _is_used(base):
+        if config is not None and not _is_home(directory) and _is_trusted(base):
             return path, config
         if not in_main_checkout and (main_checkout := _main_checkout(base)):
             in_main_checkout = True
@@ -149,18 +147,15 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
             return None
 
 
-def _is_used(base: str) -> bool:
-    """Whether a project file is used: the user or root owns it, or the user trusts its directory; and it is no link.
+def _is_trusted(base: str) -> bool:
+    """Whether a project file is to be obeyed: the user or root owns it, or the user trusts its directory.
 
-    Anyone can put a file into a directory above the project, such as the system's temp directory. A linked `.infinium`
-    can hold the settings of another project. A linked file was not read.
+    Anyone can put a file into a directory above the project, such as the system's temp directory.
     """
     user = posix.getuid()
     for name in (".infinium", ".infinium/config.json"):
-        found = posix.lstat(f"{base}/{name}")
-        if found.st_mode & 0o170000 == 0o120000:
-            return False
-        if found.st_uid not in (user, 0) and not _is_allowed(base, found.st_uid):
+        owner = posix.lstat(f"{base}/{name}").st_uid
+        if owner not in (user, 0) and not _is_allowed(base, owner):
             return False
     return True
 
@@ -272,22 +267,6 @@ def _is_paused(config: bytes) -> bool:
         return isinstance(record, dict) and record.get("paused") is True
     except (ValueError, RecursionError):
         return False
-
-
-def _without_secret(config: bytes) -> bytes:
-    """The project file's content without a secret that was put there by mistake; empty if it is then not JSON."""
-    if b"agent_secret" not in config and b"\\u" not in config and b"\0" not in config:  # no key is escaped either
-        return config
-    try:
-        import json
-
-        record = json.loads(config)
-        if not isinstance(record, dict) or "agent_secret" not in record:
-            return config
-        del record["agent_secret"]
-        return json.dumps(record).encode()
-    except (ValueError, RecursionError):
-        return b""
 
 
 def _spool_directory(home: str) -> str:

@@ -11,7 +11,9 @@ from infinium_codex.codex.program import find_codex
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.demo.home import DemoError, DemoHome, play_recording, run_codex
 from infinium_codex.support.result import Result
-from infinium_codex.view.terminal import view_trace
+from infinium_codex.view.from_trace import view_of_trace
+from infinium_codex.view.model import Delivery, DeliveryState
+from infinium_codex.view.terminal import TurnDrawing
 
 
 def demo(
@@ -37,5 +39,6 @@ def demo(
             return Result.failure(
                 str(error), "This is a bug in the connector or a problem of this machine. Your own files were not used."
             )
-    lines = (f"{session}, traced by the installed hook and worker:", "", *view_trace(payload, ctx.width))
-    return Result.success(lines, {"key": key, "trace": payload})
+    ctx.progress(f"{session}, traced by the installed hook and worker:")
+    view = view_of_trace(payload, str(home.project), Delivery(state=DeliveryState.LOCAL))
+    return Result.drawn(TurnDrawing(view=view), {"key": key, "trace": payload})

@@ -1,69 +1,56 @@
-"""`infinium-codex show`: print one trace, sent or queued."""
+"""`infinium-codex show`: print a turn as a timeline, or every turn of a session."""
 
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
-from infinium_transport import EntryKind, InfiniumTransportError, Ledger, LocalStore, Outbox
+from msgspec import Struct
 
 from infinium_codex.console.parameters import AsJson, Context
-from infinium_codex.delivery.stores import open_ledger, open_local, open_outbox
-from infinium_codex.support.json_fields import parse_object
-from infinium_codex.support.result import CommandContext, CommandError, Result
-from infinium_codex.view.terminal import view_trace
+from infinium_codex.support.result import CommandError, Result
+from infinium_codex.view.catalog import LATEST, Catalog, NotOneTurnError
+from infinium_codex.view.model import SessionView
+from infinium_codex.view.terminal import TurnDrawing
+
+What = Annotated[
+    str,
+    Parameter(help="A trace's key or a session's id, or the beginning of one; or 'latest'. 'list' shows them."),
+]
 
 
 def show(
-    key: Annotated[str, Parameter(help="Key of the trace, or its beginning; 'history' lists the keys.")],
+    what: What = LATEST,
     *,
+    full: Annotated[bool, Parameter(negative="", help="Show outputs and the diff whole.")] = False,
+    unredacted: Annotated[
+        bool, Parameter(negative="", help="Show texts with their secrets. Only on a terminal.")
+    ] = False,
     ctx: Context,
     json: AsJson = False,
 ) -> Result:
-    """Print the trace whose key begins with `key`."""
-    stores = _Stores(ctx)
-    found = stores.find(key.strip().lower())
-    if len(found) != 1:
-        raise _not_one_trace(key, len(found))
-    body = stores.body(found[0])
-    payload = parse_object(body) if body is not None else None
-    if payload is None:
-        raise CommandError(f"Trace {found[0]} was sent; its content is no longer stored.")
-    sent = found[0] in stores.sent
-    return Result.success(view_trace(payload, ctx.width), {"key": found[0], "sent": sent, "trace": payload})
+    """Show what a turn did: request, steps with their outputs, changes, tests, tokens, cost and delivery."""
+    if unredacted and (json or not ctx.to_terminal):
+        raise CommandError("Texts with their secrets are shown on a terminal only.", "Leave --unredacted out.")
+    catalog = Catalog.at(ctx.cwd, ctx.places, ctx.environ, unredacted=unredacted)
+    session = find_turns(catalog, what)
+    drawing = _SessionDrawing(turns=tuple(TurnDrawing(view=turn, whole=full) for turn in session.turns))
+    return Result.drawn(drawing, {**msgspec.to_builtins(session), "traces": catalog.payloads(session)})
 
 
-class _Stores:
-    """The places that hold traces: ledger (sent), local store, outbox (queued and dead letters)."""
-
-    def __init__(self, ctx: CommandContext) -> None:
-        self._ledger: Ledger = open_ledger(ctx.places)
-        self._local: LocalStore = open_local(ctx.places)
-        self._outbox: Outbox = open_outbox(ctx.places)
-        self.sent = {entry.key for entry in self._ledger.entries(EntryKind.sent)}
-
-    def find(self, start: str) -> list[str]:
-        """The keys that begin with `start`; none for an empty `start`."""
-        if not start:
-            return []
-        queued = {trace.key for trace in self._outbox.pending()} | {dead.key for dead in self._outbox.dead_letters()}
-        keys = self.sent | queued | {trace.key for trace in self._local.traces()}
-        return sorted(key for key in keys if key.startswith(start))
-
-    def body(self, key: str) -> bytes | None:
-        """The content of a trace; None where it is no longer stored or is damaged."""
-        return self._ledger.payload(key) or self._local.read(key) or self._queued_body(key)
-
-    def _queued_body(self, key: str) -> bytes | None:
-        queued = next((trace for trace in self._outbox.pending() if trace.key == key), None)
-        dead = next((letter for letter in self._outbox.dead_letters() if letter.key == key), None)
-        try:
-            if queued is not None:
-                return self._outbox.read(queued).body
-            return self._outbox.read_dead(dead).body if dead is not None else None
-        except InfiniumTransportError:
-            return None
+def find_turns(catalog: Catalog, what: str) -> SessionView:
+    """Return the session with the turns that `what` names. Raises CommandError if it names none, or several."""
+    try:
+        return catalog.turns(what)
+    except NotOneTurnError as error:
+        raise CommandError(str(error), "'infinium-codex list' shows sessions and keys.") from None
 
 
-def _not_one_trace(key: str, found: int) -> CommandError:
-    if found:
-        return CommandError(f"{found} traces have a key that begins with '{key}'.", "Give more of the key.")
-    return CommandError(f"No trace has a key that begins with '{key}'.", "'infinium-codex history' lists the keys.")
+class _SessionDrawing(Struct, frozen=True):
+    turns: tuple[TurnDrawing, ...]
+
+    def draw(self, width: int, *, colour: bool) -> list[str]:
+        lines: list[str] = []
+        for number, turn in enumerate(self.turns):
+            lines += ["", "─" * width, ""] if number else []
+            lines += turn.draw(width, colour=colour)
+        return lines

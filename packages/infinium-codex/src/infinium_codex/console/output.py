@@ -7,10 +7,13 @@ import sys
 from typing import TextIO
 
 from infinium_codex.console.layout import plain_rows, wrap
+from infinium_codex.console.pager import show_paged
 from infinium_codex.console.safe_text import safe, safe_json
 from infinium_codex.console.streams import write
 from infinium_codex.support.result import Result
 
+WIDTH_OF_FILES = 100
+"""Columns of what is drawn for a file or a pipe."""
 OUTPUT_LOST = 1
 """Exit code of a command that succeeded, and whose output could not be written."""
 
@@ -37,7 +40,12 @@ def _write_json(result: Result) -> bool:
 
 def _write_text(result: Result, stream: TextIO) -> bool:
     width = terminal_width(stream)
-    lines = _rows(result, width) if result.rows else _lines(result, width)
+    if result.drawing is not None:
+        lines = result.drawing.draw(width or WIDTH_OF_FILES, colour=width is not None and _has_colour())
+        if width is not None and show_paged(lines):
+            return True
+    else:
+        lines = _rows(result, width) if result.rows else _lines(result, width)
     if lines and not write(stream, "\n".join(lines)):
         return False
     return all(write(stream, safe(line)) for line in result.follow)
@@ -48,8 +56,11 @@ def _rows(result: Result, width: int | None) -> list[str]:
         return [safe(line) for line in plain_rows(result.rows)]
     from infinium_codex.console.table import draw  # imports rich
 
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return draw(result.rows, width, colour=not plain)
+    return draw(result.rows, width, colour=_has_colour())
+
+
+def _has_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _lines(result: Result, width: int | None) -> list[str]:

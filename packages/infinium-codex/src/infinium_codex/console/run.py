@@ -10,8 +10,8 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from infinium_codex.console.layout import wrap
-from infinium_codex.console.output import OUTPUT_LOST, print_result, terminal_width
-from infinium_codex.console.progress import progress, progress_bar
+from infinium_codex.console.output import OUTPUT_LOST, WIDTH_OF_FILES, print_result, terminal_width
+from infinium_codex.console.progress_bar import progress, progress_bar
 from infinium_codex.console.safe_text import encodable, safe
 from infinium_codex.console.streams import flush, prepare_streams
 from infinium_codex.support.paths import find_places
@@ -20,7 +20,6 @@ from infinium_codex.support.result import CommandContext, CommandError, Result, 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells use it."""
 USAGE_ERROR = 2
-WIDTH_OF_FILES = 100
 
 
 def run_command(app: App, arguments: Sequence[str]) -> NoReturn:
@@ -81,6 +80,7 @@ def _context() -> CommandContext:
         stdin=sys.stdin,
         interactive=sys.stdin.isatty() and sys.stdout.isatty(),
         width=terminal_width(sys.stdout) or WIDTH_OF_FILES,
+        to_terminal=sys.stdout.isatty(),
         ask=_ask,
         progress=progress,
         progress_bar=progress_bar,

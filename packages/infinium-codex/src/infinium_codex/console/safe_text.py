@@ -7,7 +7,7 @@ _UNSAFE = re.compile(
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that change the direction of the text around them
     "\u2028\u2029\ud800-\udfff]"  # line separators, and surrogates, which no encoding has
 )
-_ASCII = str.maketrans({"…": "...", "–": "-", "×": "x", "→": "->"})
+_ASCII = str.maketrans({"…": "...", "–": "-", "×": "x", "→": "->", "█": "#", "·": ".", "│": "|", "─": "-"})
 
 
 def safe(text: str) -> str:

@@ -84,7 +84,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 acceptance=_acceptance(recipient.project),
                 acceptance_file=ACCEPTANCE_FILE,
             ),
-            options=_options(program, places, settings, secrets),
+            options=trace_options(program, places, settings, secrets),
             snapshots=places.snapshots,
         )
 
@@ -131,7 +131,8 @@ class Tracer(Struct, frozen=True, kw_only=True):
         )
 
 
-def _options(program: str, places: Places, settings: Settings, secrets: tuple[str, ...]) -> TraceOptions:
+def trace_options(program: str, places: Places, settings: Settings, secrets: tuple[str, ...]) -> TraceOptions:
+    """Return the options of a project's traces. `secrets` are removed from them."""
     values = settings.trace_options()
     values["secrets"] = secrets
     return TraceOptions(program=program, version=VERSION, prices=_prices(places), **values)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Protocol, Self, TextIO
 
 from msgspec import Struct, field
 
@@ -26,6 +26,8 @@ class CommandContext(Struct, frozen=True, kw_only=True):
     """Whether a person can answer questions."""
     width: int
     """Columns of the terminal; 100 where the output goes elsewhere."""
+    to_terminal: bool
+    """Whether standard output is a terminal."""
     ask: Callable[[str, bool], str]
     """Ask a question and return the answer. With True as second argument the typed text is hidden."""
     progress: Callable[[str], None]
@@ -52,6 +54,13 @@ class Row(Struct, frozen=True, kw_only=True):
     """Colour of the first cell."""
 
 
+class Drawing(Protocol):
+    """Something that draws itself at the width of the terminal."""
+
+    def draw(self, width: int, *, colour: bool) -> list[str]:
+        """Return the lines, with escape sequences if `colour` is true. All texts in it are safe to print."""
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """The result of a command: lines for a person, data for a program."""
 
@@ -67,10 +76,17 @@ class Result(Struct, frozen=True, kw_only=True):
     """Whether the lines are a file or a script, which must not be wrapped."""
     follow: Iterable[str] = ()
     """Further lines, each printed as it comes."""
+    drawing: Drawing | None = None
+    """What is printed instead of `lines`."""
 
     @classmethod
     def success(cls, lines: tuple[str, ...], data: Mapping[str, object] | None = None) -> Self:
         return cls(ok=True, exit_code=0, lines=lines, data=data or {})
+
+    @classmethod
+    def drawn(cls, drawing: Drawing, data: Mapping[str, object]) -> Self:
+        """A success that is drawn, page by page if it is long."""
+        return cls(ok=True, exit_code=0, drawing=drawing, data=data)
 
     @classmethod
     def failure(

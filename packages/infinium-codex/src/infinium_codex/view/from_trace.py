@@ -24,6 +24,8 @@ _KINDS = {
     "subagent": StepKind.SUBAGENT,
     "context": StepKind.CONTEXT,
 }
+_CHANGES = "file_changes"
+"""The action of the step with the changes in the checkout."""
 _OUTCOMES = {"refused": Outcome.REFUSED, "interrupted by the user": Outcome.ABORTED}
 _CONDITIONS = {
     "directory": "cwd",
@@ -41,7 +43,7 @@ def view_of_trace(payload: Json, project: str, delivery: Delivery) -> TurnView:
     """Return the view of the turn whose trace has this payload."""
     tags = _tags(payload)
     steps = _objects(payload.get("steps"))
-    changes = next((step for step in steps if step.get("action") == "file_changes"), {})
+    changes = next((step for step in steps if step.get("action") == _CHANGES), {})
     metadata = mapping(changes, "metadata")
     split = {name: _number(tags.get(f"time_{name}_ms")) for name in ("model", "tools", "permission", "other")}
     return TurnView(
@@ -49,7 +51,7 @@ def view_of_trace(payload: Json, project: str, delivery: Delivery) -> TurnView:
         request=text(payload, "input_summary") or "",
         answer=text(payload, "output_summary") or "",
         reason=next((text(e, "message") for e in _objects(payload.get("errors")) if "error_code" not in e), None),
-        steps=_nested(_step(step) for step in steps if text(step, "action") in _KINDS),
+        steps=_nested(_step(step) for step in steps if text(step, "action") != _CHANGES),
         calls=tuple(_calls(payload)),
         files=tuple(_files(metadata)),
         diff=text(changes, "output_preview") or "",
@@ -63,6 +65,21 @@ def view_of_trace(payload: Json, project: str, delivery: Delivery) -> TurnView:
         warnings=tuple(texts(mapping(mapping(payload, "sections"), "general"), "warnings")),
         complete=False,
     )
+
+
+def with_changes(turn: TurnView, sent: TurnView) -> TurnView:
+    """Add to a turn what only its trace tells: the changes in the checkout, which include those of shell commands."""
+    if not sent.files and not sent.commits:
+        return turn
+    figures = sent.summary
+    summary = replace(
+        turn.summary,
+        files=figures.files,
+        lines_added=figures.lines_added,
+        lines_removed=figures.lines_removed,
+        tests_stale=figures.tests_stale,
+    )
+    return replace(turn, summary=summary, files=sent.files, commits=sent.commits, diff=sent.diff or turn.diff)
 
 
 def summary_of_trace(payload: Json, project: str, delivery: Delivery) -> TurnSummary:
@@ -112,10 +129,11 @@ def summary_of_trace(payload: Json, project: str, delivery: Delivery) -> TurnSum
 def _step(step: Json) -> tuple[str | None, StepView]:
     """Return a step, and the subagent whose step it is."""
     metadata, error = mapping(step, "metadata"), mapping(step, "error")
-    kind = _KINDS[text(step, "action") or ""]
+    kind = _KINDS.get(text(step, "action") or "", StepKind.TOOL)
     number = integer(step, "step_number") or 0
     outcome = _OUTCOMES.get(text(metadata, "outcome") or "", Outcome.FAILED if error else Outcome.OK)
-    name = text(mapping(step, "tool_call"), "tool_name") or text(metadata, "agent_type") or kind.value
+    tool = text(mapping(step, "tool_call"), "tool_name") or text(step, "action")
+    name = (tool if kind is StepKind.TOOL else text(metadata, "agent_type")) or kind.value
     shown = text(step, "input_preview")
     title = text(step, "description") or ""
     agent = text(metadata, "agent_id")

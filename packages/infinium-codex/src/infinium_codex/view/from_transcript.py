@@ -251,7 +251,7 @@ class _Steps:
         elif files:
             title = ", ".join(self._texts.text(change.moved_to or change.path) for change in files)
         else:
-            title = first_line(shown or "") if isinstance(call.arguments, str) else " ".join((shown or "").split())
+            title = " ".join((shown or "").split())
         return StepView(
             id=call.call_id,
             number=number,

@@ -1,110 +1,298 @@
-"""Renders a trace payload as text for a terminal."""
+"""Draws a turn for a terminal or a text file: request, timeline with outputs, diff, figures and answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+
+from msgspec import Struct
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from infinium_codex.console.formatting import local_time
-from infinium_codex.support.json_fields import epoch_ms, mapping, text
+from infinium_codex.console.safe_text import safe
+from infinium_codex.view.formats import (
+    duration,
+    head_and_tail,
+    lines_changed,
+    money,
+    path_of,
+    tokens,
+    usage_in_words,
+)
+from infinium_codex.view.grades import grade_in_words
+from infinium_codex.view.model import DeliveryState, Outcome, StepKind, StepView, TurnView
 
-_BESIDE_DESCRIPTION = 42
-"""Columns of a step that are not its description: number, tool, duration and exit code."""
-_LONGEST_DESCRIPTION = 100
-_SHOWN_TAGS = ("session", "turn", "git_branch", "sources")
-
-
-def view_trace(payload: Mapping[str, object], width: int) -> tuple[str, ...]:
-    """The lines for one trace: title, steps, files, tokens, errors, answer and tags, for `width` columns."""
-    return tuple(_lines(payload, width))
-
-
-def _lines(payload: Mapping[str, object], width: int) -> Iterator[str]:
-    sections = mapping(payload, "sections")
-    tags = mapping(mapping(payload, "environment"), "custom_tags")
-    yield from _title(payload, tags)
-    yield ""
-    steps = _objects(payload.get("steps"))
-    longest = max((len(_one_line(_description(step))) for step in steps), default=0)
-    room = min(longest, max(width - _BESIDE_DESCRIPTION, 20), _LONGEST_DESCRIPTION)
-    for step in steps:
-        yield from _step(step, room)
-    if files := mapping(sections, "development").get("files_modified"):
-        yield ""
-        names = files if isinstance(files, list) else [files]
-        yield f"Files    {', '.join(_one_line(str(name)) for name in names)}"
-    yield from _tokens(mapping(payload, "llm_usage"), tags)
-    for error in _objects(payload.get("errors")):
-        yield f"Error    {_cut(text(error, 'message') or '', 2 * width)}"
-    for warning in _texts(mapping(sections, "general").get("warnings")):
-        yield f"Note     {_one_line(warning)}"
-    if answer := text(payload, "output_summary"):
-        yield f"Answer   {_cut(answer, 2 * width)}"
-    shown = (f"{name} {_one_line(value)}" for name in _SHOWN_TAGS if (value := text(tags, name)))
-    yield f"Tags     {', '.join(shown)}"
+_OUTCOME_STYLES = {
+    Outcome.OK: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.REFUSED: "yellow",
+    Outcome.ABORTED: "yellow",
+    Outcome.RUNNING: "cyan",
+}
+_BAR = "█"
+_OUTPUT_LINES = 8
+_FAILURE_LINES = 16
+_DIFF_LINES = 60
+_TEXT_LINES = 12
+"""Lines of a message, a task or a piece of reasoning."""
+_NAME = 12
+_LONGEST_LINE = 4_000
+"""A longer line of an output is cut: a terminal cannot show it in any useful way."""
 
 
-def _title(payload: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
-    environment = mapping(payload, "environment")
-    yield _one_line(text(payload, "name") or "Trace")
-    yield f"  {_one_line(text(payload, 'description') or '')}"
-    agent = " ".join(filter(None, (text(environment, "framework"), text(environment, "framework_version"))))
-    ended = epoch_ms(payload.get("current_datetime"))
-    until = local_time(ended / 1000) if ended is not None else "?"
-    models = text(tags, "models")
-    yield f"  {_seconds(payload.get('duration'))} until {until}, {_one_line(', '.join(filter(None, (agent, models))))}"
+class TurnDrawing(Struct, frozen=True, kw_only=True):
+    """A turn that can be drawn at any width."""
+
+    view: TurnView
+    whole: bool = False
+    """Whether outputs and the diff are shown whole, not only their head and tail."""
+
+    def draw(self, width: int, *, colour: bool) -> list[str]:
+        """Return the lines, at most `width` columns wide, with escape sequences if `colour` is true."""
+        console = Console(
+            width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
+        )
+        with console.capture() as capture:
+            for part in _turn(self.view, width, whole=self.whole):
+                console.print(part)
+        return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def _tokens(usage: Mapping[str, object], tags: Mapping[str, object]) -> Iterator[str]:
-    if "prompt_tokens" not in usage:
-        return
-    cached, reasoning = text(tags, "cached_tokens"), text(tags, "reasoning_tokens")
-    yield (
-        f"Tokens   {usage['prompt_tokens']:,} prompt ({_thousands(cached)} cached), "
-        f"{usage.get('completion_tokens', 0):,} completion ({_thousands(reasoning)} reasoning), "
-        f"{usage.get('api_calls_count', 0)} model calls"
+def _turn(view: TurnView, width: int, *, whole: bool) -> Iterator[RenderableType]:
+    yield from _head(view)
+    yield from _section("Request", view.request or view.summary.request)
+    if view.steps:
+        yield from _timeline(view, width, whole=whole)
+    yield from _changes(view, whole=whole)
+    yield from _figures(view)
+    if view.plan:
+        yield from _section("Plan", view.plan)
+    if view.answer:
+        yield from _section("Answer", view.answer)
+
+
+def _head(view: TurnView) -> Iterator[Text]:
+    summary = view.summary
+    yield _plain(summary.request, "bold")
+    parts = (
+        local_time(summary.started_at_ms / 1000),
+        duration(summary.duration_ms),
+        f"{summary.status.value}{' (undone)' if summary.undone else ''}",
+        ", ".join(summary.models),
     )
+    yield _plain(" · ".join(filter(None, parts)), "dim")
+    yield _plain(f"session {summary.session_id} · key {summary.key}", "dim")
+    yield _plain(_delivery(view), "dim")
+    if not view.complete:
+        yield _plain("The transcript is gone: texts are the previews that were sent.", "yellow")
+    if view.reason:
+        yield _plain(view.reason, "red")
 
 
-def _description(step: Mapping[str, object]) -> str:
-    return text(step, "description") or text(step, "output_preview") or ""
+def _delivery(view: TurnView) -> str:
+    delivery = view.summary.delivery
+    words = {
+        DeliveryState.SENT: "sent",
+        DeliveryState.WAITING: "waiting to be sent",
+        DeliveryState.DEAD: "dead letter",
+        DeliveryState.DROPPED: "dropped",
+        DeliveryState.LOCAL: "stored on this machine",
+        DeliveryState.NOT_TRACED: "not traced",
+    }
+    found = words[delivery.state]
+    if delivery.at_ms is not None:
+        found += f" {local_time(delivery.at_ms / 1000)}"
+    if delivery.trace_id:
+        found += f" as {delivery.trace_id}"
+    return f"{found}: {delivery.reason}" if delivery.reason else found
 
 
-def _step(step: Mapping[str, object], room: int) -> Iterator[str]:
-    """A step's line, with `room` columns for its description, and a line for each file it changed."""
-    metadata = mapping(step, "metadata")
-    call = mapping(step, "tool_call")
-    name = _one_line(text(call, "tool_name") or text(step, "action") or "")
-    duration = step.get("duration_ms")
-    took = f"{duration:,.0f} ms" if isinstance(duration, int | float) else ""
-    code = metadata.get("exit_code")
-    ended = f"exit {code}" if code not in (None, 0) else "failed" if "error" in step else ""
-    what = _cut(_description(step), room)
-    yield f"  {step.get('step_number'):>3}  {name:<12} {what:<{room}}  {took:>10}  {ended}".rstrip()
-    for change in _objects(metadata.get("files")):
-        lines = f"+{change.get('lines_added', '?')} -{change.get('lines_removed', '?')}"
-        path = _one_line(str(change.get("path")))
-        yield f"       {'':<12} {change.get('kind')} {path} ({lines})"
+def _section(title: str, text: str) -> Iterator[RenderableType]:
+    yield _title(title)
+    yield Padding(Text(safe(text), overflow="fold"), (0, 0, 0, 2))
 
 
-def _objects(values: object) -> list[Mapping[str, object]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+def _timeline(view: TurnView, width: int, *, whole: bool) -> Iterator[RenderableType]:
+    starts = [step.started_at_ms for step in view.walk() if step.started_at_ms is not None]
+    start = view.summary.started_at_ms
+    ends = [end for step in view.walk() if (end := step.ended_at_ms) is not None]
+    end = max([view.summary.ended_at_ms or start, *starts, *ends])
+    axis = _Axis(start=start, length=max(end - start, 1), width=min(max(width // 4, 10), 40)) if starts else None
+    yield _title("Timeline")
+    for step in view.steps:
+        yield from _step(step, axis, width, 0, whole=whole)
 
 
-def _texts(values: object) -> list[str]:
-    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+class _Axis(Struct, frozen=True, kw_only=True):
+    """The time axis of a turn, `width` columns wide."""
+
+    start: int
+    length: int
+    width: int
+
+    def bar(self, step: StepView) -> str:
+        if step.started_at_ms is None:
+            return " " * self.width
+        first = (step.started_at_ms - self.start) / self.length * self.width
+        long = (step.duration_ms or 0) / self.length * self.width
+        at = min(max(int(first), 0), self.width - 1)
+        size = min(max(round(long), 1), self.width - at)
+        return (" " * at + (_BAR if step.duration_ms else "·") * size).ljust(self.width)
 
 
-def _one_line(value: str) -> str:
-    """The text on one line: a file's name with a line break must not look like another line of the report."""
-    return " ".join(value.split())
+def _step(step: StepView, axis: _Axis | None, width: int, depth: int, *, whole: bool) -> Iterator[RenderableType]:
+    yield _step_line(step, axis, width, depth)
+    indent = 6 + 2 * depth
+    for change in step.files if len(step.files) > 1 or step.kind is not StepKind.TOOL else ():
+        yield Padding(
+            _plain(f"{change.kind.value} {path_of(change)} {lines_changed(change.lines_added, change.lines_removed)}"),
+            (0, 0, 0, indent),
+        )
+    if step.reason and step.reason not in (step.output or ""):
+        yield Padding(_plain(step.reason, "red"), (0, 0, 0, indent))
+    yield from _texts_of(step, indent, whole=whole)
+    for inner in step.steps:
+        yield from _step(inner, axis, width, depth + 1, whole=whole)
 
 
-def _cut(value: str, width: int) -> str:
-    line = _one_line(value)
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+def _step_line(step: StepView, axis: _Axis | None, width: int, depth: int) -> Text:
+    ended = f"exit {step.exit_code}" if step.exit_code else "" if step.outcome is Outcome.OK else step.outcome.value
+    spent = ""
+    if step.usage is not None:
+        spent = f"{tokens(step.usage.total)} tokens {money(step.cost_usd)}".strip()
+    right = Text()
+    if axis is not None:
+        right.append(axis.bar(step), style=_OUTCOME_STYLES[step.outcome])
+        right.append(" ")
+    right.append(f"{duration(step.duration_ms):>8}", style="dim")
+    tail = "  ".join(filter(None, (ended, spent if width >= 100 else "")))
+    left = Text("  " * depth)
+    left.append(f"{step.number:>4}  ", style="dim")
+    left.append(f"{_one_line(step.name):<{_NAME}} ", style="cyan" if step.kind is StepKind.TOOL else "magenta")
+    room = max(width - right.cell_len - len(tail) - (2 if tail else 0) - 1, left.cell_len + 10)
+    left.append(_one_line(step.title), style="bold" if step.kind is StepKind.TOOL else "")
+    left.truncate(room, overflow="ellipsis", pad=True)
+    left.append(" ")
+    left.append_text(right)
+    if tail:
+        left.append("  ")
+        left.append(tail, style=_OUTCOME_STYLES[step.outcome] if ended else "dim")
+    left.no_wrap = True
+    return left
 
 
-def _seconds(value: object) -> str:
-    return f"{value:.3f} s" if isinstance(value, int | float) else "?"
+def _texts_of(step: StepView, indent: int, *, whole: bool) -> Iterator[RenderableType]:
+    if step.kind is StepKind.TOOL:
+        shown = step.input or ""
+        if not step.patch and _one_line(shown) != _one_line(step.title):
+            yield from _excerpt(shown, indent, _TEXT_LINES, "", whole=whole)
+        limit = _FAILURE_LINES if step.outcome is Outcome.FAILED else _OUTPUT_LINES
+        yield from _excerpt(step.output, indent, limit, "dim", whole=whole)
+        return
+    task = step.input if step.kind in (StepKind.SUBAGENT, StepKind.PERMISSION, StepKind.CONTEXT) else None
+    for text in (task, step.output):
+        if text and _one_line(text) != _one_line(step.title):
+            yield from _excerpt(text, indent, _TEXT_LINES, "", whole=whole)
 
 
-def _thousands(value: str | None) -> str:
-    return f"{int(value):,}" if value and value.isdigit() else "0"
+def _excerpt(text: str | None, indent: int, limit: int, style: str, *, whole: bool) -> Iterator[RenderableType]:
+    """Draw the head and the tail of a text, behind a vertical line."""
+    if not text or not text.strip():
+        return
+    head, left_out, tail = (text.rstrip("\n").split("\n"), 0, []) if whole else head_and_tail(text, limit)
+    lines = [*head, *([f"… {left_out:,} lines left out …"] if left_out else []), *tail]
+    for line in lines:
+        shown = line if len(line) <= _LONGEST_LINE or whole else f"{line[:_LONGEST_LINE]}…"
+        yield _Quoted(Text(safe(shown), style=style), indent)
+
+
+class _Quoted:
+    """A line of text behind a vertical line, which stays in front of each line that it wraps into."""
+
+    def __init__(self, text: Text, indent: int) -> None:
+        self._text, self._indent = text, indent
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(options.max_width - self._indent - 2, 10)
+        for line in self._text.wrap(console, width, tab_size=8, overflow="fold") or [Text()]:
+            yield Text(f"{' ' * self._indent}│ ", style="dim") + line
+
+
+def _changes(view: TurnView, *, whole: bool) -> Iterator[RenderableType]:
+    if view.files:
+        summary = view.summary
+        yield _title(
+            f"Files    {len(view.files):,} changed, {lines_changed(summary.lines_added, summary.lines_removed)}"
+        )
+        for change in view.files:
+            lines = lines_changed(change.lines_added, change.lines_removed)
+            yield Padding(_plain(f"{change.kind.value:<9} {path_of(change)}  {lines}"), (0, 0, 0, 2))
+    for commit, subject in view.commits:
+        yield Padding(_plain(f"commit    {commit[:10]}  {subject}"), (0, 0, 0, 2))
+    if view.diff.strip():
+        yield _title("Diff")
+        head, left_out, tail = (view.diff.split("\n"), 0, []) if whole else head_and_tail(view.diff, _DIFF_LINES)
+        for line in head:
+            yield _diff_line(line)
+        if left_out:
+            yield Padding(_plain(f"… {left_out:,} lines left out; --full shows them …", "dim"), (0, 0, 0, 2))
+        for line in tail:
+            yield _diff_line(line)
+
+
+def _diff_line(line: str) -> RenderableType:
+    style = ""
+    if line.startswith(("+++", "---", "diff ", "***", "@@")):
+        style = "cyan"
+    elif line.startswith("+"):
+        style = "green"
+    elif line.startswith("-"):
+        style = "red"
+    return Padding(Text(safe(line[:_LONGEST_LINE]), style=style), (0, 0, 0, 2))
+
+
+def _figures(view: TurnView) -> Iterator[RenderableType]:
+    summary = view.summary
+    rows: list[tuple[str, str]] = []
+    if summary.tests:
+        rows.append(("Tests", f"{summary.tests}{'; files changed after the last run' if summary.tests_stale else ''}"))
+    if summary.model_calls:
+        rows.append(("Tokens", usage_in_words(summary.usage, summary.model_calls)))
+    if summary.cost_usd is not None:
+        rows.append(("Cost", f"{money(summary.cost_usd)} at list prices"))
+    elif view.unpriced:
+        rows.append(("Cost", f"unknown: no price for {', '.join(view.unpriced)}"))
+    if view.time is not None:
+        split = ("model", view.time.model), ("tools", view.time.tools), ("permission", view.time.permission)
+        parts = [f"{name} {duration(ms)}" for name, ms in (*split, ("other", view.time.other)) if ms >= 1]
+        rows.append(("Time", ", ".join(parts)))
+    if view.redactions:
+        counts = ", ".join(f"{kind} {number:,}" for kind, number in sorted(view.redactions.items()))
+        rows.append(("Redacted", counts))
+    if view.conditions:
+        rows.append(("With", ", ".join(f"{name} {value}" for name, value in view.conditions.items())))
+    rows += [("Note", warning) for warning in view.warnings]
+    if summary.grade is not None:
+        rows.append(("Grade", grade_in_words(summary.grade)))
+    if not rows:
+        return
+    yield Text()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, min_width=8)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name, style="bold"), Text(safe(value)))
+    yield table
+
+
+def _title(text: str) -> RenderableType:
+    return Padding(Text(text, style="bold"), (1, 0, 0, 0))
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Return the text on one line: a name with a line break must not look like a line of its own."""
+    return Text(_one_line(text), style=style)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(safe(text).split())
