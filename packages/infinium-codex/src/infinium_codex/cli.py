@@ -19,6 +19,7 @@ COMMANDS = {
     "history": "List the traces of this project that were sent, newest first.",
     "list": "List the sessions and turns of this project, newest first, also those that were not traced.",
     "show": "Show what a turn did: request, steps, outputs, changes, tests, tokens, cost and delivery.",
+    "grade": "Show the grade that Infinium gave a trace.",
     "errors": "List errors, dead letters and dropped traces of this project, newest first.",
     "logs": "Show what worker and scheduler did with each trace.",
     "retry": "Send queued traces now.",

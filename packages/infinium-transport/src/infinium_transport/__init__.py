@@ -45,6 +45,7 @@ from infinium_transport.state import StateDirectory, TraceLike
 
 if TYPE_CHECKING:
     from infinium_transport.client import Client
+    from infinium_transport.results import Fetched, NotReady, ResultOutcome, ResultStore, StoredResult
 
 __all__ = [
     "LOCAL",
@@ -62,12 +63,14 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Envelope",
+    "Fetched",
     "FindSecret",
     "InfiniumTransportError",
     "InvalidEnvelopeError",
     "Ledger",
     "LocalStore",
     "MissingTraceError",
+    "NotReady",
     "Outbox",
     "OutboxLimits",
     "Outcome",
@@ -80,11 +83,14 @@ __all__ = [
     "Recipient",
     "Refusal",
     "Rejected",
+    "ResultOutcome",
+    "ResultStore",
     "Retry",
     "RetryPolicy",
     "Sender",
     "StateDirectory",
     "StorageError",
+    "StoredResult",
     "StoredTrace",
     "TraceLike",
     "Unauthorized",
@@ -93,10 +99,17 @@ __all__ = [
 ]
 
 
+_OF_RESULTS = frozenset({"Fetched", "NotReady", "ResultOutcome", "ResultStore", "StoredResult"})
+
+
 def __getattr__(name: str) -> object:
-    """Import the client on first use: traces that stay on this machine need no HTTP library."""
+    """Import the client and the results on first use: to queue a trace, neither is needed."""
     if name == "Client":
         from infinium_transport.client import Client
 
         return Client
+    if name in _OF_RESULTS:
+        from infinium_transport import results
+
+        return getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from niquests import PreparedRequest, Response, Session
 
 MAX_BODY_BYTES: Final = 64 * 1024
-"""The rest of a longer answer is not read: an answer holds an id or a sentence."""
+"""The rest of a longer answer to a trace is not read: it holds an id or a sentence."""
 _CONNECT_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
 
@@ -24,6 +24,8 @@ class Route(Struct, frozen=True, kw_only=True, eq=False):
     url: str
     headers: dict[str, str]
     proxies: dict[str, str]
+    max_body: int = MAX_BODY_BYTES
+    """Bytes of an answer that are read."""
 
 
 class Answer(Struct, kw_only=True):
@@ -93,8 +95,8 @@ class Connection:
             answer.date = _header(response, "Date")
             answer.status = response.status_code  # last: a reader that sees the status has the headers too
             for chunk in response.iter_content(4096):
-                answer.body = (answer.body + chunk)[:MAX_BODY_BYTES]
-                if len(answer.body) == MAX_BODY_BYTES:
+                answer.body = (answer.body + chunk)[: route.max_body]
+                if len(answer.body) == route.max_body:
                     break
         finally:
             response.close()

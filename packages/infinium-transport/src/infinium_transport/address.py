@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """The address to which an agent's traces are posted."""
+    """The address of a request."""
 
     url: str
     host: str
@@ -22,9 +22,14 @@ class BadAddress(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def endpoint(base_url: str, agent_id: str, *, allow_http: bool) -> Endpoint | BadAddress:
-    """Build the trace address of an agent. Plain http is accepted for loopback only, unless `allow_http`."""
-    url = f"{base_url.rstrip('/')}/agents/{quote(agent_id, safe='')}/trace"
+def endpoint(
+    base_url: str, agent_id: str, *, allow_http: bool, resource: tuple[str, ...] = ("trace",)
+) -> Endpoint | BadAddress:
+    """Build the address of an agent's resource, by default that to which its traces are posted.
+
+    `resource` are the path's parts below the agent. Plain http is accepted for loopback only, unless `allow_http`.
+    """
+    url = f"{base_url.rstrip('/')}/agents/{'/'.join(quote(part, safe='') for part in (agent_id, *resource))}"
     return check_address(url, allow_http=allow_http)
 
 

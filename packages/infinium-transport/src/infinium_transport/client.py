@@ -5,15 +5,19 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from infinium_transport import _answer
 from infinium_transport._connection import Answer, Connection, Route
 from infinium_transport._failure import explain
 from infinium_transport.address import BadAddress, Endpoint, check_address, endpoint, proxy_for
 from infinium_transport.model import Accepted, Answered, Envelope, Outcome, Reached, Rejected, Retry
 from infinium_transport.policy import classify_refusal, parse_retry_after
+from infinium_transport.results import MAX_RESULT_BYTES, ResultOutcome, parse_result
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds."""
+_BAD_SECRET = "the agent's secret contains characters that an HTTP header cannot carry"  # noqa: S105 - a message
 
 
 class Client:
@@ -101,6 +105,33 @@ class Client:
             return Retry(reason=self._failure(answer, route, ""))
         return Reached(url=route.url, status=answer.status, date=answer.date)
 
+    def fetch_result(self, base_url: str, agent_id: str, trace_id: str, secret: str) -> ResultOutcome:
+        """Fetch the server's interpretation of a trace: its grade. Never raises; a failure is the outcome.
+
+        `trace_id` is the server's id of the trace.
+        """
+        if not _fits_header(secret):
+            return Rejected(status=None, message=_BAD_SECRET)
+        resource = ("interpreted-result", trace_id)
+        target = endpoint(base_url, agent_id, allow_http=self._allow_http, resource=resource)
+        route = self._route_to("GET", target, {"x-agent-id": agent_id, "x-agent-key": secret})
+        if isinstance(route, BadAddress):
+            return Rejected(status=None, message=route.reason)
+        route = replace(route, max_body=MAX_RESULT_BYTES + 1)
+        answer = self._request(route)
+        if answer.status is None:
+            return Retry(reason=self._failure(answer, route, secret))
+        if answer.status == 404 or 200 <= answer.status < 300:
+            if not answer.in_time or answer.error is not None:
+                return Retry(reason="the answer was cut short", status=answer.status)
+            message = _answer.one_line(_answer.server_message(answer.body), secret)
+            return parse_result(answer.status, answer.body, message)
+        return classify_refusal(
+            answer.status,
+            message=_answer.one_line(_answer.server_message(answer.body), secret),
+            retry_after=parse_retry_after(answer.retry_after, now=self._clock()),
+        )
+
     def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None
@@ -146,8 +177,8 @@ class Client:
         return Connection(session, timeout=self._timeout, verify=verify)
 
     def _post_route(self, base_url: str, agent_id: str, secret: str) -> Route | BadAddress:
-        if not secret.isascii() or not secret.isprintable():
-            return BadAddress(reason="the agent's secret contains characters that an HTTP header cannot carry")
+        if not _fits_header(secret):
+            return BadAddress(reason=_BAD_SECRET)
         headers = {"x-agent-id": agent_id, "x-agent-key": secret, "Content-Type": "application/json"}
         return self._route("POST", base_url, agent_id, headers)
 
@@ -178,3 +209,7 @@ class Client:
 def _host(url: str) -> str:
     """Host and port of an address, as written there, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _fits_header(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable()

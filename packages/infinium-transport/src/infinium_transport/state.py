@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from infinium_transport.ledger import Ledger
 from infinium_transport.local_store import LocalStore
 from infinium_transport.model import Dropped, Entry, Envelope, OutboxLimits, Put
 from infinium_transport.outbox import Outbox
+
+if TYPE_CHECKING:
+    from infinium_transport.results import ResultStore
 
 
 class TraceLike(Protocol):
@@ -50,6 +53,13 @@ class StateDirectory:
         self.outbox = Outbox(directory / "outbox", limits=limits, sent=self.ledger.was_sent, clock=clock)
         self.local = LocalStore(directory / "local")
         self._clock = clock
+
+    @property
+    def results(self) -> "ResultStore":
+        """The results of traces that were fetched from the server."""
+        from infinium_transport.results import ResultStore  # a delivery needs none
+
+        return ResultStore(self.directory / "results")
 
     def queue(self, trace: TraceLike, *, agent_id: str, base_url: str) -> Put:
         """Queue a trace; when this returns, the trace survives a power cut.

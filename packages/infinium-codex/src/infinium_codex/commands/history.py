@@ -9,7 +9,7 @@ from infinium_codex.console.formatting import local_time, plural, utc_time
 from infinium_codex.console.parameters import AllProjects, AsJson, Context, Count
 from infinium_codex.console.prompts import confirm_or_yes
 from infinium_codex.delivery.projects import ProjectFilter, project_directory
-from infinium_codex.delivery.stores import open_ledger, open_local
+from infinium_codex.delivery.stores import open_ledger, open_local, open_state
 from infinium_codex.support.result import CommandContext, Result
 from infinium_codex.support.settings import home_directory
 
@@ -20,7 +20,9 @@ def history(
     *,
     count: Count = 20,
     all_projects: AllProjects = False,
-    clear: Annotated[bool, Parameter(negative="", help="Delete the history and the copies of its traces.")] = False,
+    clear: Annotated[
+        bool, Parameter(negative="", help="Delete the history, the copies of its traces and their grades.")
+    ] = False,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask for confirmation.")] = False,
     ctx: Context,
     json: AsJson = False,
@@ -44,7 +46,7 @@ def history(
 
 
 def _clear(entries: list[Entry], whose: str, ctx: CommandContext, *, yes: bool) -> Result:
-    """Delete entries and the copies of their traces. Errors stay, and traces at the API are not touched."""
+    """Delete entries, copies of traces and grades. Errors stay, and traces at the API are not touched."""
     if not entries:
         return Result.success((f"The history of {whose} is empty.",), {"deleted": 0})
     count = plural(len(entries), "trace")
@@ -52,6 +54,7 @@ def _clear(entries: list[Entry], whose: str, ctx: CommandContext, *, yes: bool) 
     keys = {entry.key for entry in entries}
     open_ledger(ctx.places).forget(keys)
     open_local(ctx.places).remove(keys)
+    open_state(ctx.places).results.remove(keys)
     lines = (f"Deleted {count} of {whose} from this machine. Traces at the API and the list of errors are kept.",)
     return Result.success(lines, {"deleted": len(keys)})
 
