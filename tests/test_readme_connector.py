@@ -25,6 +25,23 @@ TURN = {
     "tools": [{"id": "call-1", "name": "shell", "ended_ms": 1_700_000_003_000, "output": f"key={SECRET}\n2 passed"}],
 }
 
+KEYRING = f"""
+from keyring.backend import KeyringBackend
+
+
+class OneSecret(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        return {SECRET!r}
+
+    def set_password(self, service, username, password):
+        raise NotImplementedError
+
+    def delete_password(self, service, username):
+        raise NotImplementedError
+"""
+
 
 def section(library: str) -> str:
     """The section of a library's README about the connector."""
@@ -52,6 +69,11 @@ class Foo:
     def configure(self, **keys: object) -> None:
         """Write the project file."""
         self.config.write_text(json.dumps(keys))
+
+    def store_in_keyring(self) -> dict[str, str]:
+        """Put the secret into a keyring; returns the variables that select it."""
+        (self.home / "own_keyring.py").write_text(KEYRING)
+        return {"PYTHONPATH": str(self.home), "PYTHON_KEYRING_BACKEND": "own_keyring.OneSecret"}
 
     def run_hook(self, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the connector of the READMEs after a turn."""
@@ -108,6 +130,17 @@ def test_a_turn_becomes_a_delivered_trace(foo: Foo) -> None:
     assert isinstance(body["sections"], dict)
     assert "foo" in body["sections"]["general"]["tags"]
     assert foo.queued() == 0
+
+
+def test_no_trace_contains_a_secret_that_only_the_keyring_has(foo: Foo) -> None:
+    with serve([reply(200)]) as api:
+        foo.configure(agent_id=AGENT, base_url=api.base_url)
+        ApprovedOrigins(foo.state / "infinium" / "origins.json").approve(AGENT, api.base_url)
+        done = foo.run_hook(**foo.store_in_keyring())
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        headers, body = sent(api)
+    assert headers["x-agent-key"] == SECRET
+    assert body["name"] == "Call the API with [redacted:own-secret]."
 
 
 def test_a_refused_origin_ends_with_a_message_and_a_failure(foo: Foo) -> None:

@@ -118,3 +118,22 @@ def test_the_errors_of_another_project_do_not_show_what_was_dropped_here(machine
         other = machine.home / "other"
         other.mkdir()
         assert "dropped by the user" not in machine.run("errors", cwd=other).stdout
+
+
+def test_a_trace_that_was_built_without_its_agents_secret_is_sent_without_it(machine: Machine) -> None:
+    """The keyring gave the worker no secret, so the queued trace has it. It is removed before the trace is sent."""
+    with receive() as receiver:
+        init(machine, receiver.base_url)
+        prompt = {"session_id": "s-1", "turn_id": "t-1", "prompt": "Use the key sesame-4711."}
+        machine.environ |= {"INFINIUM_AGENT_SECRET": ""}
+        for event in ("UserPromptSubmit", "Stop"):
+            machine.hook(machine.placed({**prompt, "hook_event_name": event}, None))
+        machine.wait_until_idle()
+        [queued] = Outbox(machine.state / "outbox").pending()
+        assert b"sesame-4711" in queued.path.read_bytes(), "nothing was known to remove"
+        assert machine.run("retry", environ=SECRET).stdout == "Sent       1\n"
+        [(_, body)] = receiver.requests
+        assert json.loads(body)["name"] == "Use the key [redacted:own-secret]."
+    assert b"sesame-4711" not in body
+    state = [path for path in machine.state.rglob("*") if path.is_file()]
+    assert not [path for path in state if b"sesame-4711" in path.read_bytes()], "nor is it in the copy or the ledger"

@@ -54,6 +54,9 @@ class ScriptedDelivery:
     secrets: dict[str, str | Refusal] = field(default_factory=dict)
     on_send: Callable[[], None] = lambda: None
     limits: OutboxLimits = field(default_factory=OutboxLimits)
+    redact: Callable[[bytes, str], bytes] | None = None
+    bodies: list[bytes] = field(default_factory=list)
+    """Body of every request."""
 
     def __post_init__(self) -> None:
         self.state = StateDirectory(self.root, limits=self.limits, clock=lambda: self.now)
@@ -73,6 +76,7 @@ class ScriptedDelivery:
 
     def send(self, envelope: Envelope, secret: str) -> Outcome:
         self.sent.append((envelope.key, secret))
+        self.bodies.append(envelope.body)
         self.on_send()
         script = self.scripts.get(envelope.agent_id, self.scripts.get(envelope.base_url, self.script))
         return script.pop(0) if script else Accepted(trace_id=f"t-{envelope.key[-1]}")
@@ -95,6 +99,7 @@ class ScriptedDelivery:
                 clock=lambda: self.now,
                 sleep=self.sleep,
                 random=lambda: 1.0,
+                redact=self.redact,
             ),
         )
 
@@ -547,3 +552,21 @@ def test_a_recipient_can_have_a_client_of_its_own(delivery: ScriptedDelivery) ->
     report = deliver(delivery.state, lambda agent, _: delivery.secrets.get(agent, "sesame"), "test/1", options)
     assert report == DeliveryReport(sent=2)
     assert (delivery.sent, own.sent) == ([(key(1), "sesame")], [(key(2), "")])
+
+
+def test_a_trace_is_redacted_with_the_secret_that_it_is_sent_with(delivery: ScriptedDelivery) -> None:
+    """Its file changes first: each retry sends the same bytes, and neither copy nor ledger has the secret."""
+    delivery.redact = lambda document, secret: document.replace(secret.encode(), b"[removed]")
+    trace = Envelope(
+        key=key(1), agent_id="agent", base_url=URL, body=b'{"key": "sesame"}', created=delivery.now, name="try sesame"
+    )
+    delivery.outbox.put(trace)
+    delivery.script = [DOWN, DOWN, DOWN]
+    delivery.run()
+    [queued] = delivery.outbox.pending()
+    assert delivery.outbox.read(queued) == replace(trace, body=b'{"key": "[removed]"}', name="try [removed]")
+    delivery.now += 1e6
+    assert delivery.run().sent == 1
+    assert set(delivery.bodies) == {b'{"key": "[removed]"}'}
+    assert delivery.ledger.payload(key(1)) == b'{"key": "[removed]"}'
+    assert b"sesame" not in b"".join(path.read_bytes() for path in delivery.root.rglob("*") if path.is_file())

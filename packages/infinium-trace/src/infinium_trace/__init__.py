@@ -36,6 +36,7 @@ from infinium_trace.options import RedactionMode, TraceOptions
 from infinium_trace.preview import clean, preview
 from infinium_trace.prices import Price, PricesError, PriceTable, packaged_prices
 from infinium_trace.redact import RedactionPatternError, Redactor
+from infinium_trace.redact_json import redact_json
 from infinium_trace.runner_output import RunOfTests, read_test_run
 from infinium_trace.session import (
     Answer,
@@ -113,5 +114,6 @@ __all__ = [
     "packaged_prices",
     "preview",
     "read_test_run",
+    "redact_json",
     "trace_key",
 ]

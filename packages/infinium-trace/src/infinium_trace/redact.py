@@ -60,7 +60,7 @@ class Redactor:
         enabled: bool = True,
     ) -> None:
         self.counts: dict[str, int] = {}
-        self._own = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._own = sorted({form for secret in secrets for form in forms_of(secret)}, key=len, reverse=True)
         self._patterns = [_compile(pattern) for pattern in patterns]
         self._allow = [_compile(pattern) for pattern in allow]
         self._seconds_left = PATTERN_SECONDS
@@ -198,7 +198,7 @@ def _compile(pattern: str) -> "regex.Pattern[str]":
         raise RedactionPatternError(pattern, str(error)) from None
 
 
-def _forms(secret: str) -> set[str]:
+def forms_of(secret: str) -> set[str]:
     """Return the forms of a secret in texts: plain, escaped, encoded."""
     if not secret.strip():
         return set()

@@ -10,7 +10,7 @@ from infinium_transport import _files
 T = TypeVar("T")
 
 
-def encode_json(value: Struct) -> bytes:
+def encode_json(value: Struct | str) -> bytes:
     """Encode a value as one line of UTF-8.
 
     Half a surrogate pair, which the name of a file that is not UTF-8 can contain, becomes a question mark.

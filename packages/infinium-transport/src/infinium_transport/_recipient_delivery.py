@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 
+from msgspec.json import decode as decode_json
+from msgspec.structs import replace
+
 from infinium_transport._batch import AcceptedBatch
+from infinium_transport._json import encode_json
 from infinium_transport.errors import CorruptTraceError, MissingTraceError
 from infinium_transport.model import (
     LOCAL,
@@ -145,7 +149,18 @@ class RecipientDelivery:
         elif not isinstance(self._secret, str):
             self._add_blocked(1)
         else:
-            self._send(queued, envelope, self._secret)
+            self._send(queued, self._redacted(queued, envelope, self._secret), self._secret)
+
+    def _redacted(self, queued: Queued, envelope: Envelope, secret: str) -> Envelope:
+        """Return the trace without the secret that it is sent with. A changed one is stored first."""
+        redact = self._options.redact
+        body = envelope.body if redact is None else redact(envelope.body, secret)
+        if redact is None or body is envelope.body:
+            return envelope
+        name = decode_json(redact(encode_json(envelope.name), secret), type=str)
+        envelope = replace(envelope, body=body, name=name)
+        self._outbox.replace(queued, envelope)
+        return envelope
 
     # Secrets
 

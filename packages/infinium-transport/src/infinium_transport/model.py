@@ -19,7 +19,7 @@ class Recipient(Struct, frozen=True, order=True):
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
-    """A trace and its recipient. The body never changes: every retry sends the same bytes."""
+    """A trace and its recipient. Every retry sends the same bytes; only `DeliveryOptions.redact` changes a body."""
 
     key: str
     """UUID text, lower case. It names the file and is sent as `Idempotency-Key`."""

@@ -61,6 +61,10 @@ class DeliveryOptions(Struct, frozen=True, kw_only=True):
     max_retries: int = 3
     """Retries of one trace in one delivery; a later delivery continues."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    redact: Callable[[bytes, str], bytes] | None = None
+    """Returns a JSON document (first argument) without a secret (second). Each trace is redacted with the secret that
+    it is sent with, because it may have been built while that secret was not known. A changed trace replaces the
+    queued one before it is sent."""
     client: Callable[[Recipient], Sender | None] | None = None
     """Makes the client of a recipient, when its first request is due. None, also as its result, means `Client`."""
     clock: Callable[[], float] = time.time

@@ -141,9 +141,14 @@ class Outbox:
         with self.sender_lock(envelope.recipient) as held, _files.storing("redirect a trace in", self.directory):
             if not held or not queued.path.exists():
                 return False
-            _files.write_file(queued.path, encode(moved), durable=True, modified=queued.created)
+            self.replace(queued, moved)
             _files.remove_file(self._delay_file(queued.key))
         return True
+
+    def replace(self, queued: Queued, envelope: Envelope) -> None:
+        """Replace a queued trace's content. Call with its recipient's lock held."""
+        with _files.storing("replace a trace in", self.directory):
+            _files.write_file(queued.path, encode(envelope), durable=True, modified=queued.created)
 
     def postpone(self, key: str, delay: Delay) -> None:
         """Record a failed attempt and the next one's time. Losing the record only means an early attempt."""

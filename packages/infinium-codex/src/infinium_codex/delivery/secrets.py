@@ -61,7 +61,7 @@ def secrets_to_redact(settings: Settings, agent_id: str, base_url: str) -> tuple
 
     They are the one in the environment and, unless that is this agent's, the one in the keyring. Traces that stay on
     this machine need no secret, so the keyring is not asked. If it does not answer, the trace is built without its
-    secret, and cannot be sent either until it answers.
+    secret. It cannot be sent either until the secret is known, and then the secret is removed from it (`send`).
     """
     own = settings.environment_secret
     found = None
