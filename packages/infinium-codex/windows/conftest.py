@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from machine_windows import User
+from tables import Tables
 from wine_lab import DEBIAN_PACKAGES, PACKAGES, ROOT, Lab, install_connector, set_up
 
 VERSIONS = tuple(filter(None, os.environ.get("INFINIUM_WINDOWS_CODEX", "").split(","))) or ("0.169.0",)
+
+_tables = Tables()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,3 +45,17 @@ def user(lab: Lab, request: pytest.FixtureRequest) -> Iterator[User]:
     user = User(lab, request.node.name)
     yield user
     user.remove_everything()
+
+
+@pytest.fixture
+def tables() -> Tables:
+    """The tables that are printed at the end."""
+    return _tables
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables."""
+    for title, lines in _tables.lines():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)

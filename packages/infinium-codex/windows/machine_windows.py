@@ -11,6 +11,8 @@ from pathlib import Path
 from infinium_codex.demo.scripted_model import ScriptedModel, codex_config
 from wine_lab import Lab, new_codex_home, windows_path
 
+AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+SECRET = b"sesame-4711-canary"
 WAIT_SECONDS = 60.0
 
 
@@ -53,6 +55,11 @@ class User:
         printed = (done.stdout + done.stderr).decode("cp1252")
         assert done.returncode == code, printed
         return printed
+
+    def initialize(self, base_url: str, *options: str) -> None:
+        """Set the project up: hooks in the project's file, trusted, and the secret in the Credential Manager."""
+        agent = ("--agent-id", AGENT, "--base-url", base_url, "--agent-secret", "-")
+        self.connector("init", "--no-interactive", *agent, "--trust", *options, stdin=SECRET + b"\n")
 
     def report(self, *arguments: str) -> dict[str, object]:
         """The JSON that a command prints."""

@@ -1,18 +1,18 @@
 """A turn of the real Codex for Windows arrives at the API as a correct trace."""
 
 import json
+import time
 
 import pytest
 from api import receive
 from infinium_codex.demo.scripted_model import Patch, Reply, Say, ScriptedModel, Shell
-from machine_windows import User, wait_for
+from machine_windows import SECRET, User, wait_for
 from scenarios import PATCH, PROMPT, usage
+from tables import Tables
 from wine_lab import windows_path
 
 pytestmark = pytest.mark.codex
 
-AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-SECRET = b"sesame-4711-canary"
 COMMAND = "echo building& exit 3"
 
 
@@ -24,14 +24,16 @@ def turn() -> list[Reply]:
     ]
 
 
-def test_a_turn_arrives_once_and_true(user: User, version: str) -> None:
+def test_a_turn_arrives_once_and_true(user: User, version: str, tables: Tables) -> None:
     """A command with exit code 3, a patch and a message; the secret is in the Credential Manager."""
     with ScriptedModel(turn()) as model, receive() as receiver:
         user.configure_codex(model, version)
-        options = ("--agent-id", AGENT, "--base-url", receiver.base_url, "--agent-secret", "-", "--trust")
-        user.connector("init", "--no-interactive", *options, stdin=SECRET + b"\n")
+        user.initialize(receiver.base_url)
+        started = time.monotonic()
         user.codex_exec(PROMPT)
+        played = time.monotonic()
         wait_for(lambda: receiver.requests, "the trace")
+        arrived = time.monotonic()
         [request] = receiver.requests
         trace, tags = request.trace, request.trace["environment"]["custom_tags"]
         assert request.headers["x-agent-key"].encode() == SECRET
@@ -48,6 +50,8 @@ def test_a_turn_arrives_once_and_true(user: User, version: str) -> None:
         assert tags["cwd"] == windows_path(user.project)
         assert tags["sources"] == "hook, transcript"
         assert SECRET not in b"".join(path.read_bytes() for path in user.home.rglob("*") if path.is_file())
+        seconds = {"turn": f"{played - started:.1f} s", "then_arrived_after": f"{arrived - played:.1f} s"}
+        tables.add("a turn of Codex for Windows", Codex=version, steps=2, exit_code=error["error_code"], **seconds)
 
 
 def test_uninstall_leaves_nothing(user: User) -> None:

@@ -45,9 +45,14 @@ class Lab(Struct, frozen=True, kw_only=True):
     directory: Path
 
     @property
+    def prefix(self) -> Path:
+        """Wine's directory, which holds the drive and the registry."""
+        return self.directory / "prefix"
+
+    @property
     def drive(self) -> Path:
         """The drive C:."""
-        return self.directory / "prefix" / "drive_c"
+        return self.prefix / "drive_c"
 
     @property
     def python(self) -> Path:
@@ -65,7 +70,7 @@ class Lab(Struct, frozen=True, kw_only=True):
         `path` is added to the PATH.
         """
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LANG", "LC_ALL") if name in os.environ}
-        system = {"WINEPREFIX": str(self.directory / "prefix"), "WINEDEBUG": "-all", "WINEPATH": r"C:\py;C:\py\Scripts"}
+        system = {"WINEPREFIX": str(self.prefix), "WINEDEBUG": "-all", "WINEPATH": r"C:\py;C:\py\Scripts"}
         if path := more.pop("path", ""):
             system["WINEPATH"] += f";{path}"
         return kept | system | more
@@ -165,7 +170,7 @@ def set_up(directory: Path, codex_versions: Sequence[str] = ()) -> Lab:
     directory.mkdir(parents=True, exist_ok=True)
     lab = Lab(directory=directory)
     if not (directory / "ready").exists():
-        shutil.rmtree(directory / "prefix", ignore_errors=True)
+        shutil.rmtree(lab.prefix, ignore_errors=True)
         _create_prefix(lab)
         _add_stand_ins(lab)
         _add_python(lab)

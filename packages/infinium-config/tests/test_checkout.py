@@ -1,6 +1,7 @@
 """Where a checkout keeps its data, for real git checkouts of every kind."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def git(*arguments: str | Path, cwd: Path) -> str:
 
 @pytest.fixture
 def main(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("git is not on PATH")
     main = tmp_path / "main"
     main.mkdir()
     git("init", "-q", cwd=main)

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -103,7 +103,8 @@ def serve(answers: Sequence[Answer], tls: ssl.SSLContext | None = None, port: in
     try:
         yield api
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # on Windows `close` alone ends `accept`
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for connection in connections:
             try:

@@ -1,6 +1,7 @@
 """The client against real sockets: one request, one outcome, and the secret goes to no other host."""
 
 import gzip
+import os
 import signal
 import socket
 import ssl
@@ -285,6 +286,7 @@ def test_process_exits_while_a_request_is_overdue() -> None:
     assert (done.stdout, done.stderr) == ("no answer within 0.3 s\n", "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a process of Windows cannot send Ctrl+C to one other process")
 def test_ctrl_c_ends_a_request() -> None:
     with serve([_hold]) as api:
         command = [sys.executable, "-c", _PROGRAM, api.base_url, "60"]

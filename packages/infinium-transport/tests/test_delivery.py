@@ -507,7 +507,7 @@ def test_report_says_what_happened_and_what_to_do(delivery: ScriptedDelivery, sn
     }
     report = delivery.run()
     assert not report.ok
-    assert str(report).replace(str(delivery.root), "<state>") == snapshot
+    assert str(report).replace(str(delivery.root), "<state>").replace("\\", "/") == snapshot
 
 
 def test_report_while_another_process_sends(delivery: ScriptedDelivery) -> None:

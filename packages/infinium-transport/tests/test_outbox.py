@@ -90,6 +90,7 @@ def test_invalid_key_raises_an_error(outbox: Outbox, bad: str) -> None:
         outbox.put(Envelope(key=bad, agent_id="a", base_url="local", body=b"", created=0.0, name=""))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_files_are_private_with_any_umask(outbox: Outbox) -> None:
     old = os.umask(0)
     try:
@@ -125,6 +126,7 @@ def test_damaged_trace_is_moved_aside_and_the_others_stay(outbox: Outbox, damage
     assert [queued.key for queued in outbox.pending()] == [key(2)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and lets few users make links")
 def test_link_and_other_files_are_moved_aside_unread(outbox: Outbox, tmp_path: Path) -> None:
     outbox.put(envelope(1))
     other = tmp_path / "other"

@@ -1,5 +1,6 @@
 """The README's example, run against a server on loopback."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ def run_example(base_url: str, find_secret: Callable[[str, str], str | Refusal])
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
     return tmp_path / ".local" / "state" / "my-connector"
 
 

@@ -37,7 +37,7 @@ def open_regular(
         flags |= getattr(os, "O_NOFOLLOW", 0)
     long = long_path(path)
     try:
-        if sys.platform == "win32" and not stat.S_ISREG(os.lstat(long).st_mode):
+        if sys.platform == "win32" and not stat.S_ISREG(os.stat(long, follow_symlinks=follow_links).st_mode):  # noqa: PTH116
             return None  # a link, or a directory, whose open fails as that of a file that is held does
         fd = while_held(lambda: os.open(long, flags))
     except (OSError, ValueError):  # ValueError: a path that contains a zero byte

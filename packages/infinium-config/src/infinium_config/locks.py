@@ -98,9 +98,9 @@ if sys.platform == "win32":
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EDEADLK):
-                return False
-            raise
+            if error.errno == errno.EINVAL:  # a file system without locks
+                raise
+            return False  # with EACCES, but Wine sets no number
         return True
 
 else:

@@ -7,6 +7,7 @@ settings. The hook has its own copy of both rules; a test compares them.
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def is_trusted(directory: Path, safe_directories: Callable[[], tuple[str, ...]])
 
 def owner_name(path: Path) -> str:
     """Name the user that a file belongs to, by id if it has no name. Empty on Windows, where files have no user id."""
-    if not hasattr(os, "getuid"):
+    if sys.platform == "win32":
         return ""
     import pwd
 

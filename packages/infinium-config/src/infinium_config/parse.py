@@ -33,7 +33,8 @@ def parse_count(text: str) -> int:
 def parse_directory(text: str) -> Path:
     """Parse an absolute path. `~` at its start, alone or before a slash, is the home directory."""
     try:
-        path = Path(text).expanduser() if text.split("/")[0] in ("", "~") or not text.startswith("~") else Path()
+        first = text.replace(os.sep, "/").split("/")[0]
+        path = Path(text).expanduser() if first in ("", "~") or not text.startswith("~") else Path()
     except RuntimeError:  # there is no home directory
         path = Path()
     if not path.is_absolute():

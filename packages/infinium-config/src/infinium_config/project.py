@@ -1,6 +1,7 @@
 """Find the project of a directory and load its settings."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def user_file(home: Path | None) -> UserFile | None:
 def home_directory(environ: Mapping[str, str]) -> Path | None:
     """The home directory that the environment names, else that of the password database; None if there is none."""
     home = environ.get("HOME") or environ.get("USERPROFILE")
-    if not home and hasattr(os, "getuid"):
+    if not home and sys.platform != "win32":
         import pwd
 
         try:

@@ -4,6 +4,7 @@ On Windows, where modes mean nothing, the files are as private as the user's pro
 another process holds open can be neither replaced nor removed: these functions then try again for a while.
 """
 
+import errno
 import os
 import stat
 import sys
@@ -197,6 +198,16 @@ def _write_all(descriptor: int, data: bytes) -> None:
 if sys.platform == "win32":
     import msvcrt
 
+    def lock_byte(descriptor: int) -> bool:
+        """Lock the byte at the descriptor's position; False if another process has. Raises OSError without locks."""
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # a file system without locks
+                raise
+            return False  # with EACCES, but Wine sets no number
+        return True
+
     _LAST_BYTE: Final = 0x7FFF_FFFE
     """The byte that an appending process locks: no file that is appended to has it."""
 
@@ -206,7 +217,8 @@ if sys.platform == "win32":
 
         def lock() -> None:
             os.lseek(descriptor, _LAST_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            if not lock_byte(descriptor):
+                raise PermissionError(errno.EACCES, "another process appends to the file")
 
         _while_held(lock)
         try:

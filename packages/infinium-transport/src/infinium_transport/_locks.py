@@ -26,13 +26,7 @@ def try_lock(path: Path) -> Iterator[bool]:
 if sys.platform == "win32":
 
     def _take(descriptor: int) -> bool:
-        import msvcrt
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
+        return _files.lock_byte(descriptor)
 
 else:
 

@@ -172,7 +172,7 @@ def _main_checkout(base: str) -> str | None:
     common = (_read_small_file(f"{git_dir}\\commondir") or b"").strip()
     if not common:
         return None
-    shared = nt._getfullpathname(_join(git_dir, common))  # noqa: SLF001 - what os.path.abspath calls
+    shared = nt._getfullpathname(_join(git_dir, common))  # type: ignore[attr-defined]  # noqa: SLF001 - os.path.abspath
     return _parent(shared) if shared.endswith("\\.git") else None
 
 
@@ -341,7 +341,15 @@ def _start_worker(home: str, spool: str, event: str) -> None:
     for job in (CREATE_BREAKAWAY_FROM_JOB, 0):
         try:
             process, thread, _, _ = _winapi.CreateProcess(
-                sys.executable, command, None, None, False, flags | job, None, None, start
+                sys.executable,
+                command,
+                None,
+                None,
+                False,
+                flags | job,
+                None,  # type: ignore[arg-type]  # this process's environment
+                None,
+                start,
             )
         except PermissionError as error:
             if not job or error.winerror != ACCESS_DENIED:

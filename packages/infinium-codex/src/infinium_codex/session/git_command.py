@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 _SAFE = (
@@ -52,6 +53,7 @@ class Git:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # the worker has no console to share
                 )
         except (OSError, ValueError) as error:
             raise GitError(f"git could not be started: {error}") from error
@@ -74,9 +76,9 @@ class Git:
 def _kill(pid: int) -> None:
     """Kill a process that leads a group, with its group."""
     try:
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
+        if sys.platform == "win32":
             os.kill(pid, signal.SIGTERM)
+        else:
+            os.killpg(pid, signal.SIGKILL)
     except OSError:
         return  # it has ended
