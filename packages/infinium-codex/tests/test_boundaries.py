@@ -39,10 +39,10 @@ def imported(path: Path) -> set[str]:
 APPLICATION = SOURCES["infinium_codex"] / "src" / "infinium_codex"
 ROOMS = (
     *("cli", "commands", "setup", "background", "doctor", "view", "session", "demo", "codex"),
-    *("capture", "delivery", "agent", "console", "support", "version"),
+    *("capture", "delivery", "otlp", "agent", "console", "support", "version"),
 )
 """The rooms and the loose modules of the application, the highest first."""
-NEUTRAL = ("background", "session", "capture", "delivery", "support", "agent")
+NEUTRAL = ("background", "session", "capture", "delivery", "otlp", "support", "agent")
 """They work for any agent, and know one only through the protocol in `agent`."""
 
 

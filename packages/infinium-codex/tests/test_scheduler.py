@@ -17,6 +17,7 @@ from api import Api, receive
 from infinium_codex.background.schedule import GRACE, SAVED_VARIABLES, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
 from infinium_codex.codex.agent import CODEX
+from infinium_codex.otlp.variables import SAVED_VARIABLES as OTLP_VARIABLES
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.plan import ClosePolicy
 from infinium_codex.session.processor import State, trace_session
@@ -294,7 +295,8 @@ def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> Non
 
 def test_only_the_variables_of_settings_are_written_to_the_schedule(machine: Machine) -> None:
     """Other variables whose names begin alike may hold secrets of other programs."""
-    assert {declared.variable for declared in DECLARED if declared.variable} == SAVED_VARIABLES
+    settings = {declared.variable for declared in DECLARED if declared.variable}
+    assert {*settings, *OTLP_VARIABLES} == SAVED_VARIABLES
     others = {"INFINIUM_TOKEN": "secret-one", "CONNECTOR_PASSWORD": "secret-two", "INFINIUM_AGENT_SECRET": "sesame"}
     prompt(machine, "turn-1", "asked", {**WAITING, **others})
     machine.wait_until_idle()

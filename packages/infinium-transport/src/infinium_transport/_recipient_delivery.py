@@ -152,8 +152,11 @@ class RecipientDelivery:
             self._send(queued, self._redacted(queued, envelope, self._secret), self._secret)
 
     def _redacted(self, queued: Queued, envelope: Envelope, secret: str) -> Envelope:
-        """Return the trace without the secret that it is sent with. A changed one is stored first."""
-        redact = self._options.redact
+        """Return the trace without the secret that it is sent with. A changed one is stored first.
+
+        Only JSON is redacted: a recipient with a client of its own may have bodies of another format.
+        """
+        redact = self._options.redact if envelope.body.startswith(b"{") else None
         body = envelope.body if redact is None else redact(envelope.body, secret)
         if redact is None or body is envelope.body:
             return envelope

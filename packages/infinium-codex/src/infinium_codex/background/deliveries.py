@@ -10,6 +10,7 @@ from infinium_codex.background.schedule import OUTBOX, Schedule
 from infinium_codex.background.wake_up import ensure_scheduler, wake
 from infinium_codex.delivery.send import deliver_after_others, deliver_queued, deliver_until_sent
 from infinium_codex.delivery.stores import open_outbox
+from infinium_codex.otlp.variables import is_configured
 from infinium_codex.support.held_secrets import agent_variable
 from infinium_codex.support.paths import Places
 
@@ -26,9 +27,9 @@ def deliver_and_schedule(
     if not any(open_outbox(places).pending()):
         return
     is_new = schedule.add_outbox(LEASE_SECONDS, keep_earlier=True)  # this process may be killed
-    ensure_scheduler(schedule.directory, environ, _held_as(settings))
+    _ensure_scheduler(schedule, environ, settings)
     if wait:
-        report = deliver_until_sent(places, settings, time.monotonic() + WAIT_SECONDS)
+        report = deliver_until_sent(places, settings, time.monotonic() + WAIT_SECONDS, environ)
     else:
         report = deliver_after_others(places, environ, settings)
     schedule_next_delivery(report, places, environ, settings, schedule, keep_entry=not is_new)
@@ -38,7 +39,7 @@ def schedule_delivery(places: Places, environ: Mapping[str, str], settings: Sett
     """Have the scheduler send what is queued at once."""
     if any(open_outbox(places).pending()):
         schedule.add_outbox(0.0)
-        ensure_scheduler(schedule.directory, environ, _held_as(settings))
+        _ensure_scheduler(schedule, environ, settings)
 
 
 def deliver_scheduled(places: Places, environ: Mapping[str, str], settings: Settings, schedule: Schedule) -> None:
@@ -77,9 +78,21 @@ def schedule_next_delivery(
         elif not is_scheduler:
             wake(schedule.directory)  # it ends now, rather than when the entry was due
     if due and not is_scheduler:
-        ensure_scheduler(schedule.directory, environ, _held_as(settings))
+        _ensure_scheduler(schedule, environ, settings)
 
 
 def _held_as(settings: Settings) -> str:
     """The variable in which the scheduler holds the secret of the settings' agent; empty without an agent."""
     return agent_variable(settings.agent_id.value) if settings.agent_id.value else ""
+
+
+def _ensure_scheduler(schedule: Schedule, environ: Mapping[str, str], settings: Settings) -> None:
+    """Wake or start the scheduler, with the secret and the connections to OTLP engines that this environment has."""
+    connections: Mapping[str, str] = {}
+    if is_configured(environ):
+        from infinium_codex.otlp.connections import held_connections
+
+        connections = held_connections(environ)
+    for name, value in connections.items():
+        wake(schedule.directory, name, value)
+    ensure_scheduler(schedule.directory, {**environ, **connections} if connections else environ, _held_as(settings))

@@ -32,10 +32,14 @@ SAVED_VARIABLES = frozenset(
         *("CONNECTOR_QUIET", "CONNECTOR_REDACTION", "CONNECTOR_REDACT_ALLOW", "CONNECTOR_REDACT_PATTERNS"),
         *("CONNECTOR_SESSION_DIR", "CONNECTOR_SESSION_TTL", "CONNECTOR_WAIT_ON_END", "INFINIUM_AGENT_ID"),
         *("INFINIUM_BASE_URL", "INFINIUM_MAX_RETRIES", "INFINIUM_TIMEOUT", "INFINIUM_VERIFY_SSL"),
+        *("CONNECTOR_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+        *("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+        *("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "OTEL_METRICS_EXPORTER", "OTEL_RESOURCE_ATTRIBUTES"),
+        *("OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER"),
     }
 )
-"""The variables of a session that are written to its entry: those of the settings, and no other. A test compares them
-with the settings of infinium-config, whose import takes too long at a prompt."""
+"""The variables of a session that are written to its entry: those of the settings and of the OTLP export, and no other.
+A test compares them with infinium-config and `otlp/variables.py`, whose import takes too long at a prompt."""
 
 
 class Schedule:

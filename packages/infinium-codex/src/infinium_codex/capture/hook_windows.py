@@ -130,7 +130,8 @@ def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
     except OSError:  # the directory was removed; the worker decides
         return b"", agent, address, b""
     if found is None:
-        return (b"", agent, address, b"") if agent or address else None
+        otlp = ENVIRON.get("CONNECTOR_OTLP_ENDPOINT", "off") not in ("", "off")
+        return (b"", agent, address, b"") if agent or address or otlp else None
     path, config = found
     return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogatepass"), agent, address, config)
 

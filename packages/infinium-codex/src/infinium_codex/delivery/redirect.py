@@ -7,6 +7,7 @@ from infinium_transport import InfiniumTransportError, Outbox, Queued, Recipient
 from msgspec import Struct
 
 from infinium_codex.delivery.projects import ProjectFilter
+from infinium_codex.otlp.variables import OTLP_AGENT
 
 WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.2
@@ -24,7 +25,7 @@ def queued_elsewhere(outbox: Outbox, project: ProjectFilter, current: Recipient)
     found: dict[Recipient, list[Queued]] = {}
     for queued in outbox.pending():
         header = outbox.read_header(queued)
-        if header is None or header.recipient == current:
+        if header is None or header.recipient == current or header.agent_id == OTLP_AGENT:
             continue
         if header.agent_id == current.agent_id or project.owns(header.labels):
             found.setdefault(header.recipient, []).append(queued)

@@ -17,6 +17,7 @@ from infinium_config import (
 )
 from msgspec.structs import replace
 
+from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_codex.support.paths import Places
 
 REMEMBER_SECONDS = 10.0
@@ -65,7 +66,7 @@ def secrets_to_redact(settings: Settings, agent_id: str, base_url: str) -> tuple
     """
     own = settings.environment_secret
     found = None
-    if base_url != LOCAL and (own is None or settings.agent_id.value != agent_id):
+    if base_url != LOCAL and agent_id != OTLP_AGENT and (own is None or settings.agent_id.value != agent_id):
         found = _look_up(agent_id)
     return tuple(secret.reveal() for secret in (own, found) if isinstance(secret, Secret))
 

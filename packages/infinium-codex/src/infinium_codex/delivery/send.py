@@ -1,5 +1,6 @@
 """Sends the queued traces of every agent whose secret is available."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -7,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from infinium_config import SECRET_VARIABLE, Settings
 from infinium_config.locks import try_lock
-from infinium_transport import DeliveryOptions, DeliveryReport, Entry, deliver
+from infinium_transport import DeliveryOptions, DeliveryReport, Entry, Recipient, Sender, deliver
+from infinium_transport.options import FoundSecret, NoSecret
 from msgspec.structs import replace
 
 from infinium_codex.delivery.log import entry_logger, log_parked
 from infinium_codex.delivery.secrets import find_secret
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_codex.support.held_secrets import agents
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
@@ -39,18 +42,29 @@ def deliver_queued(
     settings: Settings,
     held: Mapping[str, str] | None = None,
     on_done: Callable[[int], object] | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> DeliveryReport:
     """Send the queued traces that are due, of every agent whose secret is available.
 
-    `held` is the scheduler's environment, with the secret of each agent (`support.held_secrets`). `on_done` is called
-    with the number of traces so far that were sent, rejected or dropped.
+    `held` is the scheduler's environment, with the secret of each agent (`support.held_secrets`). `environ` is that of
+    another process: it configures OTLP engines. `on_done` is called with the number of traces so far that were sent,
+    rejected or dropped.
     """
     owners = dict(agents(held)) if held is not None else None
+    engines = environ if held is None else held
+
+    def find(agent_id: str, base_url: str) -> str | FoundSecret | NoSecret:
+        if agent_id == OTLP_AGENT:
+            from infinium_codex.otlp.connections import find_connection
+
+            return find_connection(engines, base_url)
+        return find_secret(places, settings, agent_id, base_url, owners)
+
     report = deliver(
         open_state(places, _observer(entry_logger(places, settings), on_done)),
-        lambda agent_id, base_url: find_secret(places, settings, agent_id, base_url, owners),
+        find,
         USER_AGENT,
-        DeliveryOptions(redact=_redact, **settings.delivery_options()),
+        DeliveryOptions(redact=_redact, client=_own_client, **settings.delivery_options()),
     )
     log_parked(places, settings, report)
     return report
@@ -61,6 +75,15 @@ def _redact(document: bytes, secret: str) -> bytes:
     from infinium_trace import redact_json  # not at the top: many processes find nothing to send
 
     return redact_json(document, secret)
+
+
+def _own_client(recipient: Recipient) -> Sender | None:
+    """The client of an OTLP engine; None for an agent."""
+    if recipient.agent_id != OTLP_AGENT:
+        return None
+    from infinium_codex.otlp.sender import OtlpSender
+
+    return OtlpSender(USER_AGENT)
 
 
 def _observer(
@@ -80,14 +103,16 @@ def _observer(
     return observe
 
 
-def deliver_until_sent(places: Places, settings: Settings, deadline: float) -> DeliveryReport:
+def deliver_until_sent(
+    places: Places, settings: Settings, deadline: float, environ: Mapping[str, str] = os.environ
+) -> DeliveryReport:
     """Send as `deliver_queued` does, and wait for other processes that send and for delayed traces.
 
     Returns when nothing is queued, or when nothing that is queued can be sent before `deadline` (`time.monotonic`).
     """
     sent, poll = 0, _SHORT_POLL_SECONDS
     while True:
-        report = deliver_queued(places, settings)
+        report = deliver_queued(places, settings, environ=environ)
         sent += report.sent
         remaining = deadline - time.monotonic()
         pause = poll if report.busy else _seconds_until(report.next_due)
@@ -107,7 +132,7 @@ def deliver_after_others(places: Places, environ: Mapping[str, str], settings: S
     The other process may lack the secret that is in this environment. One process for each agent waits; the others
     have queued their traces already, and it sends those too.
     """
-    report = deliver_queued(places, settings)
+    report = deliver_queued(places, settings, environ=environ)
     if not (report.busy and environ.get(SECRET_VARIABLE) and settings.agent_id.value):
         return report
     places.schedule.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,5 +143,5 @@ def deliver_after_others(places: Places, environ: Mapping[str, str], settings: S
         deadline = time.monotonic() + BUSY_SECONDS
         while report.busy and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-            report = deliver_queued(places, settings)
+            report = deliver_queued(places, settings, environ=environ)
     return report

@@ -173,7 +173,7 @@ def _wants_summary(opened: _Opened) -> bool:
     found = [recipient for turn in turns if (recipient := opened.recipients.of(turn)) is not None]
     if not found:
         return opened.settings.flush_on_session_end.value
-    return any(recipient.settings.flush_on_session_end.value for recipient in found)
+    return any(recipient.wants_summary for recipient in found)
 
 
 def _queue_turns(plan: Plan, recipients: Recipients) -> bool:
@@ -183,7 +183,7 @@ def _queue_turns(plan: Plan, recipients: Recipients) -> bool:
         recipient = recipients.of(turn.id)
         if recipient is None:
             complete = False
-        elif recipient.settings.flush_on_stop.value:
+        elif recipient.wants_turns:
             recipient.tracer.queue_turn(plan.session, turn)
     return complete
 

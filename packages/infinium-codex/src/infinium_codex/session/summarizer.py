@@ -84,7 +84,7 @@ def _by_recipient(
     found: dict[RecipientId, list[Turn]] = {}
     for turn in turns:
         recipient = recipients.of(turn.id)
-        if recipient is not None and recipient.settings.flush_on_session_end.value:
+        if recipient is not None and recipient.wants_summary:
             found.setdefault(recipient.identity, []).append(turn)
             summaries.setdefault(recipient.identity, (recipient, recipient.tracer.summary()))
     return found

@@ -3,7 +3,7 @@
 import platform
 import time
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from infinium_config import Settings
 from infinium_config.files import read_small_file
@@ -26,10 +26,15 @@ from msgspec.structs import replace
 
 from infinium_codex.delivery.projects import ROOT_LABEL
 from infinium_codex.delivery.stores import open_outbox
+from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_codex.session.git_state import read_git_state
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 from infinium_codex.version import VERSION
+
+if TYPE_CHECKING:
+    from infinium_codex.otlp.exporter import OtlpExporter
+    from infinium_codex.otlp.settings import OtlpSettings
 
 ACCEPTANCE_FILE = ".infinium/acceptance.md"
 """The project's own acceptance criteria, which every trace contains. Optional, written by the project's users."""
@@ -42,6 +47,7 @@ class RecipientId(Struct, frozen=True, kw_only=True):
     """Whose a trace is. A summary covers the turns of one."""
 
     agent_id: str
+    """`OTLP_AGENT` where no Infinium agent is configured and turns are exported to an OTLP engine alone."""
     base_url: str
     project: Path
     """The project's directory; without a project, the session's."""
@@ -56,6 +62,11 @@ class Tracer(Struct, frozen=True, kw_only=True):
     options: TraceOptions
     snapshots: Path
     """Directory of the snapshots of checkouts."""
+    places: Places
+    sends_turns: bool
+    """Whether the agent gets a trace of each turn."""
+    exporter: "OtlpExporter | None" = None
+    """Exports each turn to an OTLP engine as well."""
 
     @classmethod
     def open(
@@ -67,12 +78,14 @@ class Tracer(Struct, frozen=True, kw_only=True):
         places: Places,
         settings: Settings,
         secrets: tuple[str, ...],
+        otlp: "OtlpSettings | None" = None,
     ) -> Self:
         """Return a tracer for the project at `cwd`. `secrets` are removed from its traces."""
         git = read_git_state(cwd)
+        outbox = open_outbox(places)
         return cls(
             recipient=recipient,
-            outbox=open_outbox(places),
+            outbox=outbox,
             context=TraceContext(
                 session_id=session_id,
                 runtime=f"{platform.python_implementation()} {platform.python_version()}",
@@ -86,12 +99,26 @@ class Tracer(Struct, frozen=True, kw_only=True):
             ),
             options=trace_options(program, places, settings, secrets),
             snapshots=places.snapshots,
+            places=places,
+            sends_turns=settings.flush_on_stop.value and recipient.agent_id != OTLP_AGENT,
+            exporter=None if otlp is None else _exporter(otlp, outbox, recipient.project),
         )
 
     def queue_turn(self, session: Session, turn: Turn) -> None:
-        """Queue the turn's trace. Queuing it again has no effect."""
-        context = replace(self.context, changes=self._changes(session, turn))
-        self._queue(build_turn_trace(session, turn, context, self.options))
+        """Queue the turn's trace, and its spans if they are exported. Queuing it again has no effect."""
+        if self.sends_turns:
+            context = replace(self.context, changes=self._changes(session, turn))
+            self._queue(build_turn_trace(session, turn, context, self.options))
+        if self.exporter is not None:
+            self._export(self.exporter, session, turn)
+
+    def _export(self, exporter: "OtlpExporter", session: Session, turn: Turn) -> None:
+        """Queue the turn's spans. A failure is recorded and affects nothing else."""
+        try:
+            exporter.queue_turn(session, turn, self.context, self.options)
+        except Exception as error:
+            labels = {"session": self.context.session_id, "turn": turn.id}
+            record_error(self.places, "otlp", f"A turn is not exported: {error}", labels)
 
     def _changes(self, session: Session, turn: Turn) -> TreeChanges | None:
         """Return what the turn changed in its checkout; None if it ran no tool, or ended too long ago to tell."""
@@ -129,6 +156,12 @@ class Tracer(Struct, frozen=True, kw_only=True):
                 labels={**trace.labels, ROOT_LABEL: str(self.recipient.project)},
             )
         )
+
+
+def _exporter(settings: "OtlpSettings", outbox: Outbox, project: Path) -> "OtlpExporter":
+    from infinium_codex.otlp.exporter import OtlpExporter
+
+    return OtlpExporter(settings, outbox, {ROOT_LABEL: str(project)})
 
 
 def trace_options(program: str, places: Places, settings: Settings, secrets: tuple[str, ...]) -> TraceOptions:

@@ -15,6 +15,7 @@ AGENT_ID_VARIABLE = "INFINIUM_AGENT_ID"
 BASE_URL_VARIABLE = "INFINIUM_BASE_URL"
 _AGENT = "INFINIUM_HELD_FOR_AGENT_"
 _ENTRY = "INFINIUM_HELD_FOR_SESSION_"
+_OTLP = "INFINIUM_HELD_FOR_OTLP_"
 
 
 def agent_variable(agent_id: str) -> str:
@@ -25,6 +26,11 @@ def agent_variable(agent_id: str) -> str:
 def entry_variable(entry: str) -> str:
     """The variable of the secret that a session's environment has, by the name of its schedule entry."""
     return f"{_ENTRY}{entry}"
+
+
+def otlp_variable(address: str) -> str:
+    """The variable of the connection to an OTLP engine, by a hash of its address."""
+    return f"{_OTLP}{address}"
 
 
 def held_value(environ: "Mapping[str, str]") -> str:
@@ -56,4 +62,4 @@ def stale_entries(environ: "Mapping[str, str]", entries: "Mapping[str, object]")
 
 def is_held(name: str) -> bool:
     """Whether a variable holds a secret."""
-    return name.startswith((_AGENT, _ENTRY))
+    return name.startswith((_AGENT, _ENTRY, _OTLP))

@@ -1,0 +1,212 @@
+"""From the hook's call to an OTLP engine: the real hook, worker and scheduler, and a receiver on loopback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api import Api, receive, reply, serve
+from infinium_codex.otlp.variables import OTLP_AGENT
+from infinium_transport import Outbox
+from machine import Machine, wait_for
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from recorded import recordings
+
+pytest_plugins = ["no_leftovers"]
+
+TURN = recordings("turn")[-1]
+RESUME = recordings("resume")[-1]
+CREDENTIAL = "sesame-otlp-4711"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    found = Machine(tmp_path)
+    found.set_up()
+    return found
+
+
+@pytest.fixture
+def engine() -> Iterator[Api]:
+    with serve([reply(200, b"")]) as found:
+        yield found
+
+
+def pointing_at(engine: Api, **more: str) -> dict[str, str]:
+    headers = {"OTEL_EXPORTER_OTLP_HEADERS": f"x-key={CREDENTIAL}"}
+    return {"CONNECTOR_OTLP_ENDPOINT": f"http://127.0.0.1:{engine.port}", **headers, **more}
+
+
+def spans(engine: Api) -> list[str]:
+    """The names of the spans in every request, in order."""
+    requests = [request for request in engine.requests if request.path == "/v1/traces"]
+    return [
+        span.name
+        for request in requests
+        for span in ExportTraceServiceRequest.FromString(request.body).resource_spans[0].scope_spans[0].spans
+    ]
+
+
+def queued(machine: Machine) -> list[str]:
+    """The agents of the queued requests."""
+    machine.wait_until_idle()
+    outbox = Outbox(machine.state / "outbox")
+    return [outbox.read(found).agent_id for found in outbox.pending()]
+
+
+def test_a_turn_goes_to_infinium_and_to_the_engine(machine: Machine, engine: Api) -> None:
+    machine.play(TURN, pointing_at(engine))
+    [trace] = machine.traces()
+    assert trace["input_summary"] == "Try the build, then leave a note."
+    assert spans(engine).count("invoke_agent codex") == 1
+    assert "execute_tool shell" in spans(engine)
+    assert {request.headers["x-key"] for request in engine.requests} == {CREDENTIAL}
+    assert machine.errors() == []
+
+
+def test_an_engine_needs_no_agent_and_no_project(tmp_path: Path, engine: Api) -> None:
+    """With managed hooks and `CONNECTOR_OTLP_ENDPOINT` alone, every project is exported."""
+    machine = Machine(tmp_path)
+    machine.set_up()
+    machine.config.unlink()
+    machine.play(TURN, pointing_at(engine))
+    machine.wait_until_idle()
+    assert spans(engine).count("invoke_agent codex") == 1
+    assert (machine.errors(), queued(machine)) == ([], [])
+
+
+def test_the_standard_variables_alone_record_nothing_outside_a_project(tmp_path: Path, engine: Api) -> None:
+    """They may be those of a program that the user develops."""
+    machine = Machine(tmp_path)
+    machine.set_up()
+    machine.config.unlink()
+    machine.play(TURN, {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{engine.port}"})
+    machine.wait_until_idle()
+    assert (engine.requests, machine.spools) == ([], [])
+
+
+def test_a_turn_is_exported_once(machine: Machine, engine: Api) -> None:
+    for _ in range(2):
+        machine.play(TURN, pointing_at(engine))
+        machine.wait_until_idle()
+    assert spans(engine).count("invoke_agent codex") == 1
+
+
+def test_turns_are_exported_where_the_agent_gets_sessions(tmp_path: Path, engine: Api) -> None:
+    machine = Machine(tmp_path)
+    machine.set_up("--granularity", "session")
+    machine.play(RESUME, pointing_at(engine))
+    kinds = [trace["environment"]["custom_tags"]["kind"] for trace in machine.traces()]
+    assert set(kinds) == {"session"}
+    assert spans(engine).count("invoke_agent codex") == 2
+
+
+def test_an_engine_that_is_down_delays_only_its_own_queue(machine: Machine) -> None:
+    with receive() as engine:
+        environ = pointing_at(engine, INFINIUM_MAX_RETRIES="0")
+        port = engine.port
+    machine.play(TURN, environ)
+    assert len(machine.traces()) == 1
+    assert queued(machine) == [OTLP_AGENT]
+    with serve([reply(200, b"")], port=port) as engine:
+        machine.must_run("retry", environ=environ)
+        assert spans(engine).count("invoke_agent codex") == 1
+    assert queued(machine) == []
+
+
+def test_the_scheduler_sends_what_is_due_with_the_connection_it_holds(machine: Machine) -> None:
+    """It was started by a shell without OTLP variables; the credential is in memory alone."""
+    machine.play(TURN, {"CONNECTOR_SESSION_TTL": "600"})
+    prompt = {"session_id": "open", "turn_id": "t", "hook_event_name": "UserPromptSubmit", "prompt": "stay"}
+    machine.hook(machine.placed(prompt, None), {"CONNECTOR_SESSION_TTL": "600"})
+    wait_for(lambda: machine.schedulers, "a scheduler")
+    with receive() as engine:
+        environ = pointing_at(engine, INFINIUM_MAX_RETRIES="0")
+        port = engine.port
+    machine.play(RESUME, environ)
+    assert queued(machine) != []
+    with serve([reply(200, b"")], port=port) as engine:
+        wait_for(lambda: spans(engine).count("invoke_agent codex") == 2, "the scheduler's delivery")
+        assert {request.headers["x-key"] for request in engine.requests} == {CREDENTIAL}
+    assert [path for path, content in machine.contents().items() if CREDENTIAL.encode() in content] == []
+
+
+def test_a_refused_credential_parks_the_queue_until_it_changes(machine: Machine) -> None:
+    with serve([reply(401, b"who are you")]) as engine:
+        machine.play(TURN, pointing_at(engine))
+        assert queued(machine) == [OTLP_AGENT]
+        engine.answers[:] = [reply(200, b"")]
+        machine.must_run("retry", environ=pointing_at(engine, OTEL_EXPORTER_OTLP_HEADERS="x-key=another"))
+        assert engine.requests[-1].headers["x-key"] == "another"
+    assert queued(machine) == []
+
+
+def test_a_rejected_request_is_a_dead_letter_with_the_reason(machine: Machine) -> None:
+    with serve([reply(400, b"bad span")]) as engine:
+        machine.play(TURN, pointing_at(engine))
+        machine.wait_until_idle()
+    [dead] = machine.json("queue", "list")["traces"]
+    assert (dead["state"], dead["agent_id"], dead["reason"]) == ("dead", OTLP_AGENT, "HTTP 400: bad span")
+
+
+def test_metrics_follow_the_same_path(machine: Machine, engine: Api) -> None:
+    machine.play(TURN, pointing_at(engine, OTEL_METRICS_EXPORTER="otlp"))
+    machine.wait_until_idle()
+    [body] = [request.body for request in engine.requests if request.path == "/v1/metrics"]
+    [scope] = ExportMetricsServiceRequest.FromString(body).resource_metrics[0].scope_metrics
+    assert {"gen_ai.invoke_agent.duration", "gen_ai.client.token.usage"} <= {metric.name for metric in scope.metrics}
+
+
+def test_settings_that_cannot_be_used_are_an_error_and_cost_no_trace(machine: Machine) -> None:
+    machine.play(TURN, {"CONNECTOR_OTLP_ENDPOINT": "collector:4318"})
+    assert len(machine.traces()) == 1
+    assert "CONNECTOR_OTLP_ENDPOINT=collector:4318 is not an address" in machine.errors()[0]
+
+
+def test_a_paused_project_is_not_exported(machine: Machine, engine: Api) -> None:
+    machine.must_run("pause")
+    machine.play(TURN, pointing_at(engine))
+    machine.wait_until_idle()
+    assert engine.requests == []
+
+
+MODULES = """
+import json, os, sys
+from infinium_codex.session import processor
+from infinium_codex.background import deliveries
+from infinium_codex.delivery import send
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_without_a_configured_engine_nothing_of_the_export_is_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", MODULES], capture_output=True, text=True, check=True)
+    loaded = [
+        name for name in json.loads(done.stdout) if name.startswith(("opentelemetry", "google", "infinium_codex.otlp"))
+    ]
+    assert loaded == ["infinium_codex.otlp", "infinium_codex.otlp.variables"]
+
+
+WITHOUT_EXTRA = """
+import sys
+for name in ("opentelemetry", "google"):
+    sys.modules[name] = None
+from infinium_codex.otlp.connections import find_connection
+from infinium_codex.otlp.exporter import OtlpExporter
+from infinium_codex.otlp.extra import MissingExtraError
+from infinium_codex.otlp.settings import read_settings
+environ = {"CONNECTOR_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+print(find_connection(environ, "http://127.0.0.1:4318/v1/traces").reason)
+try:
+    OtlpExporter(read_settings(environ), None, {}).queue_turn(None, None, None, None)
+except MissingExtraError as error:
+    print(error)
+"""
+
+
+def test_without_the_extra_the_reason_says_what_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_EXTRA], capture_output=True, text=True, check=True)
+    assert [line.count("infinium-codex-connector[otlp]") for line in done.stdout.splitlines()] == [1, 1]
