@@ -570,3 +570,11 @@ def test_a_trace_is_redacted_with_the_secret_that_it_is_sent_with(delivery: Scri
     assert set(delivery.bodies) == {b'{"key": "[removed]"}'}
     assert delivery.ledger.payload(key(1)) == b'{"key": "[removed]"}'
     assert b"sesame" not in b"".join(path.read_bytes() for path in delivery.root.rglob("*") if path.is_file())
+
+
+def test_a_body_of_another_format_is_sent_as_it_was_queued(delivery: ScriptedDelivery) -> None:
+    delivery.redact = lambda document, secret: document.replace(secret.encode(), b"[removed]")
+    body = b"\x0a\x06sesame"
+    delivery.outbox.put(Envelope(key=key(1), agent_id="agent", base_url=URL, body=body, created=0.0, name="x"))
+    assert delivery.run() == DeliveryReport(sent=1)
+    assert delivery.ledger.payload(key(1)) == body
