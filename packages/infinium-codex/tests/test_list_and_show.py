@@ -1,9 +1,9 @@
 """`list` and `show` find every turn of a project, traced or not, and tell what it did."""
 
-import json
 from pathlib import Path
 
 import pytest
+from kept_sessions import keep
 from machine import Machine
 from recorded import ROOT
 from terminals import in_terminal
@@ -15,19 +15,6 @@ SUBAGENT, TURN = ROOT / VERSION / "subagent", ROOT / VERSION / "turn"
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
-
-
-def keep(machine: Machine, recording: Path, *, at: str = "2026/11/23") -> str:
-    """Put the transcripts of a recorded session where Codex keeps them, as of this project; return its id."""
-    directory = machine.codex_home / "sessions" / at
-    directory.mkdir(parents=True, exist_ok=True)
-    sources = [recording / "transcript.jsonl", *sorted(recording.glob("thread-*.jsonl"))]
-    ids = []
-    for source in sources:
-        text = source.read_text("utf-8").replace("/home/dev/project", str(machine.project))
-        ids.append(json.loads(text.split("\n", 1)[0])["payload"]["id"])
-        (directory / f"rollout-2026-11-23T14-00-00-{ids[-1]}.jsonl").write_text(text, "utf-8")
-    return str(ids[0])
 
 
 def test_turns_without_a_trace_are_listed_and_shown(machine: Machine) -> None:

@@ -18,6 +18,8 @@ COMMANDS = {
     "resume": "Start recording in this project again.",
     "history": "List the traces of this project that were sent, newest first.",
     "list": "List the sessions and turns of this project, newest first, also those that were not traced.",
+    "cost": "Show tokens and cost by day, session, model or project.",
+    "watch": "Show the running session live.",
     "show": "Show what a turn did: request, steps, outputs, changes, tests, tokens, cost and delivery.",
     "grade": "Show the grade that Infinium gave a trace.",
     "errors": "List errors, dead letters and dropped traces of this project, newest first.",

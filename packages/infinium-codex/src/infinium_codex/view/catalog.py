@@ -17,7 +17,7 @@ from infinium_codex.delivery.projects import ROOT_LABEL, ProjectFilter, project_
 from infinium_codex.delivery.secrets import secrets_to_redact
 from infinium_codex.delivery.stores import open_state
 from infinium_codex.session.trace_builder import trace_options
-from infinium_codex.session.whole import read_whole_session
+from infinium_codex.session.whole import WholeSession, read_whole_session
 from infinium_codex.support.json_fields import parse_object
 from infinium_codex.support.paths import Places
 from infinium_codex.support.settings import home_directory
@@ -160,9 +160,12 @@ class Catalog:
 
     def view(self, found: SessionFile) -> SessionView:
         """Return the whole session of a transcript."""
+        return self._view_read(found, self._read(found))
+
+    def _view_read(self, found: SessionFile, session: Session) -> SessionView:
         project = self._project_of(found)
         view = view_session(
-            self._read(found),
+            session,
             found.session_id,
             project,
             self._options_of(project),
@@ -170,6 +173,17 @@ class Catalog:
             transcript=str(found.path),
         )
         return replace(view, turns=tuple(self._complete(turn) for turn in view.turns))
+
+    def follow(self, found: SessionFile) -> "FollowedSession":
+        """Return a session that can be read again while it runs."""
+        self._places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        source = WholeSession(CODEX, found.path, self._places.state)
+        return FollowedSession(source, lambda session: self._view_read(found, session))
+
+    def queue_lengths(self) -> tuple[int, int]:
+        """Return the number of queued traces and of dead letters, and note what became of each trace since."""
+        self._deliveries = read_deliveries(self._state)
+        return sum(1 for _ in self._state.outbox.pending()), sum(1 for _ in self._state.outbox.dead_letters())
 
     def payloads(self, session: SessionView) -> list[Mapping[str, object]]:
         """Return the traces of the view's turns, as they were sent or queued, where they are still stored."""
@@ -296,3 +310,18 @@ class Catalog:
     def _secrets(self, settings: Settings) -> tuple[str, ...]:
         destination = settings.destination()
         return () if destination is None else secrets_to_redact(settings, **destination)
+
+
+class FollowedSession:
+    """A running session."""
+
+    def __init__(self, source: WholeSession, view: Callable[[Session], SessionView]) -> None:
+        self._source, self._view = source, view
+
+    def read(self) -> SessionView | None:
+        """Return the session as it is now; None if nothing was added since the last call."""
+        return self._view(self._source.fold()) if self._source.read() else None
+
+    def close(self) -> None:
+        """Close its transcripts."""
+        self._source.__exit__(None, None, None)
