@@ -82,7 +82,8 @@ class Sessions:
         return peak
 
     def remove(self, session: Session) -> None:
-        """Remove a session and its traces."""
+        """Remove a session and its traces. What a worker finds on a machine in use stays."""
         for path in (session.transcript, *session.spool.parent.glob(f"{session.spool.stem}*")):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self._ours.state.parent, ignore_errors=True)
+        for name in ("local", "ledger", "outbox"):
+            shutil.rmtree(self._ours.state / name, ignore_errors=True)

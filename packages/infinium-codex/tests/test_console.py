@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from infinium_config.locks import try_lock
 from infinium_transport import Envelope, Ledger, LocalStore, Outbox
 from machine import Machine
 from terminals import in_terminal
@@ -152,6 +153,22 @@ def test_retry_shows_a_progress_bar_in_a_terminal(machine: Machine) -> None:
     assert machine.run("retry").stderr == "Sending queued traces: 90\n"
     queue()
     assert "Sending" not in in_terminal(machine, "retry", environ={"CONNECTOR_QUIET": "1"})
+
+
+def test_flush_shows_what_is_left_while_it_waits(machine: Machine) -> None:
+    """A line on the terminal, and once more where it ends without success. CONNECTOR_QUIET leaves the end."""
+    machine.set_up()
+    with machine.idle_hooks():
+        machine.hook(
+            machine.placed({"session_id": "s-1", "turn_id": "t-1", "hook_event_name": "UserPromptSubmit"}, None)
+        )
+    [spool] = machine.spools
+    lock = try_lock(spool.with_suffix(".lock"))
+    assert lock is not None
+    with lock:
+        assert in_terminal(machine, "flush", "--timeout", "1.5").count("1 session to trace") > 1
+        quiet = in_terminal(machine, "flush", "--timeout", "0.5", environ={"CONNECTOR_QUIET": "1"})
+    assert quiet.count("1 session to trace") + quiet.count("still being traced") == 1
 
 
 def test_status_and_doctor_end_with_a_summary(machine: Machine) -> None:

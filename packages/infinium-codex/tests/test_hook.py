@@ -131,6 +131,28 @@ def test_a_prompt_is_recorded_with_the_project_it_belongs_to(hook: Hook) -> None
 
 
 @on_posix
+@pytest.mark.parametrize(
+    ("content", "recorded"),
+    [
+        ('{"agent_secret": "s3cret", "base_url": "local"}', b'{"base_url": "local"}'),
+        ('{"\\u0061gent_secret": "s3cret", "agent_secret": "s3cret"}', b"{}"),
+        ('{"agent_secret": "s3cret"', b""),
+        ('{"redact_patterns": ["\\u0041"]}', b'{"redact_patterns": ["\\u0041"]}'),
+        ("not json", b"not json"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_secret_in_the_project_file_is_not_recorded(hook: Hook, content: str, recorded: bytes, encoding: str) -> None:
+    """The project file must not have one, but a user may put it there."""
+    if encoding == "utf-16" and b"s3cret" not in content.encode():
+        recorded = content.encode(encoding) if content.startswith("{") else b""
+    (hook.project / ".infinium" / "config.json").write_text(content, encoding)
+    hook.run(event(), "UserPromptSubmit")
+    assert hook.payloads()[0].split(b"\0", 3)[3] == recorded
+    assert b"s3cret" not in b"".join(path.read_bytes() for path in hook.temp.rglob("*.spool"))
+
+
+@on_posix
 def test_only_the_user_can_read_the_spool(hook: Hook) -> None:
     hook.run(event(), umask=0)
     directory = spool_directory(hook.environ)
@@ -280,6 +302,28 @@ def test_a_directory_that_is_no_project_records_nothing_unless_the_environment_n
     assert hook.records() == []
     hook.run(event(), cwd=hook.temp, env=hook.environ | {"INFINIUM_BASE_URL": "local"})
     assert len(hook.records()) == 1
+
+
+@on_posix
+@pytest.mark.parametrize("name", [".infinium", ".infinium/config.json"])
+def test_hook_and_library_follow_no_link_to_a_project_file(hook: Hook, tmp_path: Path, name: str) -> None:
+    """It can lead to the settings of another project. The project above is then used, if there is one."""
+    linked = hook.project / "src"
+    (linked / ".infinium").mkdir(parents=True)
+    target = tmp_path / "elsewhere" / name
+    target.parent.mkdir(parents=True)
+    (hook.project / name).rename(target)
+    target.parent.mkdir(exist_ok=True)
+    (linked / ".infinium").rmdir()
+    if name != ".infinium":
+        (linked / ".infinium").mkdir()
+    (linked / name).symlink_to(target)
+    assert_same_project(hook, linked, False)
+    (hook.project / ".infinium").mkdir(exist_ok=True)
+    hook.configure({"base_url": "local", "agent_id": "above"})
+    assert_same_project(hook, linked, True)
+    hook.run(event(), "UserPromptSubmit", cwd=linked)
+    assert hook.payloads()[-2].split(b"\0")[0] == os.fsencode(hook.project / ".infinium" / "config.json")
 
 
 @pytest.fixture

@@ -256,3 +256,12 @@ def test_no_secret_is_left(secrets: list[str], text: str) -> None:
     for kind in KINDS:
         shown = shown.replace(f"[redacted:{kind}]", "\0")
     assert not any(secret in part for secret in secrets if secret.strip() for part in shown.split("\0"))
+
+
+@pytest.mark.parametrize(
+    "name", ["пароль", "ПАРОЛЬ", "ŞIFRE", "ŞİFRE", "ſenha é", "Κωδικός", "ΚΩΔΙΚΌΣ", "كلمة_السر", "mật_khẩu"]
+)
+def test_a_foreign_name_in_any_spelling(name: str) -> None:
+    """Capitals, dotless and dotted i, long s, final sigma, underscores."""
+    text = f"{name.partition(' ')[0]}: tr0ub4dor&3 é"
+    assert Redactor().text(text) == text.replace("tr0ub4dor&3", "[redacted:password]")

@@ -26,6 +26,22 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"(?i:{names}){PATTERN}")
 
 
+def _mentions_name(line: str) -> bool:
+    """Return whether a line may have one of the names. The pattern takes a hundred times longer to say no."""
+    folded = _folded(line)
+    return any(name in folded for name in _folded_names())
+
+
+@cache
+def _folded_names() -> tuple[str, ...]:
+    return tuple(map(_folded, foreign_names()))
+
+
+def _folded(text: str) -> str:
+    """Return a form that is the same for all spellings that the pattern takes for one: dotless and dotted i, long s."""
+    return text.casefold().replace("ı", "i").replace("\u0307", "").replace("_", " ")
+
+
 def _spaced(name: str) -> str:
     """Return the pattern of a name, which identifiers write with underscores. ASCII names are found as names."""
     return re.escape(name) if name.isascii() else re.escape(name).replace(r"\ ", "[ _]")
@@ -44,6 +60,8 @@ def foreign_passwords(text: str) -> Iterator[Span]:
 
 def foreign_passwords_between(text: str, start: int, end: int) -> Iterator[Span]:
     """Return the passwords that follow their foreign name in this part of a text."""
+    if not _mentions_name(text[start:end]):
+        return
     for match in _pattern().finditer(text, start, end):
         if match["value"] is None:
             yield from _in_sentence(match["sentence"], match.start("sentence"))

@@ -43,16 +43,15 @@ def scan(text: str) -> list[Span]:
 
 
 def _providers(text: str, raw: bytes) -> Iterator[Span]:
-    at_word, at_escape, rules = _prefixes()
+    at_word, at_escape, rules = _key_starts()
     done = 0
     for start, end in _key_like(raw):
         escaped = raw[start - 1 : start] == b"\\" or raw.find(b"%", start, end) >= 0
-        prefixes = at_escape if escaped else at_word
-        for hit in prefixes.finditer(raw, start, end):
+        for hit in (at_escape if escaped else at_word).finditer(raw, start, end):
             at = hit.start()
             if at < done:
                 continue
-            for literal, kind, pattern in rules[hit[0]]:
+            for literal, kind, pattern in rules.get(raw[at : at + 2]) or rules.get(raw[at : at + 1], []):
                 if not text.startswith(literal, at):
                     continue
                 match = compiled(pattern).match(text, at + len(literal))
@@ -77,36 +76,33 @@ def _key_like(raw: bytes) -> Iterator[tuple[int, int]]:
         start = mask.find(least, end)
 
 
-@cache
-def _prefixes() -> tuple[re.Pattern[bytes], re.Pattern[bytes], dict[bytes, list[tuple[str, str, str]]]]:
-    """Return patterns of all prefixes of providers, and the rules for each match, longest prefix first.
+_Rules = dict[bytes, list[tuple[str, str, str]]]
 
-    The first pattern is for keys that start a word. The second also finds keys behind an escape, and is slower.
+
+@cache
+def _key_starts() -> tuple[re.Pattern[bytes], re.Pattern[bytes], _Rules]:
+    """Return patterns of a key's first character, and the rules by the first two bytes of a key, longest prefix first.
+
+    The first pattern is for keys that start a word. The second also finds keys behind an escape, and is slower. Rules
+    whose prefix is one character are also under that character. A pattern of all prefixes would take longer to compile
+    than the search of a usual trace.
     """
-    rules = sorted(
-        ((literal, kind, rest) for kind, literals, rest in PROVIDERS for literal in literals.split()),
-        key=lambda rule: -len(rule[0]),
-    )
-    literals = sorted({literal for literal, *_ in rules})
-    shortest = [word for word in literals if not _has_shorter_prefix(word, literals)]
-    by_prefix = {word.encode(): [rule for rule in rules if rule[0].startswith(word)] for word in shortest}
-    tree = _tree(shortest)
+    rows = [(literal, kind, rest) for kind, literals, rest in PROVIDERS for literal in literals.split()]
+    rows.sort(key=lambda row: -len(row[0]))
+    rules: _Rules = {row[0][:2].encode(): [] for row in rows}
+    for row in rows:
+        literal = row[0].encode()
+        for start in rules if len(literal) == 1 else (literal[:2],):
+            if start.startswith(literal[:2]):
+                rules[start].append(row)
+    first = "".join(sorted({row[0][0] for row in rows}))
     # A letter before a key may be the end of an escape: `\n`, `%3D`, `\u0022`.
     start_or_escape = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
-    return re.compile(f"(?<![A-Za-z0-9]){tree}".encode()), re.compile(f"{start_or_escape}{tree}".encode()), by_prefix
-
-
-def _has_shorter_prefix(word: str, prefixes: list[str]) -> bool:
-    return any(word.startswith(prefix) and word != prefix for prefix in prefixes)
-
-
-def _tree(words: list[str]) -> str:
-    """Return a pattern for the words that reads each character once. No word is a prefix of another."""
-    if words == [""]:
-        return ""
-    heads = sorted({word[0] for word in words})
-    parts = [re.escape(head) + _tree([word[1:] for word in words if word[0] == head]) for head in heads]
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+    return (
+        re.compile(f"(?<![A-Za-z0-9])[{first}]".encode()),
+        re.compile(f"{start_or_escape}[{first}]".encode()),
+        rules,
+    )
 
 
 def _anchored(text: str, low: bytes) -> Iterator[Span]:

@@ -8,9 +8,9 @@ from infinium_config.locks import HeldLock
 
 from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.deliveries import WAIT_SECONDS, deliver_and_schedule
+from infinium_codex.background.hook_home import repair_hook_home
 from infinium_codex.background.schedule import Schedule, entry_name, link_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
-from infinium_codex.capture import install
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.processor import Progress, State, close_session, trace_session
 from infinium_codex.support.error_log import collect_hook_errors, record_error
@@ -43,7 +43,7 @@ def trace_and_send(
     released the lock. With `wait` the second one waits for the first, and for the process that sends.
     """
     collect_hook_errors(places)
-    _repair_hook_home(places, agent)
+    repair_hook_home(places, agent)
     _link_schedule(places)
     schedule = Schedule(str(places.schedule))
     progress = _trace(agent, files, places, environ, schedule, close=close, patience=WAIT_SECONDS if wait else 0.0)
@@ -99,12 +99,6 @@ def lock_session(files: SessionFiles, patience: float) -> HeldLock | None:
     while (lock := files.try_lock()) is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return lock
-
-
-def _repair_hook_home(places: Places, agent: Agent) -> None:
-    """Bring the hook's home up to date after an upgrade of the connector or of Python."""
-    if (places.data / "hook.py").exists():  # else it was removed on purpose
-        install.install(places, agent)
 
 
 def _link_schedule(places: Places) -> None:

@@ -127,7 +127,9 @@ def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
         otlp = environ.get(b"CONNECTOR_OTLP_ENDPOINT", b"off") not in (b"", b"off")
         return (b"", agent, address, b"") if agent or address or otlp else None
     path, config = found
-    return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogateescape"), agent, address, config)
+    if _is_paused(config):
+        return PAUSED
+    return path.encode("utf-8", "surrogateescape"), agent, address, _without_secret(config)
 
 
 def _project_config(directory: str) -> tuple[str, bytes] | None:
@@ -137,7 +139,7 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
         base = directory.rstrip("/")
         path = f"{base}/.infinium/config.json"
         config = _read_small_file(path)
-        if config is not None and not _is_home(directory) and _is_trusted(base):
+        if config is not None and not _is_home(directory) and _is_used(base):
             return path, config
         if not in_main_checkout and (main_checkout := _main_checkout(base)):
             in_main_checkout = True
@@ -148,15 +150,18 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
             return None
 
 
-def _is_trusted(base: str) -> bool:
-    """Whether a project file is to be obeyed: the user or root owns it, or the user trusts its directory.
+def _is_used(base: str) -> bool:
+    """Whether a project file is used: the user or root owns it, or the user trusts its directory; and it is no link.
 
-    Anyone can put a file into a directory above the project, such as the system's temp directory.
+    Anyone can put a file into a directory above the project, such as the system's temp directory. A linked `.infinium`
+    can hold the settings of another project. A linked file was not read.
     """
     user = posix.getuid()
     for name in (".infinium", ".infinium/config.json"):
-        owner = posix.lstat(f"{base}/{name}").st_uid
-        if owner not in (user, 0) and not _is_allowed(base, owner):
+        found = posix.lstat(f"{base}/{name}")
+        if found.st_mode & 0o170000 == 0o120000:
+            return False
+        if found.st_uid not in (user, 0) and not _is_allowed(base, found.st_uid):
             return False
     return True
 
@@ -268,6 +273,22 @@ def _is_paused(config: bytes) -> bool:
         return isinstance(record, dict) and record.get("paused") is True
     except (ValueError, RecursionError):
         return False
+
+
+def _without_secret(config: bytes) -> bytes:
+    """The project file's content without a secret that was put there by mistake; empty if it is then not JSON."""
+    if b"agent_secret" not in config and b"\\u" not in config and b"\0" not in config:  # no key is escaped either
+        return config
+    try:
+        import json
+
+        record = json.loads(config)
+        if not isinstance(record, dict) or "agent_secret" not in record:
+            return config
+        del record["agent_secret"]
+        return json.dumps(record).encode()
+    except (ValueError, RecursionError):
+        return b""
 
 
 def _spool_directory(home: str) -> str:

@@ -12,7 +12,7 @@ from infinium_codex.background.schedule import Schedule
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.console.formatting import plural
 from infinium_codex.console.parameters import AsJson, Context
-from infinium_codex.console.progress import run_with_progress
+from infinium_codex.console.progress import run_with_status
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.result import CommandContext, Result
 from infinium_codex.support.settings import home_directory
@@ -37,11 +37,10 @@ def flush(
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     schedule = Schedule(str(ctx.places.schedule))
     deadline = time.monotonic() + timeout
-    report = run_with_progress(
+    report = run_with_status(
         lambda: drain(CODEX, ctx.places, ctx.environ, settings, schedule, deadline),
         lambda: _left(ctx, schedule),
         seconds=timeout + _GRACE_SECONDS,
-        quiet=settings.quiet.value or json,
     )
     if report is None:
         hint = "Run it again with a longer --timeout. Everything that was not sent stays queued."

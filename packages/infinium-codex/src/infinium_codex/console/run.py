@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from infinium_codex.console.layout import wrap
 from infinium_codex.console.output import OUTPUT_LOST, WIDTH_OF_FILES, print_result, terminal_width
-from infinium_codex.console.progress_bar import progress, progress_bar
+from infinium_codex.console.progress import progress, progress_bar
 from infinium_codex.console.safe_text import encodable, safe
 from infinium_codex.console.streams import flush, prepare_streams
 from infinium_codex.support.paths import find_places

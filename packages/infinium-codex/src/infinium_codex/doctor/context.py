@@ -16,7 +16,7 @@ from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.doctor.api_request import ApiRequest, request_api
 from infinium_codex.doctor.worker_process import WorkerReport, run_worker_probe
 from infinium_codex.support.paths import Places
-from infinium_codex.support.settings import home_directory
+from infinium_codex.support.settings import home_directory, is_set_up
 
 
 class CodexAnswer(Struct, frozen=True, kw_only=True):
@@ -54,11 +54,8 @@ class CheckContext(Struct, frozen=True, kw_only=True):
 
     @property
     def is_set_up(self) -> bool:
-        """Whether traces are recorded here: there is a project file, or the environment configures a destination."""
-        return self.settings is not None and (
-            self.settings.project is not None
-            or any(self.environ.get(name, "").strip() for name in ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL"))
-        )
+        """Whether traces are recorded here."""
+        return self.settings is not None and is_set_up(self.settings, self.environ)
 
     @property
     def is_recording(self) -> bool:

@@ -8,7 +8,9 @@ from infinium_config import InfiniumConfigError, Settings, home_directory, load
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.paths import Places
 
-__all__ = ["home_directory", "load_settings"]
+__all__ = ["home_directory", "is_set_up", "load_settings"]
+
+_DESTINATION_VARIABLES = ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL")
 
 
 def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Settings | None:
@@ -25,3 +27,8 @@ def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Sett
     for problem in settings.problems:
         record_error(places, "config", problem.message, labels)
     return settings
+
+
+def is_set_up(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Whether traces are recorded here: there is a project file, or the environment configures a destination."""
+    return settings.project is not None or any(environ.get(name, "").strip() for name in _DESTINATION_VARIABLES)
