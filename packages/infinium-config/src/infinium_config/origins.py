@@ -1,6 +1,5 @@
 """The API origins that the user approved for each agent. All of the user's connectors share them."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +67,8 @@ class ApprovedOrigins:
                 approved.pop(agent_id, None)
 
     def _load(self) -> dict[str, list[str]]:
+        import json  # few processes need the approvals
+
         try:
             record = json.loads(read_small_file(self.path) or b"{}")
         except (ValueError, RecursionError):
@@ -84,6 +85,8 @@ class ApprovedOrigins:
     @contextmanager
     def _change(self) -> Iterator[dict[str, list[str]]]:
         """Load the approvals under the lock; write them back at the end of the block."""
+        import json
+
         _make_private(self.path.parent)
         with wait_for_lock(self.path.with_name(f"{self.path.name}.lock"), self._wait):
             approved = self._load()

@@ -1,10 +1,11 @@
 """Read and write `.infinium/config.json`, in a project and in the user's home directory."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from infinium_config.errors import ProjectFileError
 from infinium_config.files import read_small_file, write_atomically
@@ -53,8 +54,7 @@ def write_project_file(path: Path, file: ProjectFile) -> bool:
             "Replace the link by a directory, or remove it."
         )
     record = {key: value for key in _PROJECT_KEYS if (value := getattr(file, key)) is not None}
-    text = json.dumps({**record, **file.extra}, indent=2, ensure_ascii=False) + "\n"
-    content = text.encode("utf-8", "surrogatepass")
+    content = _encode({**record, **file.extra})
     if read_small_file(path) == content:
         return False
     try:
@@ -78,10 +78,10 @@ def write_user_setting(path: Path, name: str, value: object) -> None:
     if value is not None:
         changed[name] = value
     _values(path, changed, _USER_KEYS.values())
-    text = json.dumps(changed, indent=2, ensure_ascii=False) + "\n"
+    content = _encode(changed)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, text.encode("utf-8", "surrogatepass"))
+        write_atomically(target, content)
     except OSError as error:
         raise ProjectFileError(
             f"{path} cannot be written: {error.strerror or error}. Check the owner of the directory."
@@ -99,7 +99,7 @@ def _read(path: Path) -> dict[str, object]:
 
 def _parse(path: Path, content: bytes) -> dict[str, object]:
     try:
-        record = json.loads(content)
+        record = _decode(content)
     except (ValueError, RecursionError) as error:
         raise ProjectFileError(
             f"{path} is not valid JSON ({error}). Correct it, or remove it and run init again."
@@ -107,6 +107,22 @@ def _parse(path: Path, content: bytes) -> dict[str, object]:
     if not isinstance(record, dict):
         raise ProjectFileError(f"{path} must hold a JSON object. Correct it, or remove it and run init again.")
     return record
+
+
+def _decode(content: bytes) -> object:
+    try:
+        return msgspec.json.decode(content)
+    except ValueError:
+        import json  # reads more, and names the line of an error; most processes only read a valid file
+
+        return json.loads(content)
+
+
+def _encode(record: Mapping[str, object]) -> bytes:
+    import json
+
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _values(path: Path, record: Mapping[str, object], keys: Iterable[Declared]) -> dict[str, Any]:
@@ -151,5 +167,7 @@ def _text(where: str, declared: Declared, value: object) -> object:
 
 
 def _shown(value: object) -> str:
+    import json
+
     text = json.dumps(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

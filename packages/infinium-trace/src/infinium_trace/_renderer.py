@@ -1,6 +1,5 @@
 """Renders texts for a payload: cleaned, redacted, then truncated."""
 
-import json
 from collections.abc import Mapping
 
 from infinium_trace._format import Payload
@@ -74,4 +73,6 @@ def argument_text(arguments: Arguments) -> str | None:
     command = arguments.get("command")
     if len(arguments) == 1 and isinstance(command, str):
         return command
+    import json  # most calls have a command only
+
     return json.dumps(arguments, ensure_ascii=False, default=str)

@@ -1,8 +1,9 @@
 """Encodes a payload within the API's size limit. It removes previews and steps from the middle, and reports that."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from infinium_trace.preview import preview
 
@@ -162,6 +163,17 @@ def _from_the_middle(count: int) -> list[int]:
 
 
 def _dump(value: object) -> bytes:
+    try:
+        body = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return _dump_leniently(value)
+    # A number that is not finite became null. Absent values are left out, so few other bodies contain that word.
+    return body if b"null" not in body else _dump_leniently(value)
+
+
+def _dump_leniently(value: object) -> bytes:
+    import json  # few payloads need it
+
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:

@@ -1,16 +1,17 @@
 """Cleans texts, and truncates them to their head and tail with a mark that counts the missing characters."""
 
-import re
 import unicodedata
 
-_ESCAPE = re.compile(
+from infinium_trace.lazy_pattern import lazy_pattern
+
+_ESCAPE = lazy_pattern(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours, the cursor
     r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # titles, links; an unterminated one ends with its line
     r"|[PX^_](?:[^\x1b]*\x1b\\)?"  # images; only the start of an unterminated one is removed
     r"|[ -/]+[0-~]|[0-Z\\-~])"  # character sets, modes
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CONTROL = lazy_pattern(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATE = lazy_pattern(r"[\ud800-\udfff]")
 _JOINER = "\u200d"
 _FEWEST = 8
 """Fewest characters that are kept beside a mark. A shorter preview has no count."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_names import kind_of_name, name_is_secret
 from infinium_trace.redact_rules import KINDS
 from infinium_trace.redact_scan import scan
@@ -16,7 +17,7 @@ from infinium_trace.redact_values import is_placeholder
 if TYPE_CHECKING:
     import regex
 
-_MARKER = re.compile(r"\[redacted:([a-z0-9-]+)\]")
+_MARKER = lazy_pattern(r"\[redacted:([a-z0-9-]+)\]")
 _KINDS = frozenset(KINDS)
 _ROUNDS = 5
 """How often a text is scanned again after a finding: the rest may match other rules."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_commands import NAMES as COMMAND_NAMES
 from infinium_trace.redact_commands import named_commands
 from infinium_trace.redact_foreign import foreign_passwords_between
@@ -27,7 +28,7 @@ _PARTS = (
 _SHORT = frozenset((b"pw", b"pat", b"tok", b"psw", b"psk"))
 """Parts that denote a secret only at the end of a word."""
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
-_REST_OF_NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}+")
+_REST_OF_NAME = lazy_pattern(r"[A-Za-z0-9_.-]{0,64}+")
 _LAST_WORDS = frozenset(("passe", "secreta", "chiave", "khau"))
 """Last words of foreign names of plain letters (`mot de passe`)."""
 _MAX_QUOTED = 4096
@@ -59,20 +60,20 @@ SENTENCE = (
 )
 """A sentence that gives a password away: `the password for slack is …`."""
 
-_ENVIRONMENT = re.compile(
+_ENVIRONMENT = lazy_pattern(
     r"(?:\A|[\n\"'`;&|]|\\n|\b(?:export|ENV|ARG|RUN|set|setx|env|readonly|declare|config:set|secrets set)[ ]|-x "
     r"|Environment=|(?:-e|--env|--build-arg|--set|-var|app|arg)[ =]|[ ])[ \t]{0,8}[\"'+-]{0,2}\Z"
 )
-_SPACE_ASSIGNS = re.compile(
+_SPACE_ASSIGNS = lazy_pattern(
     r"(?:(?:#[ ]?define|\b(?:ENV|ARG|setenv|setx|set -\w{1,4}|set-env \S{1,40}|env add|config set|configure set"
     r"|(?:login|connect) \S{1,64}(?: /)?(?: client| access| api)?)|\A|\n)[ \t]{1,4}|config set \S{1,80}:)\Z"
 )
 _SECTION = r"(?:\A|\n)\[[\w .:\"/-]{1,64}\][ \t]{0,8}\n"
 """The head of a section of an INI file, where `name = word` is no code."""
-_CALLEE = re.compile(
+_CALLEE = lazy_pattern(
     r"(?i:env|put|set\w{0,40}|get\w{0,40}|define|fetch|variable|property|values ?|default)\([ ]?[\"'`\\]{1,3}\Z"
 )
-_PREVIOUS_WORD = re.compile(
+_PREVIOUS_WORD = lazy_pattern(
     r"(?i:api|access|secret|private|license|encryption|signing|auth|client|master|account)[ ]\Z"
 )
 

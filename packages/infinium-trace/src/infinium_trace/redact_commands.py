@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_data import load
 from infinium_trace.redact_spans import Rank, Span, compiled
 from infinium_trace.redact_values import is_placeholder
@@ -26,7 +27,7 @@ _COMMAND = (
     )
     + r")(?:\.exe)?(?=[ \t])"
 )
-_VALUE = re.compile(
+_VALUE = lazy_pattern(
     r"(?P<gap>[ \t=]{0,4}+)(?:'(?P<single>[^'\n]{1,1024}+)'|\"(?P<double>[^\"\n]{1,1024}+)\""
     r"|(?P<bare>[^\s\"'|;&<>()]{1,1024}+))"
 )
@@ -66,7 +67,7 @@ _SUDO = r"(?:echo|printf)[ ](?:-\w{1,3}[ ]){0,3}+[\"']?([^\s\"'|$<>]{4,256}+)[\"
 
 _FAR = 1_000
 """Characters between a command and its option, at most."""
-_SEPARATOR = re.compile(r"[;|&](?=\s)")
+_SEPARATOR = lazy_pattern(r"[;|&](?=\s)")
 
 PATTERNS = (_SUDO, *_ON_LINE, *(pattern for _, pattern in _OTHERS), _COMMAND, _VALUE.pattern)
 

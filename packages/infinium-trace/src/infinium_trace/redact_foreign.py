@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_names import foreign_names
 from infinium_trace.redact_spans import Rank, Span, line_around
 from infinium_trace.redact_values import is_harmless, is_mixed
@@ -15,7 +16,7 @@ _ASSIGNED = (
 _SENTENCE = r"(?P<sentence>(?:[ \t]|(?=[^\x00-\x7f]))[^\n]{0,160}+)"
 PATTERN = f"(?:{_ASSIGNED}|{_SENTENCE})"
 """Everything from the end of a name to the end of its value, or of the sentence."""
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
+_FOREIGN = lazy_pattern(r"[^\x00-\x7f]")
 _PUNCTUATION = ".,:;!?()[]{}<>\"'`«»„“”。、，；：*"
 _MOST_WORDS = 6
 

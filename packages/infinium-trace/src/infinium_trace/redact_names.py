@@ -1,9 +1,9 @@
 """Decides whether a name denotes a secret: the words of the name, wherever they stand in it."""
 
-import re
 from enum import IntEnum
 from functools import cache, lru_cache
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_data import load
 
 
@@ -19,7 +19,7 @@ class Certainty(IntEnum):
     """Any value that is no placeholder, reference or code (`db_password`, `STRIPE_KEY`)."""
 
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_WORD = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _KINDS = (
     ("password", ("pass", "pwd", "psw", "pswd", "pw", "psk", "wort", "wachtwoord", "contras", "senha", "haslo", "heslo",
                   "sifre", "parola", "sandi", "mdp", "losenord", "khau")),

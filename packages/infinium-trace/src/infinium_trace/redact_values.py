@@ -5,31 +5,32 @@ import binascii
 import re
 from collections.abc import Callable
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_names import Certainty, certainty, mentions_secret, words_of
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy_pattern(
     r"[$<{]|%[({sd]|\*{3}|[xX]{4}|\.{3}|…|\[redacted|(?i:your|insert|enter|replace|placeholder|changeme|change-?me|env[:.]"
     r"|process\.env|os\.|secrets\.|none$|null$|nil$|true$|false$|undefined$|example$|dummy$|string$|required$)"
 )
-_EXAMPLE = re.compile(r"[xX]{6}|\*{4}|\.{3}|0{12}|(?i:example)")
-_LOCATION = re.compile(r"(?:[A-Za-z]:\\|~?/[\w.-]+/|\.\.?/|[a-z][a-z0-9+.-]{1,12}://)")
-_FILE = re.compile(
+_EXAMPLE = lazy_pattern(r"[xX]{6}|\*{4}|\.{3}|0{12}|(?i:example)")
+_LOCATION = lazy_pattern(r"(?:[A-Za-z]:\\|~?/[\w.-]+/|\.\.?/|[a-z][a-z0-9+.-]{1,12}://)")
+_FILE = lazy_pattern(
     r"[\w./@-]{1,120}\.(?:txt|json|ya?ml|toml|ini|cfg|conf|env|pem|key|crt|p12|jks|py|[cm]?[jt]sx?|rs|go|java|kt|rb|php|cs|sh"
     r"|md|html?|css|svg|png|jpe?g|gif|sql|xml|csv|log|lock)\Z"
 )
-_DOTTED = re.compile(r"[A-Za-z_]{1,60}\d{0,3}(?:(?:\.|->|::|\?\.)[A-Za-z_]{1,60}\d{0,3}){1,8}+[.!?]?\Z")
-_IDENTIFIER = re.compile(r"[A-Za-z_]+\d{0,3}\Z")
-_WORDS = re.compile(r"[A-Za-z]+(?:[-_.:/][A-Za-z]+)*\Z")
-_CAPITAL_AND_NUMBER = re.compile(r"[A-Z][a-z]{3,12}\d{2,3}\Z")
-_WORD_AND_NUMBER = re.compile(r"[A-Za-z]{4,20}\d{1,4}\Z")
-_TYPE_WITH_NUMBER = re.compile(
+_DOTTED = lazy_pattern(r"[A-Za-z_]{1,60}\d{0,3}(?:(?:\.|->|::|\?\.)[A-Za-z_]{1,60}\d{0,3}){1,8}+[.!?]?\Z")
+_IDENTIFIER = lazy_pattern(r"[A-Za-z_]+\d{0,3}\Z")
+_WORDS = lazy_pattern(r"[A-Za-z]+(?:[-_.:/][A-Za-z]+)*\Z")
+_CAPITAL_AND_NUMBER = lazy_pattern(r"[A-Z][a-z]{3,12}\d{2,3}\Z")
+_WORD_AND_NUMBER = lazy_pattern(r"[A-Za-z]{4,20}\d{1,4}\Z")
+_TYPE_WITH_NUMBER = lazy_pattern(
     r"(?i:u?int|float|uint|utf|base|sha|md|string|bytes|char|vec|big|number|iso|latin|ascii|version|oauth|ipv|http|python)-?\d"
 )
-_CODE = re.compile(
+_CODE = lazy_pattern(
     r"\w\([^()]{0,200}\)|^\(|\[[\w'\"-]{0,40}\]|\{[\w.'\"]{0,60}\}|\\[wdsbS]|=>|^[.#:@?!*-]+[A-Za-z][\w.-]*\Z|^:[a-z]|^#[0-9a-fA-F]{3,8}\Z|%[sd]|^[-+*/&|<>=!?,;:.]+\Z"
 )
-_UUID = re.compile(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
-_TIME_OR_VERSION = re.compile(r"0x[0-9a-fA-F]{1,8}\Z|[v^~]?\d{1,4}(?:[.:/-]\d{1,4})+(?:[T .Z+-].{0,30})?\Z")
+_UUID = lazy_pattern(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
+_TIME_OR_VERSION = lazy_pattern(r"0x[0-9a-fA-F]{1,8}\Z|[v^~]?\d{1,4}(?:[.:/-]\d{1,4})+(?:[T .Z+-].{0,30})?\Z")
 _COMMON_PAIRS = frozenset(row[0] + second for row in sorted(words_of("common_pairs")) for second in row[1:])
 """Pairs of letters that make up 94 % of the pairs in names and words of code, and 34 % of random letters."""
 

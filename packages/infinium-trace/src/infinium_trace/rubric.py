@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from infinium_trace import rubric_words as words
 from infinium_trace._format import Payload, present
+from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.preview import clip, preview
 
 _OBJECTIVE = 300
@@ -17,10 +18,10 @@ _ENTRIES = 30
 """Entries of each kind; a longer list is truncated."""
 _READ = 40_000
 """Characters of a request that are read."""
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
-_ITEM = re.compile(r"^[ \t]{0,20}(?:[-*•+–]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?(\S.*)$")
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t#]*$")
-_SENTENCE = re.compile(r"(?<=[.!?])[ \t]+|(?<=[。！？])")
+_FENCE = lazy_pattern(r"^ {0,3}(?:```|~~~)")
+_ITEM = lazy_pattern(r"^[ \t]{0,20}(?:[-*•+–]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?(\S.*)$")
+_HEADING = lazy_pattern(r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t#]*$")
+_SENTENCE = lazy_pattern(r"(?<=[.!?])[ \t]+|(?<=[。！？])")
 
 
 class Kind(StrEnum):

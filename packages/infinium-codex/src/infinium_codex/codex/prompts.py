@@ -9,24 +9,25 @@ import re
 from collections.abc import Iterator, Mapping
 
 from infinium_trace.events import ContextItem
+from infinium_trace.lazy_pattern import lazy_pattern
 from msgspec import Struct
 
 from infinium_codex.support.json_fields import text
 
-_REQUEST = re.compile(r"^## My request for Codex:?[ \t]*$", re.MULTILINE)
-_SECTION = re.compile(
+_REQUEST = lazy_pattern(r"^## My request for Codex:?[ \t]*$", re.MULTILINE)
+_SECTION = lazy_pattern(
     r"^#{1,2} (Context from my IDE setup|Active file|Active selection of the file|Open tabs"
     r"|Files mentioned by the user|Review findings):?[ \t]*(.*)$",
     re.MULTILINE,
 )
 """Headings of the clients. Other lines like headings are part of a section: a selection may have any text."""
-_FIRST_HEADING = re.compile(r"# ([^\n:]+)")
-_ENTRY = re.compile(r"^## ([^\n]+)$", re.MULTILINE)
-_LIST_ITEM = re.compile(r"^- (?:[^\n:]+: )?([^\n]+)$", re.MULTILINE)
-_INSTRUCTIONS = re.compile(
+_FIRST_HEADING = lazy_pattern(r"# ([^\n:]+)")
+_ENTRY = lazy_pattern(r"^## ([^\n]+)$", re.MULTILINE)
+_LIST_ITEM = lazy_pattern(r"^- (?:[^\n:]+: )?([^\n]+)$", re.MULTILINE)
+_INSTRUCTIONS = lazy_pattern(
     r"# (\S+) instructions(?: for ([^\n]+))?\s+<INSTRUCTIONS>\n(.*?)\n?</INSTRUCTIONS>", re.DOTALL
 )
-_SKILL = re.compile(r"<skill>\s*<name>([^<\n]+)</name>(?:\s*<path>([^<\n]+)</path>)?")
+_SKILL = lazy_pattern(r"<skill>\s*<name>([^<\n]+)</name>(?:\s*<path>([^<\n]+)</path>)?")
 
 IMAGE, AUDIO, SKILL, INSTRUCTIONS = "image", "audio", "skill", "instructions"
 _MOST_ITEMS = 50

@@ -1,24 +1,25 @@
 """Reads shell commands as a person would type them: without the shell that Codex starts to run them."""
 
 import re
-import shlex
 from collections.abc import Sequence
+
+from infinium_trace.lazy_pattern import lazy_pattern
 
 _POSIX_SHELL = r"(?:bash|zsh|sh|dash|ash|ksh|fish)"
 _POWERSHELL = r"(?:powershell|pwsh)"
-_PROGRAM = re.compile(rf"(?:.*[\\/])?(?:({_POSIX_SHELL})|({_POWERSHELL})|(cmd))(?:\.exe)?", re.IGNORECASE)
+_PROGRAM = lazy_pattern(rf"(?:.*[\\/])?(?:({_POSIX_SHELL})|({_POWERSHELL})|(cmd))(?:\.exe)?", re.IGNORECASE)
 """A shell's program, by its name or its path."""
 _SHELL_ENDINGS = ("sh", "shell", "cmd", ".exe")
 """Endings of the programs above. Most commands start with another word, and need no pattern to see that."""
-_COMMAND_LINE = re.compile(
+_COMMAND_LINE = lazy_pattern(
     r"""("[^"]+"|'[^']+'|\S+)((?:\s+[-/]\w+(?:\s+(?:Bypass|Unrestricted|RemoteSigned|Text))?)*?)\s+([-/]\w+)\s+(.*)""",
     re.IGNORECASE | re.DOTALL,
 )
 """Program, options, the option before the script, and the script, of a PowerShell or cmd command line."""
-_SCRIPT_OPTION = re.compile(r"-[a-z]*c", re.ASCII)
+_SCRIPT_OPTION = lazy_pattern(r"-[a-z]*c", re.ASCII)
 _POWERSHELL_SCRIPT_OPTIONS = frozenset({"-c", "-command"})
 _CMD_SCRIPT_OPTIONS = frozenset({"/c", "/k"})
-_ENCODING = re.compile(
+_ENCODING = lazy_pattern(
     r"\s*(?:try\s*\{\s*)?\[Console\]::OutputEncoding\s*=\s*\[System\.Text\.(?:Encoding\]::UTF8|UTF8Encoding\]::new\(\$?\w*\))"
     r"\s*(?:\}\s*catch\s*\{\s*\})?;?\s*"
 )
@@ -38,7 +39,7 @@ def readable_command(command: object) -> str | None:
         if not words or len(words) != len(command):
             return None
         inner = _script(words)
-        command = shlex.join(words) if inner is None else inner
+        command = _join(words) if inner is None else inner
     if not isinstance(command, str) or not command:
         return None
     for _ in range(_MOST_SHELLS):
@@ -49,6 +50,12 @@ def readable_command(command: object) -> str | None:
     return command
 
 
+def _join(words: list[str]) -> str:
+    import shlex
+
+    return shlex.join(words)
+
+
 def _unwrapped(line: str) -> str | None:
     """Return the script that a command line has a shell run; None if it does something else."""
     program = _first_word(line)
@@ -56,6 +63,8 @@ def _unwrapped(line: str) -> str | None:
         return None
     if _PROGRAM.fullmatch(program) is None:
         return None
+    import shlex  # few commands of new versions have a shell around them
+
     try:
         script = _script(shlex.split(line)) if "\\" not in line.split("-", 1)[0] else None
     except ValueError:  # a quote that is not closed

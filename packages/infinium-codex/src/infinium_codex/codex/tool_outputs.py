@@ -2,6 +2,7 @@
 
 import re
 
+from infinium_trace.lazy_pattern import lazy_pattern
 from msgspec import Struct
 
 from infinium_codex.support.json_fields import integer, mapping, milliseconds, parse_object, text
@@ -11,23 +12,23 @@ UNMEASURED_START_MS = 150.0
 0.169). They are added back; the fold limits a call's duration to the time between its start and its end."""
 
 # A shell tool's output begins with these lines, in any order, before "Output:".
-_EXIT_CODE = re.compile(r"^(?:Exit code: |Process exited with code )(-?\d{1,12})$", re.MULTILINE)
-_WALL_TIME = re.compile(r"^Wall time: ([\d.]+) seconds?$", re.MULTILINE)
-_RUNNING = re.compile(r"^Process running with session ID (\d{1,18})$", re.MULTILINE)
+_EXIT_CODE = lazy_pattern(r"^(?:Exit code: |Process exited with code )(-?\d{1,12})$", re.MULTILINE)
+_WALL_TIME = lazy_pattern(r"^Wall time: ([\d.]+) seconds?$", re.MULTILINE)
+_RUNNING = lazy_pattern(r"^Process running with session ID (\d{1,18})$", re.MULTILINE)
 _HEADER_LIMIT = 2_000
 
-_FAILED = re.compile(
+_FAILED = lazy_pattern(
     r"^(?:unsupported (?:custom tool )?call: |failed to parse function arguments|\w+(?: verification)? failed: "
     r"|invalid agent id |Script (?:failed|error)|Full-history forked agents )"
 )
 """The start of an output that explains to the model why its call failed."""
-_ABORTED = re.compile(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
-_REFUSED = re.compile(
+_ABORTED = lazy_pattern(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
+_REFUSED = lazy_pattern(
     r"(?:exec command |patch )?rejected by user"
     r"|exec_command failed for `[\s\S]{0,20000}?`: CreateProcess \{ message: \"Rejected\("
 )
 """The start of an output of a call that the user, or a review in the user's place, refused."""
-_SCRIPT = re.compile(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
+_SCRIPT = lazy_pattern(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
 _PLACEHOLDERS = {"input_image": "[image]", "image": "[image]", "input_audio": "[audio]", "audio": "[audio]"}
 
 

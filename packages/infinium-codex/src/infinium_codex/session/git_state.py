@@ -10,13 +10,15 @@ from pathlib import Path
 from infinium_config import find_checkout
 from infinium_config.files import read_tail
 from infinium_trace import HeadMove
+from infinium_trace.lazy_pattern import lazy_pattern
 from msgspec import Struct
 
 _MAX_BYTES = 4 << 20
 _LOG_BYTES = 64 << 10
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REF = re.compile(r"ref: (refs/[^\x00-\x20\x7f\\:?*\[~^]{1,250})")
-_MOVE = re.compile(rf"({_COMMIT.pattern}) ({_COMMIT.pattern}) .*> (\d{{1,11}}) [+-]\d{{4}}(?:\t|$)", re.DOTALL)
+_ID = "[0-9a-f]{40}(?:[0-9a-f]{24})?"
+_COMMIT = lazy_pattern(_ID)
+_REF = lazy_pattern(r"ref: (refs/[^\x00-\x20\x7f\\:?*\[~^]{1,250})")
+_MOVE = lazy_pattern(rf"({_ID}) ({_ID}) .*> (\d{{1,11}}) [+-]\d{{4}}(?:\t|$)", re.DOTALL)
 
 
 class GitState(Struct, frozen=True, kw_only=True):

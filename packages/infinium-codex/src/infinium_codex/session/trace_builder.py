@@ -1,6 +1,7 @@
 """Builds the traces of a session and queues them in the outbox."""
 
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -88,7 +89,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
             outbox=outbox,
             context=TraceContext(
                 session_id=session_id,
-                runtime=f"{platform.python_implementation()} {platform.python_version()}",
+                runtime=_runtime(),
                 os=platform.system(),
                 project_name=recipient.project.name,
                 git_branch=git.branch,
@@ -162,6 +163,13 @@ def _exporter(settings: "OtlpSettings", outbox: Outbox, project: Path) -> "OtlpE
     from infinium_codex.otlp.exporter import OtlpExporter
 
     return OtlpExporter(settings, outbox, {ROOT_LABEL: str(project)})
+
+
+def _runtime() -> str:
+    """Return name and version of the interpreter. For CPython, platform's functions would compile five patterns."""
+    if sys.implementation.name == "cpython":
+        return f"CPython {sys.version.partition(' ')[0]}"
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def trace_options(program: str, places: Places, settings: Settings, secrets: tuple[str, ...]) -> TraceOptions:

@@ -1,6 +1,5 @@
 """Handles records of what the model's side or Codex itself runs: web searches, tool searches, reviews of calls."""
 
-import json
 from collections.abc import Iterator, Mapping
 
 from infinium_trace.events import Event, PermissionReviewed, ToolFinished, ToolStarted
@@ -89,6 +88,8 @@ def call_reviewed(
 
 
 def _key(action: Mapping[str, object]) -> str:
+    import json  # few turns search the web
+
     return json.dumps(action, sort_keys=True)
 
 

@@ -1,15 +1,16 @@
 """Skips the part of a transcript that belongs to other turns, a block at a time, without parsing its lines."""
 
 import os
-import re
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
+
+from infinium_trace.lazy_pattern import lazy_pattern
 
 # Quotes in a record's texts are escaped, so these bytes occur only as the kind of a record.
 _OTHER_SESSION = b'"session_meta"'
 _STATE_RECORDS = (b'"task_started"', b'"turn_context"', b'"token_usage_record"', b'"token_count"')
 """Records that carry the turn, the model and the token totals. The last one of each kind is needed to go on."""
-_INSTRUCTIONS = re.compile(rb'"text": ?"# [^" ]{1,80} instructions')
+_INSTRUCTIONS = lazy_pattern(rb'"text": ?"# [^" ]{1,80} instructions')
 """Instruction files, which Codex writes once, near the start of the session's first turn."""
 _TURN_START_BYTES = 1 << 18
 _BLOCK_BYTES = 1 << 20
