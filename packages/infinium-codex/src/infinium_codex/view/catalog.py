@@ -1,6 +1,7 @@
 """Finds sessions and turns for the commands that show them, in Codex's transcripts and in the stores of traces."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -224,8 +225,11 @@ class Catalog:
         return SessionView(session_id=trace.session_id, project=trace.project, turns=(turn,))
 
     def _turn_not_traced(self, name: str) -> SessionView:
-        """Search the transcripts for a turn without a trace."""
-        for found in self.sessions():
+        """Search the transcripts for a turn without a trace, those of other projects last."""
+        own = list(self.sessions())
+        known = {found.path for found in own}
+        others = (found for found in session_files(codex_home(self._environ)) if found.path not in known)
+        for found in chain(own, others):
             session = self._read(found)
             project = self._project_of(found)
             keys = {

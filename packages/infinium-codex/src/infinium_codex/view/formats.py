@@ -59,7 +59,7 @@ def path_of(change: FileChange) -> str:
 
 def head_and_tail(text: str, lines: int) -> tuple[list[str], int, list[str]]:
     """Return the first lines of a text, the number of lines left out, and the last lines; in all about `lines`."""
-    all_lines = text.rstrip("\n").split("\n")
+    all_lines = text.strip("\n").split("\n")
     if len(all_lines) <= lines + 1:
         return all_lines, 0, []
     tail = lines // 2

@@ -199,7 +199,7 @@ def _excerpt(text: str | None, indent: int, limit: int, style: str, *, whole: bo
     """Draw the head and the tail of a text, behind a vertical line."""
     if not text or not text.strip():
         return
-    head, left_out, tail = (text.rstrip("\n").split("\n"), 0, []) if whole else head_and_tail(text, limit)
+    head, left_out, tail = (text.strip("\n").split("\n"), 0, []) if whole else head_and_tail(text, limit)
     lines = [*head, *([f"… {left_out:,} lines left out …"] if left_out else []), *tail]
     for line in lines:
         shown = line if len(line) <= _LONGEST_LINE or whole else f"{line[:_LONGEST_LINE]}…"

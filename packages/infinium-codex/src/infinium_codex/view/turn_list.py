@@ -25,6 +25,10 @@ _STATE_STYLES = {
 }
 _WIDE = 110
 """From so many columns on there is room for durations and tests."""
+_FIGURES = (5, 8, 5, 6)
+"""Fewest columns of tools, lines, tokens and cost, so that they align across sessions."""
+_FIGURES_WIDE = (8, 14, 11, 12, 5, 6)
+"""The same with the duration first and the tests behind the tools."""
 _GRADE = 10
 _REQUEST = 20
 
@@ -48,7 +52,7 @@ class TurnListDrawing(Struct, frozen=True, kw_only=True):
                 found = list(turns)
                 if number:
                     console.print()
-                console.print(_session_line(session, found, with_project=self.with_project))
+                console.print(_session_line(session, found, width, with_project=self.with_project))
                 console.print(_table(found, width, has_grades=has_grades))
             if self.turns and self.notes:
                 console.print()
@@ -57,13 +61,14 @@ class TurnListDrawing(Struct, frozen=True, kw_only=True):
         return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def _session_line(session: str, turns: Sequence[TurnSummary], *, with_project: bool) -> Text:
+def _session_line(session: str, turns: Sequence[TurnSummary], width: int, *, with_project: bool) -> Text:
     oldest = turns[-1]
     line = Text(f"Session {safe(session[:8])}…{safe(session[-4:])}", style="bold")
     when = local_time(oldest.started_at_ms / 1000)
     line.append(f"  {when[:10]} ({when[20:]}), {plural(len(turns), 'turn')}", style="not bold dim")
     if with_project and oldest.project:
         line.append(f", {safe(oldest.project)}", style="not bold")
+    line.truncate(width, overflow="ellipsis")
     return line
 
 
@@ -72,10 +77,10 @@ def _table(turns: Sequence[TurnSummary], width: int, *, has_grades: bool) -> Tab
     table = Table.grid(padding=(0, 2, 0, 0), expand=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, min_width=len(DeliveryState.NOT_TRACED))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=_REQUEST)
-    for _ in range(6 if wide else 4):
-        table.add_column(no_wrap=True, justify="right")
+    for least in _FIGURES_WIDE if wide else _FIGURES:
+        table.add_column(no_wrap=True, justify="right", min_width=least)
     if has_grades:
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=_GRADE)
     table.expand = True
