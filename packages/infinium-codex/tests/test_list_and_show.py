@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from infinium_transport import StateDirectory, StoredResult
 from kept_sessions import keep
 from machine import Machine
 from recorded import ROOT
@@ -132,3 +133,23 @@ def test_no_line_is_wider_than_the_terminal(machine: Machine, columns: int) -> N
     for command in (("list",), ("show", "latest")):
         shown = in_terminal(machine, *command, columns=columns, environ={"PAGER": "cat", "NO_COLOR": "1"})
         assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_a_grade_that_was_fetched_is_shown(machine: Machine) -> None:
+    machine.set_up()
+    machine.read_hooks()
+    for name, fields in (("UserPromptSubmit", {"prompt": "Keep me."}), ("Stop", {"last_assistant_message": "Kept."})):
+        event = {"session_id": "s-1", "turn_id": "t-1", "hook_event_name": name, "model": "gpt", **fields}
+        machine.hook(machine.placed(event, None))
+    machine.wait_until_idle()
+    [listed] = machine.json("list")["turns"]
+    grade = {"score": 82, "findings": [{"what": "tests\x1b[2J missing", "weight": 3}]}
+    StateDirectory(machine.state).results.store(
+        StoredResult(key=listed["key"], trace_id="t", fetched=1.0, result=grade)
+    )
+    assert machine.json("list")["turns"][0]["grade"] == grade
+    assert "82" in machine.must_run("list")
+    shown = machine.must_run("show")
+    assert "82" in shown
+    assert "missing" in shown
+    assert "\x1b" not in shown

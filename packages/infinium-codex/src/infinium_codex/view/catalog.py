@@ -62,14 +62,13 @@ class Catalog:
         places: Places,
         environ: Mapping[str, str],
         project: ProjectDirectories | None,
-        grade_of: Callable[[str], object] = lambda _: None,
         *,
         unredacted: bool = False,
     ) -> None:
-        """`project` is None for all projects. `grade_of` returns the grade of a trace by its key."""
+        """`project` is None for all projects."""
         self.project = project
         self._places, self._environ = places, environ
-        self._unredacted, self._grade_of = unredacted, grade_of
+        self._unredacted = unredacted
         self._home = home_directory(environ)
         self._state: StateDirectory = open_state(places)
         self._deliveries = read_deliveries(self._state)
@@ -81,14 +80,13 @@ class Catalog:
         cwd: Path,
         places: Places,
         environ: Mapping[str, str],
-        grade_of: Callable[[str], object] = lambda _: None,
         *,
         all_projects: bool = False,
         unredacted: bool = False,
     ) -> Self:
         """Return the catalog of the project at `cwd`, or of all projects."""
         project = None if all_projects else ProjectDirectories.at(cwd, home_directory(environ))
-        return cls(places, environ, project, grade_of, unredacted=unredacted)
+        return cls(places, environ, project, unredacted=unredacted)
 
     def sessions(self, *, since: float = 0.0, id_prefix: str = "") -> Iterator[SessionFile]:
         """Yield the transcripts of the user's sessions, the last written first. `since` is in seconds (epoch)."""
@@ -269,6 +267,11 @@ class Catalog:
             return None
         summary = summary_of_trace(payload, trace.project, self._deliveries.get(trace.key, Delivery()))
         return replace(summary, key=trace.key, grade=self._grade_of(trace.key))
+
+    def _grade_of(self, key: str) -> object:
+        """Return the grade of a trace, as it was fetched last; None if none was."""
+        found = self._state.results.read(key) if key in self._deliveries else None
+        return None if found is None else found.result
 
     def _payload(self, key: str) -> Mapping[str, object] | None:
         """Return the payload of a stored trace; None if it is stored no longer, or damaged."""

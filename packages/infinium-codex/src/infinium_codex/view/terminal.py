@@ -19,7 +19,7 @@ from infinium_codex.view.formats import (
     tokens,
     usage_in_words,
 )
-from infinium_codex.view.grades import grade_in_words
+from infinium_codex.view.grade import grade_lines
 from infinium_codex.view.model import DeliveryState, Outcome, StepKind, StepView, TurnView
 
 _OUTCOME_STYLES = {
@@ -69,6 +69,8 @@ def _turn(view: TurnView, width: int, *, whole: bool) -> Iterator[RenderableType
         yield from _section("Plan", view.plan)
     if view.answer:
         yield from _section("Answer", view.answer)
+    if view.summary.grade is not None:
+        yield from _section("Grade", "\n".join(grade_lines(view.summary.grade)))
 
 
 def _head(view: TurnView) -> Iterator[Text]:
@@ -272,8 +274,6 @@ def _figures(view: TurnView) -> Iterator[RenderableType]:
     if view.conditions:
         rows.append(("With", ", ".join(f"{name} {value}" for name, value in view.conditions.items())))
     rows += [("Note", warning) for warning in view.warnings]
-    if summary.grade is not None:
-        rows.append(("Grade", grade_in_words(summary.grade)))
     if not rows:
         return
     yield Text()

@@ -12,7 +12,7 @@ from rich.text import Text
 from infinium_codex.console.formatting import local_time, plural
 from infinium_codex.console.safe_text import safe
 from infinium_codex.view.formats import duration, lines_changed, money, tokens
-from infinium_codex.view.grades import grade_in_words
+from infinium_codex.view.grade import grade_text
 from infinium_codex.view.model import DeliveryState, TurnSummary
 
 _STATE_STYLES = {
@@ -115,7 +115,7 @@ def _cells(turn: TurnSummary, *, wide: bool, has_grades: bool) -> list[Text]:
         Text(money(turn.cost_usd)),
     ]
     if has_grades:
-        cells.append(Text(safe(grade_in_words(turn.grade)) if turn.grade is not None else ""))
+        cells.append(Text(safe(grade_text(turn.grade))))
     return cells
 
 
