@@ -77,11 +77,11 @@ def record(version: str, scenario: Scenario, into: Path) -> None:
         into.mkdir(parents=True)
         places = {str(sandbox.project): "/home/dev/project", str(sandbox.home): "/home/dev", str(sandbox.root): "/home"}
         places |= {str(E2E): "/home/dev/e2e", sys.executable: "/usr/bin/python3"}
-        _write(into / "events.jsonl", events, places)
+        write_records(into / "events.jsonl", events, places)
         session = json.loads(events.read_text("utf-8").splitlines()[0])["payload"]["session_id"]
         for transcript in sandbox.transcripts():
             thread = transcript.stem[-len(session) :]
-            _write(into / ("transcript.jsonl" if thread == session else f"thread-{thread}.jsonl"), transcript, places)
+            write_records(into / ("transcript.jsonl" if thread == session else f"thread-{thread}.jsonl"), transcript, places)
         about = {
             "codex": version,
             "reported": [usage.to_wire() for usage in model.reported],
@@ -112,7 +112,8 @@ def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
             trust_ours(server.list_hooks(sandbox.project).hooks, lambda _: True).write(server)
 
 
-def _write(target: Path, source: Path, places: Mapping[str, str]) -> None:
+def write_records(target: Path, source: Path, places: Mapping[str, str]) -> None:
+    """Write the JSON lines of a file without Codex's own texts; each place's path is replaced."""
     lines = []
     for line in source.read_text("utf-8").splitlines():
         moved = reduce(lambda text, place: text.replace(*place), places.items(), line)

@@ -4,7 +4,7 @@ It runs as `pythonw -I -S hook.pyc LAUNCHER EVENT [user]`: `install` writes the 
 Like `hook` it uses only modules built into the interpreter and imports nothing of the connector. What differs:
 
 - Another process cannot remove a file that is open, unless the one that opened it permits that. The hook does.
-- Files have no owner or mode to check. The temp directory is in the user's profile, which other users cannot read.
+- Files have no user id or mode to check. The temp directory is in the user's profile, which other users cannot read.
 - The worker is started outside the agent's console and job, which may end all its processes with the agent.
 """
 
@@ -37,6 +37,7 @@ FILE_READ_DATA, FILE_APPEND_DATA = 0x1, 0x4
 FILE_SHARE_ALL = 0x7
 OPEN_ALWAYS = 4
 ACCESS_DENIED = 5
+MOUNT_POINT = 0xA000_0003
 CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW = 0x0000_0200, 0x0800_0000
 CREATE_BREAKAWAY_FROM_JOB = 0x0100_0000
 BELOW_NORMAL_PRIORITY_CLASS = 0x4000
@@ -133,7 +134,9 @@ def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
         otlp = ENVIRON.get("CONNECTOR_OTLP_ENDPOINT", "off") not in ("", "off")
         return (b"", agent, address, b"") if agent or address or otlp else None
     path, config = found
-    return PAUSED if _is_paused(config) else (path.encode("utf-8", "surrogatepass"), agent, address, config)
+    if _is_paused(config):
+        return PAUSED
+    return path.encode("utf-8", "surrogatepass"), agent, address, _without_secret(config)
 
 
 def _project_config(directory: str) -> tuple[str, bytes] | None:
@@ -143,7 +146,7 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
         base = directory.rstrip("\\")
         path = f"{base}\\.infinium\\config.json"
         config = _read_small_file(path)
-        if config is not None and not _is_home(directory):
+        if config is not None and not _is_home(directory) and not _is_link(f"{base}\\.infinium"):
             return path, config
         parent = _parent(base)
         if not in_main_checkout and (main_checkout := _main_checkout(base)):
@@ -153,6 +156,12 @@ def _project_config(directory: str) -> tuple[str, bytes] | None:
             directory = f"{parent}\\" if parent.endswith(":") else parent
         else:
             return None
+
+
+def _is_link(path: str) -> bool:
+    """Whether a directory is a link or a junction, which can lead to the settings of another project."""
+    found = nt.lstat(_long(path))
+    return found.st_mode & 0o170000 == 0o120000 or found.st_reparse_tag == MOUNT_POINT
 
 
 def _is_home(directory: str) -> bool:
@@ -227,6 +236,22 @@ def _is_paused(config: bytes) -> bool:
         return isinstance(record, dict) and record.get("paused") is True
     except (ValueError, RecursionError):
         return False
+
+
+def _without_secret(config: bytes) -> bytes:
+    """The project file's content without a secret that was put there by mistake; empty if it is then not JSON."""
+    if b"agent_secret" not in config and b"\\u" not in config and b"\0" not in config:  # no key is escaped either
+        return config
+    try:
+        import json
+
+        record = json.loads(config)
+        if not isinstance(record, dict) or "agent_secret" not in record:
+            return config
+        del record["agent_secret"]
+        return json.dumps(record).encode()
+    except (ValueError, RecursionError):
+        return b""
 
 
 def _home() -> str:
