@@ -81,7 +81,9 @@ def record(version: str, scenario: Scenario, into: Path) -> None:
         session = json.loads(events.read_text("utf-8").splitlines()[0])["payload"]["session_id"]
         for transcript in sandbox.transcripts():
             thread = transcript.stem[-len(session) :]
-            write_records(into / ("transcript.jsonl" if thread == session else f"thread-{thread}.jsonl"), transcript, places)
+            write_records(
+                into / ("transcript.jsonl" if thread == session else f"thread-{thread}.jsonl"), transcript, places
+            )
         about = {
             "codex": version,
             "reported": [usage.to_wire() for usage in model.reported],

@@ -68,9 +68,7 @@ class User:
         assert isinstance(found, dict)
         return found
 
-    def codex_exec(
-        self, prompt: str, environ: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
+    def codex_exec(self, prompt: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
         """Run one turn with `codex exec`, without approvals."""
         done = self.run("codex", "exec", "--dangerously-bypass-approvals-and-sandbox", prompt, environ=environ)
         assert done.returncode == 0, done.stderr.decode(errors="replace")

@@ -88,12 +88,14 @@ def _places(user: User) -> dict[str, str]:
         windows_path(user.lab.profile): "C:\\Users\\dev",
     }
     found = {}
-    for old, new in moved.items():
-        for _ in range(3):
-            old, new = json.dumps(old)[1:-1], json.dumps(new)[1:-1]
-            found[old] = new
-            found[json.dumps(old, ensure_ascii=False)[1:-1]] = new
+    for depth in range(1, 4):  # JSON within JSON has each back slash escaped again
+        for old, new in moved.items():
+            found[_escaped(old, depth)] = _escaped(new, depth)
     return found
+
+
+def _escaped(path: str, depth: int) -> str:
+    return path if depth == 0 else _escaped(json.dumps(path, ensure_ascii=False)[1:-1], depth - 1)
 
 
 def main(directory: str, *versions: str) -> None:
