@@ -1,10 +1,12 @@
 """Draws a turn for a terminal or a text file: request, timeline with outputs, diff, figures and answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.cells import cell_len, chop_cells
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -53,8 +55,7 @@ class TurnDrawing(Struct, frozen=True, kw_only=True):
             width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
         )
         with console.capture() as capture:
-            for part in _turn(self.view, width, whole=self.whole):
-                console.print(part)
+            console.print(Group(*_turn(self.view, width, whole=self.whole)))
         return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -83,11 +84,11 @@ def _head(view: TurnView) -> Iterator[Text]:
         ", ".join(summary.models),
     )
     yield _plain(" · ".join(filter(None, parts)), "dim")
-    yield _plain(f"session {summary.session_id} · key {summary.key}", "dim")
-    yield _plain(_delivery(view), "dim")
+    yield _plain(f"session {summary.session_id}", "dim")
+    yield _plain(f"key {summary.key}, {_delivery(view)}", "dim")
     if not view.complete:
         yield _plain("The transcript is gone: texts are the previews that were sent.", "yellow")
-    if view.reason:
+    if view.reason and view.reason != summary.status.value:
         yield _plain(view.reason, "red")
 
 
@@ -203,21 +204,31 @@ def _excerpt(text: str | None, indent: int, limit: int, style: str, *, whole: bo
         return
     head, left_out, tail = (text.strip("\n").split("\n"), 0, []) if whole else head_and_tail(text, limit)
     lines = [*head, *([f"… {left_out:,} lines left out …"] if left_out else []), *tail]
-    for line in lines:
-        shown = line if len(line) <= _LONGEST_LINE or whole else f"{line[:_LONGEST_LINE]}…"
-        yield _Quoted(Text(safe(shown), style=style), indent)
+    yield _Quoted(
+        [line if len(line) <= _LONGEST_LINE or whole else f"{line[:_LONGEST_LINE]}…" for line in lines], indent, style
+    )
 
 
 class _Quoted:
-    """A line of text behind a vertical line, which stays in front of each line that it wraps into."""
+    """Lines of a text behind a vertical line, which also stands in front of each line that they wrap into.
 
-    def __init__(self, text: Text, indent: int) -> None:
-        self._text, self._indent = text, indent
+    They are wrapped here: rich takes fifty times as long, and an output may have thousands of lines.
+    """
+
+    def __init__(self, lines: Sequence[str], indent: int, style: str) -> None:
+        self._lines, self._indent, self._style = lines, indent, style
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = max(options.max_width - self._indent - 2, 10)
-        for line in self._text.wrap(console, width, tab_size=8, overflow="fold") or [Text()]:
-            yield Text(f"{' ' * self._indent}│ ", style="dim") + line
+        style = console.get_style(self._style)
+        mark = Segment(f"{' ' * self._indent}│ ", console.get_style("dim"))
+        for line in self._lines:
+            shown = safe(line).expandtabs()
+            fits = len(shown) <= width and (shown.isascii() or cell_len(shown) <= width)
+            for part in [shown] if fits else chop_cells(shown, width):
+                yield mark
+                yield Segment(part, style)
+                yield Segment.line()
 
 
 def _changes(view: TurnView, *, whole: bool) -> Iterator[RenderableType]:
