@@ -17,6 +17,7 @@ from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.session.processor import Progress, State, close_session, trace_session
 from infinium_codex.support.error_log import collect_hook_errors
 from infinium_codex.support.paths import Places
+from infinium_codex.support.spool_directories import find_spool_directories
 
 
 class FlushReport(Struct, frozen=True, kw_only=True):
@@ -61,10 +62,10 @@ def drain(
 
 
 def unfinished_sessions(places: Places, schedule: Schedule) -> Iterator[SessionFiles]:
-    """The sessions with something left to trace, in this user's spool directory and in those of the schedule."""
+    """The sessions with something left to trace, in every directory that held spools."""
     scheduled = (schedule.session(name) for name in schedule.entries())
-    directories = {places.spool, *(Path(found[0]).parent for found in scheduled if found is not None)}
-    for directory in sorted(directories):
+    known = (Path(found[0]).parent for found in scheduled if found is not None)
+    for directory in sorted({*find_spool_directories(places), *known}):
         yield from (files for files in find_sessions(directory) if files.has_work)
 
 

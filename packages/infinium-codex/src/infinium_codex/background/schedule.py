@@ -62,6 +62,9 @@ class Schedule:
             from infinium_config.variables import session_ttl  # most prompts find an entry and do not need it
 
             quiet = session_ttl(environ)
+        from infinium_codex.support.spool_directories import remember_spool_directory
+
+        remember_spool_directory(self.directory, os.path.dirname(spool))  # noqa: PTH120
         self._write(entry_name(spool), [str(quiet), spool, agent, *saved])
 
     def add_outbox(self, seconds: float, *, keep_earlier: bool = False) -> bool:

@@ -17,6 +17,7 @@ from infinium_codex.support.error_log import collect_hook_errors, record_error
 from infinium_codex.support.held_secrets import entry_variable
 from infinium_codex.support.logs import log_error
 from infinium_codex.support.paths import Places, find_places
+from infinium_codex.support.spool_directories import remember_spool_directory
 
 POLL_SECONDS = 0.02
 
@@ -102,5 +103,6 @@ def lock_session(files: SessionFiles, patience: float) -> HeldLock | None:
 
 
 def _link_schedule(places: Places) -> None:
-    """Put a link to the schedule beside the spools, for the worker at the next prompt."""
+    """Put a link to the schedule beside the spools, for the worker at the next prompt, and remember their directory."""
     link_schedule(str(places.spool), str(places.schedule))
+    remember_spool_directory(str(places.schedule), str(places.spool))

@@ -16,6 +16,7 @@ from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.support.result import CommandContext, Result
 from infinium_codex.support.settings import home_directory
+from infinium_codex.support.spool_directories import find_spool_directories
 
 DAY_SECONDS = 86_400.0
 
@@ -43,7 +44,9 @@ def cleanup(
     now = time.time()
     settings = load(ctx.cwd, ctx.environ, home=home_directory(ctx.environ))
     before = now - days * DAY_SECONDS
-    ended = _ended_sessions(ctx.places.spool, now - settings.session_ttl.value - DAY_SECONDS)
+    last_write = now - settings.session_ttl.value - DAY_SECONDS
+    directories = find_spool_directories(ctx.places)
+    ended = [files for directory in directories for files in _ended_sessions(directory, last_write)]
     removed = {
         "sessions": [path for files in ended for path in _remove_session(files, ctx, dry_run=dry_run)],
         "ledger": open_ledger(ctx.places).remove_older(before, dry_run=dry_run),
@@ -68,7 +71,7 @@ def _remove_session(files: SessionFiles, ctx: CommandContext, *, dry_run: bool) 
     if files.has_work:
         from infinium_codex.background.trace_and_send import trace_and_send
 
-        trace_and_send(CODEX, files, ctx.places, ctx.environ, close=True)
+        trace_and_send(CODEX, files, ctx.places._replace(spool=files.directory), ctx.environ, close=True)
     lock = files.try_lock()
     if lock is None:
         return []  # a worker is tracing the session

@@ -7,6 +7,7 @@ from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.session.pauses import mark_sessions
 from infinium_codex.support.project_files import require_project
 from infinium_codex.support.result import CommandContext, Result
+from infinium_codex.support.spool_directories import find_spool_directories
 
 
 def pause(*, ctx: Context, json: AsJson = False) -> Result:
@@ -21,7 +22,8 @@ def set_paused(ctx: CommandContext, *, paused: bool) -> Result:
     changed = bool(file.paused) is not paused
     if changed:
         write_project_file(project.config_path, replace(file, paused=paused))
-        mark_sessions(ctx.places.spool, project.config_path)
+        for directory in find_spool_directories(ctx.places):
+            mark_sessions(directory, project.config_path)
     state = "paused; nothing is recorded" if paused else "recording"
     line = f"{project.root} is {'now' if changed else 'already'} {state}."
     return Result.success((line,), {"project": str(project.root), "paused": paused, "changed": changed})

@@ -8,6 +8,7 @@ from infinium_codex.console.parameters import AllProjects, AsJson, Context
 from infinium_codex.delivery.overview import read_overview
 from infinium_codex.delivery.projects import project_directory
 from infinium_codex.delivery.stores import open_ledger, open_outbox
+from infinium_codex.session.elsewhere import sessions_elsewhere
 from infinium_codex.support.result import CommandContext, Result
 from infinium_codex.support.settings import home_directory, is_set_up
 from infinium_codex.view.project_status import ProjectStatus, SecretStatus, status_json, status_rows
@@ -40,6 +41,7 @@ def _read(ctx: CommandContext, *, all_projects: bool) -> ProjectStatus:
             secret_in_environment=settings.environment_secret is not None,
             all_projects=all_projects,
         ),
+        untraced=tuple(files.directory for files in sessions_elsewhere(ctx.places, settings.session_ttl.value)),
         all_projects=all_projects,
         daemon=find_daemon(ctx.environ),
     )

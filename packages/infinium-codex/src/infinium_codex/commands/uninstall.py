@@ -8,6 +8,7 @@ from infinium_codex.console.formatting import plural
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.console.prompts import confirm
 from infinium_codex.support.result import CommandContext, CommandError, Result
+from infinium_codex.support.spool_directories import find_spool_directories
 
 
 def uninstall(
@@ -47,9 +48,10 @@ def uninstall(
     if purges:
         from infinium_codex.setup.purge import purge_user
 
+        directories = ", ".join(map(str, (ctx.places.state, *find_spool_directories(ctx.places), ctx.places.data)))
         queued = purge_user(ctx)
         lost = f"; {plural(queued, 'queued trace')} not sent" if queued else ""
-        lines.append(f"Purged     {ctx.places.state}, {ctx.places.spool} and {ctx.places.data}{lost}")
+        lines.append(f"Purged     {directories}{lost}")
         removed.append("everything")
     elif purge:
         projects = ", ".join(map(str, others))

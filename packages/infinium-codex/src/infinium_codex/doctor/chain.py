@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from infinium_codex.doctor import (
     api,
+    background,
     codex,
     daemon,
     duplicates,
@@ -45,7 +46,9 @@ CHECKS: tuple[Callable[[CheckContext], Check], ...] = (
     hook_program.hook_runs,
     daemon.daemon,
     storage.spool,
+    storage.earlier_spools,
     worker.worker,
+    background.background,
     storage.outbox,
     storage.ledger,
     settings.agent,

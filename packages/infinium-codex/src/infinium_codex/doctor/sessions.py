@@ -9,6 +9,7 @@ from infinium_codex.doctor.checks import Check, ok, see, unknown, warning
 from infinium_codex.doctor.context import CheckContext
 from infinium_codex.doctor.transcripts import project_directories, sessions_since
 from infinium_codex.session.files import SPOOL_SUFFIX, SessionFiles, find_sessions
+from infinium_codex.support.spool_directories import find_spool_directories
 
 RECENT_SECONDS = 7 * 86_400.0
 """A trace that is not older shows that a Codex runs our hooks."""
@@ -66,9 +67,9 @@ def last_traced(context: CheckContext) -> float | None:
 
 def _was_here(session_id: str, context: CheckContext) -> bool:
     """Whether a session without a transcript (`codex exec --ephemeral`) ran in this project, by its checkpoint."""
-    files = SessionFiles(context.places.spool / f"{session_id}{SPOOL_SUFFIX}")
-    directory = files.load_checkpoint().cwd
-    return directory is not None and project_directories(context).contains(directory)
+    name = f"{session_id}{SPOOL_SUFFIX}"
+    checkpoints = (SessionFiles(path / name).load_checkpoint() for path in find_spool_directories(context.places))
+    return any(found.cwd is not None and project_directories(context).contains(found.cwd) for found in checkpoints)
 
 
 def _started(session: SessionFile) -> float:
@@ -88,7 +89,8 @@ def _last_change(context: CheckContext) -> float | None:
 
 def _recorded_sessions(context: CheckContext) -> set[str]:
     """Sessions with a spool, a checkpoint or a ledger entry."""
-    found = find_sessions(context.places.spool)
+    directories = find_spool_directories(context.places)
+    found = (files for directory in directories for files in find_sessions(directory))
     with_files = {files.session_id for files in found if files.spool.exists() or files.checkpoint.exists()}
     return with_files | {entry.labels.get("session", "") for entry in open_ledger(context.places).entries()}
 

@@ -6,8 +6,10 @@ import stat
 import sys
 from pathlib import Path
 
+from infinium_codex.console.formatting import plural
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
 from infinium_codex.doctor.context import CheckContext
+from infinium_codex.session.elsewhere import sessions_elsewhere
 
 TEST_BYTES = bytes(1 << 16)
 """The size of a large event."""
@@ -20,6 +22,8 @@ _CAUSES = {
     errno.ENOTDIR: ("a file is in the place of a directory", "Move the file aside"),
 }
 """Cause and fix by the error of the test write."""
+DEFAULT_TTL = 1800.0
+"""Seconds without an event after which a session has timed out, where the settings cannot be read."""
 MOVE_SPOOL = "set CONNECTOR_SESSION_DIR"
 MOVE_STATE = "set XDG_STATE_HOME"
 
@@ -36,6 +40,20 @@ def spool(context: CheckContext) -> Check:
         evidence = f"{path} is not a directory of this user, so the hook does not write there."
         return problem(name, evidence, f"Remove it, or {MOVE_SPOOL}.")
     return _writable(name, path, MOVE_SPOOL)
+
+
+def earlier_spools(context: CheckContext) -> Check:
+    """Check for events in directories that the hook used earlier: no new event leads a worker to them."""
+    name = "earlier spools"
+    ttl = context.settings.session_ttl.value if context.settings else DEFAULT_TTL
+    left = sessions_elsewhere(context.places, ttl)
+    if not left:
+        return ok(name, "No events are left in a directory that was used earlier.")
+    directories = ", ".join(sorted({str(files.directory) for files in left}))
+    evidence = f"{plural(len(left), 'session')} with events that are not traced in {directories}."
+    return warning(
+        name, evidence, "Run 'infinium-codex flush'. CONNECTOR_SESSION_DIR or TMPDIR had another value then."
+    )
 
 
 def outbox(context: CheckContext) -> Check:

@@ -10,6 +10,7 @@ from infinium_codex.capture import install as hook_home
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.support.processes import end_processes
 from infinium_codex.support.result import CommandContext
+from infinium_codex.support.spool_directories import find_spool_directories
 
 
 def purge_user(ctx: CommandContext) -> int:
@@ -21,7 +22,7 @@ def purge_user(ctx: CommandContext) -> int:
     queued = sum(1 for _ in open_outbox(places).pending()) if places.outbox.is_dir() else 0
     hook_home.remove(places)
     end_processes(str(places.data / hook_home.LAUNCHER), str(places.schedule))
-    for directory in (places.state, places.spool):
+    for directory in (*find_spool_directories(places), places.state):  # the list of directories goes last
         if directory.is_dir() and not directory.is_symlink():
             shutil.rmtree(directory)
     _remove_approvals(ctx)

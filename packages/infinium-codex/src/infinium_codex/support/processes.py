@@ -53,6 +53,16 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
+def started_at(pid: int) -> float | None:
+    """Return when a process was started, in seconds since the epoch; None if the system does not tell, or it ended."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except (psutil.Error, OSError):
+        return None
+
+
 def is_held_open(path: Path) -> bool:
     """Return whether a process of this user has this file open. False if the system does not tell."""
     import psutil

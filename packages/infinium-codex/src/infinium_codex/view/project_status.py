@@ -35,6 +35,8 @@ class ProjectStatus(Struct, frozen=True, kw_only=True):
     """Whether traces are recorded here."""
     hooks: HooksStatus
     delivery: DeliveryOverview
+    untraced: tuple[Path, ...]
+    """The directory of each session with events in a directory that the hook used earlier."""
     all_projects: bool
     """Whether the delivery is that of every project."""
     secret: SecretStatus
@@ -46,6 +48,7 @@ def status_rows(status: ProjectStatus) -> Iterator[Row]:
     yield from _project_rows(status)
     yield from _hook_rows(status)
     yield from _delivery_rows(status.delivery)
+    yield from _untraced_rows(status)
     yield from _secret_rows(status)
     yield from _setting_rows(status.settings)
     yield from _daemon_rows(status.daemon)
@@ -84,6 +87,14 @@ def _delivery_rows(delivery: DeliveryOverview) -> Iterator[Row]:
     yield Row(cells=("last trace", _entry(delivery.last_trace) if delivery.last_trace else "none yet"))
     if delivery.last_error:
         yield Row(cells=("last error", _entry(delivery.last_error)), mark=Mark.WARNING)
+
+
+def _untraced_rows(status: ProjectStatus) -> Iterator[Row]:
+    if status.untraced:
+        directories = ", ".join(sorted(set(map(str, status.untraced))))
+        text = f"{plural(len(status.untraced), 'session')} not traced yet, with events in {directories}"
+        yield Row(cells=("untraced", text), mark=Mark.WARNING)
+        yield _hint("Run 'infinium-codex flush'. CONNECTOR_SESSION_DIR or TMPDIR had another value then.")
 
 
 def _secret_rows(status: ProjectStatus) -> Iterator[Row]:
@@ -160,6 +171,7 @@ def status_json(status: ProjectStatus) -> dict[str, object]:
         "hooks_run": status.hooks.runs,
         "waiting": delivery.queued,
         "dead": delivery.dead,
+        "untraced": [str(directory) for directory in status.untraced],
         "held": [blocked.to_json() for blocked in delivery.blocked],
         "last_trace": {"key": last.key, "sent_at": utc_time(last.when)} if last else None,
         "problems": [problem.message for problem in status.settings.problems],
