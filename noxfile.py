@@ -46,7 +46,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict: sources and tests; the sources also for newer Pythons, macOS and Windows."""
-    stubs = ("types-psutil>=6", "types-regex>=2024.11.6")
+    stubs = ("types-psutil>=6", "types-Pygments>=2.19", "types-regex>=2024.11.6")
     session.install("mypy>=1.18", *stubs, "nox", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
     sources = [f"packages/{package}/src" for package in PACKAGES]

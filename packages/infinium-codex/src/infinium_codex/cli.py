@@ -21,6 +21,7 @@ COMMANDS = {
     "cost": "Show tokens and cost by day, session, model or project.",
     "watch": "Show the running session live.",
     "show": "Show what a turn did: request, steps, outputs, changes, tests, tokens, cost and delivery.",
+    "report": "Write an HTML page of a session: conversation, changes, tests, timeline, tokens and cost.",
     "grade": "Show the grade that Infinium gave a trace.",
     "errors": "List errors, dead letters and dropped traces of this project, newest first.",
     "logs": "Show what worker and scheduler did with each trace.",

@@ -1,8 +1,8 @@
 """Prepares texts for a view: without control characters, redacted, counted by kind."""
 
+import json
 from collections.abc import Mapping
 
-import msgspec
 from infinium_trace import Redactor, clean
 
 
@@ -35,7 +35,8 @@ class Texts:
         if len(arguments) == 1 and isinstance(command, str):
             return self.text(command) or None
         redacted = self._redactor.value(dict(arguments))
-        return clean(msgspec.json.format(msgspec.json.encode(redacted, enc_hook=str)).decode())
+        # The standard library's encoder, because msgspec's refuses a lone surrogate.
+        return clean(json.dumps(redacted, indent=2, ensure_ascii=False, default=str))
 
 
 def first_line(text: str) -> str:
