@@ -13,7 +13,7 @@ from infinium_transport import Outbox
 from machine import Machine, wait_for
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from recorded import recordings
+from recorded import Recording, recordings
 
 pytest_plugins = ["no_leftovers"]
 
@@ -210,3 +210,52 @@ except MissingExtraError as error:
 def test_without_the_extra_the_reason_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_EXTRA], capture_output=True, text=True, check=True)
     assert [line.count("infinium-codex-connector[otlp]") for line in done.stdout.splitlines()] == [1, 1]
+
+
+def place_transcript(machine: Machine, recording: Recording) -> None:
+    """A session of the project in Codex's own directory, as if no hook had seen it."""
+    thread = recording.sessions[0]
+    directory = machine.codex_home / "sessions" / "2026" / "01" / "02"
+    directory.mkdir(parents=True, exist_ok=True)
+    lines = recording.transcript.read_text("utf-8").splitlines()
+    first = json.loads(lines[0])
+    first["payload"]["cwd"] = str(machine.project)
+    path = directory / f"rollout-2026-01-02T03-04-05-{thread}.jsonl"
+    path.write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n", "utf-8")
+
+
+def test_turns_that_no_hook_saw_are_exported_from_transcripts(machine: Machine, engine: Api) -> None:
+    place_transcript(machine, RESUME)
+    environ = {"HOME": str(machine.home)}
+    address = f"http://127.0.0.1:{engine.port}"
+    out = machine.must_run("export", "--otlp", "--endpoint", address, environ=environ)
+    assert f"Exported   2 turns to {address}/v1/traces" in out
+    assert spans(engine).count("invoke_agent codex") == 2
+    second = machine.json("export", "--otlp", "--endpoint", address)
+    assert (second["turns"], second["exported_before"]) == (0, 2)
+    machine.must_run("export", "--otlp", "--endpoint", address, "--again")
+    bodies = [request.body for request in engine.requests]
+    assert sorted(bodies[:2]) == sorted(bodies[2:])
+
+
+def test_the_export_says_which_turns_wait_for_an_engine_that_is_down(machine: Machine) -> None:
+    place_transcript(machine, RESUME)
+    with receive() as engine:
+        address = f"http://127.0.0.1:{engine.port}"
+    done = machine.run("export", "--otlp", "--endpoint", address, environ={"INFINIUM_MAX_RETRIES": "0"})
+    assert done.returncode == 1
+    assert "Queued     2 turns" in done.stdout + done.stderr
+    assert "connection refused" in done.stdout + done.stderr
+
+
+def test_an_export_needs_a_format_and_an_endpoint(machine: Machine) -> None:
+    for arguments, words in ((("export",), "Pass --otlp"), (("export", "--otlp"), "Pass --endpoint")):
+        done = machine.run(*arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
+def test_old_turns_are_left_out(machine: Machine, engine: Api) -> None:
+    place_transcript(machine, RESUME)
+    address = f"http://127.0.0.1:{engine.port}"
+    assert machine.json("export", "--otlp", "--endpoint", address, "--since", "2099-01-01")["turns"] == 0

@@ -55,7 +55,7 @@ def test_a_turn_with_a_failure(snapshot: SnapshotAssertion) -> None:
     assert tree(turn) == snapshot
 
 
-def test_subagents_are_nested_below_the_response_that_began_them(snapshot: SnapshotAssertion) -> None:
+def test_subagents_are_nested_below_the_agent_that_started_them(snapshot: SnapshotAssertion) -> None:
     [turn] = spans_of(SUBAGENT)
     assert tree(turn) == snapshot
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": "Show the running session live.",
     "show": "Show what a turn did: request, steps, outputs, changes, tests, tokens, cost and delivery.",
     "report": "Write an HTML page of a session: conversation, changes, tests, timeline, tokens and cost.",
+    "export": "Export turns to an OpenTelemetry engine.",
     "grade": "Show the grade that Infinium gave a trace.",
     "errors": "List errors, dead letters and dropped traces of this project, newest first.",
     "logs": "Show what worker and scheduler did with each trace.",

@@ -1,7 +1,7 @@
 """Builds the spans of one turn. Pure: no file, clock or network, and no OpenTelemetry library.
 
-The agent's invocation is the root. Below it are the responses of the model, below each response the tools and
-subagents that it began, below a subagent its own responses. A turn's trace id and span ids are derived from its trace
+The agent's invocation is the root. Below it are the responses of the model and the subagents, below each response the
+tools that it called, below a subagent its own responses. A turn's trace id and span ids are derived from its trace
 key and the agent's own ids, so that a turn has the same ids however often it is built.
 """
 
@@ -184,7 +184,6 @@ class _Builder:
         call_spans = [self._chat(call, agent_span) for call in calls]
         ends = [call.ended_at_ms for call in calls]
         tools: dict[str, int] = {}
-        last_tools_parent: int | None = None
         for step in steps:
             # The record of a response's tokens follows the records of what the response began.
             at = bisect_left(ends, step.started_at_ms)
@@ -192,10 +191,9 @@ class _Builder:
             match step:
                 case ToolCall():
                     tools[step.call_id] = self._tool(step, agent, tools.get(step.parent_call_id or "", parent))
-                    last_tools_parent = parent
                 case Subagent():
-                    # It starts after the call that began it, often after that response's tokens were recorded.
-                    self._subagent(step, parent if last_tools_parent is None else last_tools_parent)
+                    # Not below a response: engines add up tokens and leave out those below a span that has some.
+                    self._subagent(step, agent_span)
                 case _:
                     pass  # messages, reasoning, compactions and permission requests are no operations of their own
 

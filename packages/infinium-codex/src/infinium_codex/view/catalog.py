@@ -114,9 +114,9 @@ class Catalog:
 
     def session_summaries(self, found: SessionFile) -> list[TurnSummary]:
         """Return the figures of the turns of one session, the newest first."""
-        project = self._project_of(found)
-        options = self._options_of(project)
-        session = self._read(found)
+        project = self.project_of(found)
+        options = self.options_of(project)
+        session = self.read(found)
         redactor = options.redactor()
         summaries = []
         for turn in reversed(session.turns):
@@ -159,15 +159,15 @@ class Catalog:
 
     def view(self, found: SessionFile) -> SessionView:
         """Return the whole session of a transcript."""
-        return self._view_read(found, self._read(found))
+        return self._view_read(found, self.read(found))
 
     def _view_read(self, found: SessionFile, session: Session) -> SessionView:
-        project = self._project_of(found)
+        project = self.project_of(found)
         view = view_session(
             session,
             found.session_id,
             project,
-            self._options_of(project),
+            self.options_of(project),
             self._deliveries,
             transcript=str(found.path),
         )
@@ -228,10 +228,10 @@ class Catalog:
         known = {found.path for found in own}
         others = (found for found in session_files(codex_home(self._environ)) if found.path not in known)
         for found in chain(own, others):
-            session = self._read(found)
-            project = self._project_of(found)
+            session = self.read(found)
+            project = self.project_of(found)
             keys = {
-                summarize_turn(session, turn, found.session_id, project, self._options_of(project).prices, {}).key
+                summarize_turn(session, turn, found.session_id, project, self.options_of(project).prices, {}).key
                 for turn in session.turns
             }
             if any(key.startswith(name) for key in keys):
@@ -293,17 +293,19 @@ class Catalog:
             return None
         return None
 
-    def _read(self, found: SessionFile) -> Session:
+    def read(self, found: SessionFile) -> Session:
+        """Return the whole session of a transcript."""
         self._places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         return read_whole_session(CODEX, found.path, self._places.state)
 
-    def _project_of(self, found: SessionFile) -> str:
+    def project_of(self, found: SessionFile) -> str:
+        """Return the directory of the project that a session began in; empty if it is not known."""
         cwd = found.meta.cwd
         if self.project is not None:
             return str(self.project.root)
         return str(project_directory(Path(cwd), self._home)) if cwd else ""
 
-    def _options_of(self, project: str) -> TraceOptions:
+    def options_of(self, project: str) -> TraceOptions:
         """Return the trace options of a project; the user's own if its settings cannot be read."""
         if project not in self._options:
             try:
