@@ -88,7 +88,7 @@ class Foo:
     def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> None:
         return None
 
-    def is_running(self, transcript: Path) -> bool:
+    def is_running(self, transcript: Path | None, cwd: Path) -> bool:
         return False
 
 

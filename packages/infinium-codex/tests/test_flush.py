@@ -1,5 +1,6 @@
 """`flush`: what is left in spools and in the queue is traced and sent before it ends."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,25 @@ def test_flush_leaves_a_session_that_codex_runs_and_names_it(machine: Machine) -
         assert done.stderr.startswith("Session    s-1: open")
     assert machine.run("flush").returncode == 0
     assert len(machine.traces()) == 1
+
+
+def test_flush_leaves_an_ephemeral_session_that_codex_runs(machine: Machine) -> None:
+    """`codex exec --ephemeral` writes no transcript. A Codex in the session's directory counts."""
+    play(machine, "UserPromptSubmit")
+    elsewhere = subprocess.Popen(["codex", "60"], executable="/bin/sleep", cwd=machine.home)
+    here = subprocess.Popen(["codex", "60"], executable="/bin/sleep", cwd=machine.project)
+    try:
+        done = machine.run("flush", "--timeout", "20")
+        assert (done.returncode, machine.traces()) == (1, [])
+        assert done.stderr.startswith("Session    s-1: open")
+        here.kill()
+        here.wait()
+        assert machine.run("flush").returncode == 0
+        assert len(machine.traces()) == 1
+    finally:
+        for process in (here, elsewhere):
+            process.kill()
+            process.wait()
 
 
 def test_flush_ends_at_its_timeout_while_another_process_works_on_a_session(machine: Machine) -> None:

@@ -132,8 +132,11 @@ class Agent(Protocol):
     def find_subagent_transcript(self, transcript: Path, subagent_id: str) -> Path | None:
         """The transcript of a subagent that no hook named, by the transcript of its session."""
 
-    def is_running(self, transcript: Path) -> bool:
-        """Whether a process of the agent has the session of this transcript open."""
+    def is_running(self, transcript: Path | None, cwd: Path) -> bool:
+        """Whether a process of the agent has the session of this transcript open.
+
+        For a session without a transcript: whether a process of the agent works in the session's directory `cwd`.
+        """
 
 
 def load_agent(reference: str) -> Agent:

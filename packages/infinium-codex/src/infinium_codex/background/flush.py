@@ -14,7 +14,7 @@ from infinium_codex.background.trace_and_send import lock_session
 from infinium_codex.delivery.send import deliver_until_sent
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.session.files import SessionFiles, find_sessions
-from infinium_codex.session.processor import Progress, State, close_session, trace_session
+from infinium_codex.session.processor import Progress, State, close_session, is_running, trace_session
 from infinium_codex.support.error_log import collect_hook_errors
 from infinium_codex.support.paths import Places
 from infinium_codex.support.spool_directories import find_spool_directories
@@ -99,9 +99,7 @@ def _trace_all(agent: Agent, files: SessionFiles, places: Places, environ: Mappi
         progress = trace_session(agent, files, places, environ)
         while progress.state is State.pending and progress.read_to < files.spool_size:
             progress = trace_session(agent, files, places, environ)
-        transcript = files.load_checkpoint().transcript_path
-        is_over = progress.state is State.done or progress.state is State.blocked
-        if is_over or (transcript is not None and agent.is_running(Path(transcript))):
+        if progress.state in (State.done, State.blocked) or is_running(agent, files):
             return progress
     progress = close_session(agent, files, places, environ, force=False)
     if progress.state is State.resumed:  # events came in while the spool was removed

@@ -17,7 +17,7 @@ from infinium_codex.codex.transcript.position import Position, session_started
 from infinium_codex.codex.transcript.reader import Transcript
 from infinium_codex.support.files import first_line_checksum
 from infinium_codex.support.json_fields import text
-from infinium_codex.support.processes import is_held_open
+from infinium_codex.support.processes import is_held_open, own_processes, works_in
 
 HOOK_START_SECONDS = 0.5
 """Part of a hook's timeout that the start of the hook takes, on a busy machine."""
@@ -129,9 +129,16 @@ class Codex:
 
         return find_thread_file(transcript, subagent_id)
 
-    def is_running(self, transcript: Path) -> bool:
-        """Return whether a process has the session open: Codex keeps its transcript open meanwhile."""
-        return is_held_open(transcript)
+    def is_running(self, transcript: Path | None, cwd: Path) -> bool:
+        """Return whether a process has the session open: Codex keeps its transcript open meanwhile.
+
+        `codex exec --ephemeral` writes none. Then any Codex in the session's directory counts.
+        """
+        if transcript is not None:
+            return is_held_open(transcript)
+        from infinium_codex.codex.program import is_codex  # few sessions need it
+
+        return any(is_codex(process.arguments) and works_in(process, cwd) for process in own_processes())
 
 
 CODEX = Codex()

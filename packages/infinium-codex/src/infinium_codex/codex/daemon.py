@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from infinium_codex.codex.program import codex_home
+from infinium_codex.codex.program import codex_home, is_codex
 from infinium_codex.support.processes import environ_of, own_processes
 
 _RELEVANT_PREFIXES = ("INFINIUM_", "CONNECTOR_")
@@ -51,8 +51,7 @@ def find_daemon(environ: Mapping[str, str]) -> Daemon | None:
 
 
 def _is_daemon(command: tuple[str, ...]) -> bool:
-    is_codex = any(Path(word).name.startswith("codex") for word in command[:2])
-    return is_codex and "app-server" in command and "--managed-daemon" in command
+    return is_codex(command) and "app-server" in command and "--managed-daemon" in command
 
 
 def _served_home(environ: Mapping[str, str]) -> Path:

@@ -83,6 +83,11 @@ else:
         return ["sh", "-c", command]
 
 
+def is_codex(command: tuple[str, ...]) -> bool:
+    """Return whether a command line is Codex's: the program itself, or its launcher in an interpreter."""
+    return any(Path(word).name.startswith("codex") for word in command[:2])
+
+
 def codex_home(environ: Mapping[str, str]) -> Path:
     """Return Codex's home directory: `CODEX_HOME`, by default `~/.codex`."""
     configured = environ.get("CODEX_HOME")

@@ -76,7 +76,7 @@ def trace_session(
         reading,
         opened.checkpoint,
         policy=policy,
-        is_running=lambda: reading.transcript_path is not None and agent.is_running(Path(reading.transcript_path)),
+        is_running=lambda: _is_running(agent, reading.transcript_path, reading.cwd),
         summarize=_wants_summary(opened),
     )
     if not _queue_turns(plan, recipients):
@@ -106,6 +106,16 @@ def trace_session(
         read_to=reading.spool_end if reading.more else reading.spool_size,
         more=reading.more,
     )
+
+
+def is_running(agent: Agent, files: SessionFiles) -> bool:
+    """Whether the agent has the session open, by the session's checkpoint."""
+    checkpoint = files.load_checkpoint()
+    return _is_running(agent, checkpoint.transcript_path, checkpoint.cwd)
+
+
+def _is_running(agent: Agent, transcript: str | None, cwd: str | None) -> bool:
+    return agent.is_running(None if transcript is None else Path(transcript), Path(cwd or "/"))
 
 
 def close_session(

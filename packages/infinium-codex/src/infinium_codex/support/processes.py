@@ -33,6 +33,18 @@ def own_processes() -> Iterator[Process]:
             continue  # it has ended, or is protected
 
 
+def works_in(process: Process, directory: Path) -> bool:
+    """Return whether a process runs in this directory, or names it in its command line."""
+    import psutil
+
+    if str(directory) in process.arguments:
+        return True
+    try:
+        return os.path.samefile(psutil.Process(process.pid).cwd(), directory)  # noqa: PTH121
+    except (psutil.Error, OSError):
+        return False
+
+
 def environ_of(pid: int) -> Mapping[str, str] | None:
     """Return the variables a process was started with; None if the system does not tell, or the process has ended."""
     import psutil
