@@ -38,6 +38,8 @@ _DIFF_LINES = 60
 _TEXT_LINES = 12
 """Lines of a message, a task or a piece of reasoning."""
 _NAME = 12
+_WIDE = 120
+"""From so many columns on there is room for the tokens of each step."""
 _LONGEST_LINE = 4_000
 """A longer line of an output is cut: a terminal cannot show it in any useful way."""
 
@@ -168,7 +170,7 @@ def _step_line(step: StepView, axis: _Axis | None, width: int, depth: int) -> Te
         right.append(axis.bar(step), style=_OUTCOME_STYLES[step.outcome])
         right.append(" ")
     right.append(f"{duration(step.duration_ms):>8}", style="dim")
-    tail = "  ".join(filter(None, (ended, spent if width >= 100 else "")))
+    tail = "  ".join(filter(None, (ended, spent if width >= _WIDE else "")))
     left = Text("  " * depth)
     left.append(f"{step.number:>4}  ", style="dim")
     left.append(f"{_one_line(step.name):<{_NAME}} ", style="cyan" if step.kind is StepKind.TOOL else "magenta")

@@ -24,13 +24,14 @@ _STATE_STYLES = {
     DeliveryState.NOT_TRACED: "dim",
 }
 _WIDE = 110
-"""From so many columns on there is room for durations and tests."""
-_FIGURES = (5, 8, 5, 6)
-"""Fewest columns of tools, lines, tokens and cost, so that they align across sessions."""
-_FIGURES_WIDE = (8, 14, 11, 12, 5, 6)
-"""The same with the duration first and the tests behind the tools."""
+"""From so many columns on there is room for durations, tests and tokens."""
+_HEAD = ("time", "key", "state", "request")
+_FIGURES = {"failed": 6, "tools": 5, "lines": 8, "cost": 7}
+"""Columns on the right with their least width, so that they align across sessions."""
+_FIGURES_WIDE = {"took": 8, "failed": 6, "tools": 5, "tests": 11, "lines": 12, "tokens": 6, "cost": 8}
 _GRADE = 10
-_REQUEST = 20
+_REQUEST = 16
+_KEY = 8
 
 
 class TurnListDrawing(Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class TurnListDrawing(Struct, frozen=True, kw_only=True):
                 if number:
                     console.print()
                 console.print(_session_line(session, found, width, with_project=self.with_project))
-                console.print(_table(found, width, has_grades=has_grades))
+                console.print(_table(found, width, has_grades=has_grades, with_head=not number))
             if self.turns and self.notes:
                 console.print()
             for note in self.notes:
@@ -72,51 +73,50 @@ def _session_line(session: str, turns: Sequence[TurnSummary], width: int, *, wit
     return line
 
 
-def _table(turns: Sequence[TurnSummary], width: int, *, has_grades: bool) -> Table:
-    wide = width >= _WIDE
-    table = Table.grid(padding=(0, 2, 0, 0), expand=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+def _table(turns: Sequence[TurnSummary], width: int, *, has_grades: bool, with_head: bool) -> Table:
+    figures = _FIGURES_WIDE if width >= _WIDE else _FIGURES
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(no_wrap=True, min_width=5)
+    table.add_column(no_wrap=True, min_width=_KEY)
     table.add_column(no_wrap=True, min_width=len(DeliveryState.NOT_TRACED))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=_REQUEST)
-    for least in _FIGURES_WIDE if wide else _FIGURES:
+    for least in figures.values():
         table.add_column(no_wrap=True, justify="right", min_width=least)
     if has_grades:
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=_GRADE)
-    table.expand = True
+        table.add_column(no_wrap=True, overflow="ellipsis", min_width=_GRADE, max_width=_GRADE)
+    if with_head:
+        head = (*_HEAD, *figures, *(["grade"] if has_grades else []))
+        table.add_row(*(Text(name, style="dim") for name in head))
     for turn in turns:
-        table.add_row(*_cells(turn, wide=wide, has_grades=has_grades))
+        cells = _figures(turn)
+        grade = [Text(safe(grade_text(turn.grade)))] if has_grades else []
+        table.add_row(*_beginning(turn), *(cells[name] for name in figures), *grade)
     return table
 
 
-def _cells(turn: TurnSummary, *, wide: bool, has_grades: bool) -> list[Text]:
+def _beginning(turn: TurnSummary) -> tuple[Text, ...]:
     state = turn.delivery.state
     request = Text(" ".join(safe(turn.request).split()), style="strike" if turn.undone else "")
     if turn.status is not TurnStatus.COMPLETED:
         request.append(f" ({turn.status.value})", style="yellow")
-    tools = Text(f"{turn.tools:,}")
-    if turn.failures:
-        tools = Text(f"{turn.failures:,} failed / {turn.tools:,}" if wide else f"{turn.failures}!{turn.tools:,}")
-        tools.stylize("red")
-    cells = [
+    return (
         Text(local_time(turn.started_at_ms / 1000)[11:16], style="dim"),
-        Text(turn.key[:8], style="cyan"),
+        Text(turn.key[:_KEY], style="cyan"),
         Text(state.value, style=_STATE_STYLES[state]),
         request,
-    ]
-    if wide:
-        cells.append(Text(duration(turn.duration_ms), style="dim"))
-    cells.append(tools)
-    if wide:
-        cells.append(_tests(turn))
-    cells += [
-        Text(lines_changed(turn.lines_added, turn.lines_removed) if turn.files else ""),
-        Text(tokens(turn.usage.total) if turn.model_calls else ""),
-        Text(money(turn.cost_usd)),
-    ]
-    if has_grades:
-        cells.append(Text(safe(grade_text(turn.grade))))
-    return cells
+    )
+
+
+def _figures(turn: TurnSummary) -> dict[str, Text]:
+    return {
+        "took": Text(duration(turn.duration_ms), style="dim"),
+        "failed": Text(f"{turn.failures:,}" if turn.failures else "", style="red"),
+        "tools": Text(f"{turn.tools:,}"),
+        "tests": _tests(turn),
+        "lines": Text(lines_changed(turn.lines_added, turn.lines_removed) if turn.files else ""),
+        "tokens": Text(tokens(turn.usage.total) if turn.model_calls else ""),
+        "cost": Text(money(turn.cost_usd)),
+    }
 
 
 def _tests(turn: TurnSummary) -> Text:
