@@ -122,6 +122,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the README's pictures of the terminal views again."""
+    session.install("./packages/infinium-codex")
+    session.run("python", "docs/pictures.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What tracing costs, against its goals and the public connector: all of it, or `nox -s bench -- hook cli`."""
     session.install("pipx", "pyperf", "matplotlib", "./packages/infinium-codex")

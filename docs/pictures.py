@@ -9,7 +9,7 @@ from pathlib import Path
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.whole import read_whole_session
 from infinium_codex.view.from_transcript import view_session
-from infinium_codex.view.model import Delivery, DeliveryState
+from infinium_codex.view.model import Delivery, DeliveryState, TurnView
 from infinium_codex.view.terminal import TurnDrawing
 from infinium_codex.view.turn_list import TurnListDrawing
 from infinium_trace import Price, PriceTable, TraceOptions
@@ -37,7 +37,7 @@ def main() -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     options = TraceOptions(program="codex", version="0", prices=PRICES)
-    turns = []
+    turns: list[TurnView] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("turn", "patches", "tests-commit", "subagent"):
             session = read_whole_session(CODEX, RECORDINGS / name / "transcript.jsonl", Path(scratch))
