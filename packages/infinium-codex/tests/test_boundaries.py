@@ -38,7 +38,7 @@ def imported(path: Path) -> set[str]:
 
 APPLICATION = SOURCES["infinium_codex"] / "src" / "infinium_codex"
 ROOMS = (
-    *("cli", "commands", "setup", "background", "doctor", "view", "session", "demo", "codex"),
+    *("cli", "commands", "setup", "backfill", "background", "doctor", "view", "session", "demo", "codex"),
     *("capture", "delivery", "otlp", "agent", "console", "support", "version"),
 )
 """The rooms and the loose modules of the application, the highest first."""

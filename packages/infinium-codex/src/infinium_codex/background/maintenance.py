@@ -18,6 +18,7 @@ from infinium_codex.background.deliveries import deliver_scheduled
 from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, with_variables
 from infinium_codex.background.wake_up import wake
 from infinium_codex.session.files import SessionFiles, find_sessions
+from infinium_codex.session.pause_log import PauseLog
 from infinium_codex.session.processor import Progress, State, close_session, give_up, record_lost
 from infinium_codex.session.work_tree import remove_old_snapshots
 from infinium_codex.support.error_log import record_error
@@ -59,7 +60,7 @@ def _serve_entry(entry: str, size: int, places: Places, schedule: Schedule, envi
         if held and progress is not None and progress.settings is not None:
             _hold_for_agent(progress.settings, held, schedule, environ)
         schedule_forgotten(agent, files.directory, schedule, own)
-        remove_old_checkpoints(files.directory)
+        remove_old_checkpoints(files.directory, PauseLog(places))
     except Exception as error:
         record_error(places, "session", f"{type(error).__name__}: {error}", {"session": files.session_id})
         log_error(places, own, "a session could not be closed", session=files.session_id)
@@ -119,13 +120,14 @@ def schedule_forgotten(agent: Agent, directory: Path, schedule: Schedule, enviro
             schedule.add_session(str(files.spool), agent.reference, environ)
 
 
-def remove_old_checkpoints(directory: Path) -> None:
+def remove_old_checkpoints(directory: Path, pauses: PauseLog) -> None:
     """Remove the files of sessions that have no spool and were last traced long ago."""
     for files in find_sessions(directory):
         if not files.has_events and 0 < files.last_write < time.time() - CHECKPOINT_SECONDS:
             lock = files.try_lock()
             if lock is not None:
                 with lock:
+                    pauses.note_session(files)
                     files.remove_all()
 
 

@@ -14,6 +14,7 @@ from infinium_codex.codex.agent import CODEX
 from infinium_codex.console.parameters import AsJson, Context, whole_number
 from infinium_codex.delivery.stores import open_ledger, open_outbox
 from infinium_codex.session.files import SessionFiles, find_sessions
+from infinium_codex.session.pause_log import PauseLog
 from infinium_codex.support.result import CommandContext, Result
 from infinium_codex.support.settings import home_directory
 from infinium_codex.support.spool_directories import find_spool_directories
@@ -76,6 +77,7 @@ def _remove_session(files: SessionFiles, ctx: CommandContext, *, dry_run: bool) 
     if lock is None:
         return []  # a worker is tracing the session
     with lock:
+        PauseLog(ctx.places).note_session(files)
         removed = files.remove_all()
         Schedule(str(ctx.places.schedule)).remove(entry_name(str(files.spool)))
     return removed

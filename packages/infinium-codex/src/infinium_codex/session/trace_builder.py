@@ -21,7 +21,7 @@ from infinium_trace import (
     build_turn_trace,
     packaged_prices,
 )
-from infinium_transport import Envelope, Outbox
+from infinium_transport import Envelope, Outbox, Put
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -108,10 +108,14 @@ class Tracer(Struct, frozen=True, kw_only=True):
     def queue_turn(self, session: Session, turn: Turn) -> None:
         """Queue the turn's trace, and its spans if they are exported. Queuing it again has no effect."""
         if self.sends_turns:
-            context = replace(self.context, changes=self._changes(session, turn))
-            self._queue(build_turn_trace(session, turn, context, self.options))
+            self.queue(self.build_turn(session, turn))
         if self.exporter is not None:
             self._export(self.exporter, session, turn)
+
+    def build_turn(self, session: Session, turn: Turn) -> Trace:
+        """Return the turn's trace."""
+        context = replace(self.context, changes=self._changes(session, turn))
+        return build_turn_trace(session, turn, context, self.options)
 
     def _export(self, exporter: "OtlpExporter", session: Session, turn: Turn) -> None:
         """Queue the turn's spans. A failure is recorded and affects nothing else."""
@@ -143,10 +147,11 @@ class Tracer(Struct, frozen=True, kw_only=True):
 
     def queue_summary(self, summary: SummaryBuilder, part: int) -> None:
         """Queue the summary as the session's `part`. Queuing it again has no effect."""
-        self._queue(summary.build(part=part))
+        self.queue(summary.build(part=part))
 
-    def _queue(self, trace: Trace) -> None:
-        self.outbox.put(
+    def queue(self, trace: Trace) -> Put:
+        """Queue a trace of this recipient. Queuing it again has no effect."""
+        return self.outbox.put(
             Envelope(
                 key=trace.key,
                 agent_id=self.recipient.agent_id,

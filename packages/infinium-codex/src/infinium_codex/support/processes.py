@@ -77,15 +77,18 @@ def started_at(pid: int) -> float | None:
 
 def is_held_open(path: Path) -> bool:
     """Return whether a process of this user has this file open. False if the system does not tell."""
+    return any(_is_same(opened, path) for opened in open_files())
+
+
+def open_files() -> Iterator[str]:
+    """Yield the paths of the files that processes of this user have open, as far as the system tells them."""
     import psutil
 
     for process in psutil.process_iter():
         try:
-            if any(_is_same(opened.path, path) for opened in process.open_files()):
-                return True
+            yield from (opened.path for opened in process.open_files())
         except (psutil.Error, OSError):
             continue  # it has ended, or belongs to another user
-    return False
 
 
 def _is_same(opened: str, path: Path) -> bool:

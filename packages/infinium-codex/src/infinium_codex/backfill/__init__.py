@@ -1,0 +1,1 @@
+"""Turns that Codex has and Infinium lacks: finds them, tells why, previews and sends them."""
