@@ -69,7 +69,8 @@ def record(lab: Lab, version: str, into: Path) -> None:
         [spool] = spools.rglob("*.spool")
         with spool.open("rb") as file:
             found = [each for each in read_records(file) if isinstance(each, Record) and each.event != PROJECT]
-        lines = [json.dumps({"at_ms": each.at_ms, "payload": json.loads(each.payload)}) for each in found]
+        records = [{"at_ms": each.at_ms, "payload": json.loads(each.payload)} for each in found]
+        lines = [json.dumps(each, ensure_ascii=False) for each in records]
         events.write_text("\n".join(lines), "utf-8")
         write_records(into / "events.jsonl", events, _places(user))
         [transcript] = (user.codex_home / "sessions").rglob("*.jsonl")
@@ -82,7 +83,6 @@ def record(lab: Lab, version: str, into: Path) -> None:
 def _places(user: User) -> dict[str, str]:
     """The paths of the lab, as they stand in JSON, and in JSON within JSON, with those of a developer's machine."""
     moved = {
-        windows_path(user.project): "C:\\Users\\dev\\project",
         windows_path(user.codex_home): "C:\\Users\\dev\\.codex",
         windows_path(user.root): "C:\\Users\\dev",
         windows_path(user.lab.profile): "C:\\Users\\dev",

@@ -32,7 +32,8 @@ int wmain(int count, wchar_t **arguments) {
   if (at >= count) return 0;
   wcscpy(line, L"cmd.exe /d /s /c \"");
   for (at++; at < count; at++) {
-    wcscat(line, arguments[at]);
+    wchar_t *end = wcschr(arguments[at], L'\n');
+    wcscat(line, end && !wcsncmp(arguments[at], L"try {", 5) ? end + 1 : arguments[at]);
     if (at + 1 < count) wcscat(line, L" ");
   }
   wcscat(line, L"\"");
@@ -49,4 +50,7 @@ int wmain(int count, wchar_t **arguments) {
   return code;
 }
 """
-"""powershell.exe that gives its -Command to cmd.exe. Wine's own one does nothing and reports success."""
+"""powershell.exe that gives its -Command to cmd.exe. Wine's own one does nothing and reports success.
+
+Codex begins a command with a line `try {…} catch {}` that sets the encoding of its output. This line is left out.
+"""

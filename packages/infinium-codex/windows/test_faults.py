@@ -37,6 +37,7 @@ def test_hooks_are_killed(user: User, version: str, tables: Tables) -> None:
             with kill_first(user.lab, rf"exec\(marshal.* {event}\b", chance.uniform(0, HOOK_STARTS_SECONDS)) as victims:
                 user.codex_exec(prompt)
             killed += len(victims)
+        user.run("infinium-codex", "flush", "--timeout", "60")  # else the scheduler does, after CONNECTOR_SESSION_TTL
         account(tables, "hooks killed", killed, prompts, [api])
         assert killed
 
@@ -53,6 +54,7 @@ def test_workers_are_killed(user: User, version: str, tables: Tables) -> None:
             with kill_first(user.lab, r"worker\.py", chance.uniform(0, 1.0)) as victims:
                 user.codex_exec(prompt)
             killed += len(victims)
+        user.run("infinium-codex", "flush", "--timeout", "60")  # else the scheduler does, after CONNECTOR_SESSION_TTL
         account(tables, "workers killed", killed, prompts, [api])
         assert killed
 

@@ -171,10 +171,12 @@ def set_up(directory: Path, codex_versions: Sequence[str] = ()) -> Lab:
     lab = Lab(directory=directory)
     if not (directory / "ready").exists():
         shutil.rmtree(lab.prefix, ignore_errors=True)
+        for source in directory.glob("*.c"):
+            source.unlink()
         _create_prefix(lab)
-        _add_stand_ins(lab)
         _add_python(lab)
         (directory / "ready").touch()
+    _add_stand_ins(lab)
     _add_libraries(lab)
     for version in codex_versions:
         _add_codex(lab, version)
@@ -216,7 +218,10 @@ def _add_stand_ins(lab: Lab) -> None:
 
 
 def _compile(lab: Lab, source: str, to: Path, *options: str, libraries: tuple[str, ...] = ()) -> None:
-    code = lab.directory / f"{to.stem}.c"
+    """Compile a program, unless it was compiled from this source already."""
+    code = lab.directory / f"{to.name}.c"
+    if code.exists() and code.read_text() == source:
+        return
     code.write_text(source)
     to.unlink(missing_ok=True)
     subprocess.run(["x86_64-w64-mingw32-gcc", "-O2", *options, str(code), "-o", str(to), *libraries], check=True)
