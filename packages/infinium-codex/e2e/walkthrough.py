@@ -21,7 +21,7 @@ from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, codex
 COLUMNS = 80
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
-_REWRITTEN = re.compile(r"[^\n]*\r\x1b\[K")
+_REWRITTEN = re.compile(r"[^\n]*(?:\n\x1b\[\?25h)?\r(?:\x1b\[1A)?\x1b\[2?K")
 """Text of a progress line that was replaced."""
 
 

@@ -67,9 +67,9 @@ def run_with_status(work: Callable[[], T], describe: Callable[[], str], *, secon
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     deadline = time.monotonic() + seconds
-    with _status_line() as show:
+    with _status_line(describe) as refresh:
         while thread.is_alive() and (remaining := deadline - time.monotonic()) > 0:
-            show(describe)
+            refresh()
             thread.join(min(_REFRESH_SECONDS, remaining))
     if failure:
         raise failure[0]
@@ -77,15 +77,15 @@ def run_with_status(work: Callable[[], T], describe: Callable[[], str], *, secon
 
 
 @contextmanager
-def _status_line() -> Iterator[Callable[[Callable[[], str]], None]]:
-    """A line on the terminal that is replaced as often as the returned function is called; nothing elsewhere."""
+def _status_line(describe: Callable[[], str]) -> Iterator[Callable[[], None]]:
+    """A line on the terminal that is written anew when the returned function is called; nothing elsewhere."""
     if not _is_live():
-        yield lambda _: None
+        yield lambda: None
         return
     from rich.text import Text
 
-    with _console().status("") as line:
-        yield lambda describe: line.update(Text(safe(describe())))
+    with _console().status(Text(safe(describe()))) as line:
+        yield lambda: line.update(Text(safe(describe())))
 
 
 @cache
