@@ -220,6 +220,23 @@ def test_init_with_the_secret_in_the_environment(machine: Machine) -> None:
     assert (done.returncode, "from INFINIUM_AGENT_SECRET" in done.stdout) == (0, True)
 
 
+def test_init_with_everything_in_the_environment(machine: Machine) -> None:
+    """As the README's CI job has it. The user's own environment approves the address for the agent's secret."""
+    address = "https://traces.example/v1"
+    environ = {
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "INFINIUM_AGENT_ID": AGENT,
+        "INFINIUM_AGENT_SECRET": "sesame-4711",
+        "INFINIUM_BASE_URL": address,
+    }
+    done = machine.run("init", "--no-interactive", environ=environ)
+    assert (done.returncode, "from INFINIUM_AGENT_SECRET" in done.stdout) == (0, True), done.stderr
+    file = json.loads(machine.config.read_text())
+    assert (file["agent_id"], file["base_url"]) == (AGENT, address)
+    wrong = machine.run("init", "--no-interactive", environ={**environ, "INFINIUM_AGENT_ID": "me"})
+    assert (wrong.returncode, "Invalid INFINIUM_AGENT_ID" in wrong.stderr) == (2, True)
+
+
 def test_init_trusts_its_hooks_where_nobody_can_be_asked(machine: Machine) -> None:
     """Without a terminal `init` trusts its own hooks, and fails where Codex still will not run them."""
     machine.set_up()

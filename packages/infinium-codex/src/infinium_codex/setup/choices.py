@@ -1,5 +1,7 @@
 """What `init` is asked to do (options) and what it will write (choices)."""
 
+from collections.abc import Mapping
+
 from infinium_config import (
     DEFAULT_BASE_URL,
     LOCAL,
@@ -51,6 +53,22 @@ class Choices(Struct, frozen=True, kw_only=True):
     gitignore: bool = False
 
 
+def with_environment(options: InitOptions, old: ProjectFile | None, environ: Mapping[str, str]) -> InitOptions:
+    """Take agent id and address from the environment where neither an option nor the project file has them.
+
+    A CI job has them there. Raises CommandError for an invalid value, and names its variable.
+    """
+    agent_id = parse_option("INFINIUM_AGENT_ID", environ.get("INFINIUM_AGENT_ID"), parse_agent_id)
+    base_url = parse_option("INFINIUM_BASE_URL", environ.get("INFINIUM_BASE_URL"), parse_base_url)
+    has_address = options.local or options.base_url is not None or (old is not None and old.base_url is not None)
+    has_agent = options.agent_id is not None or (old is not None and old.agent_id is not None)
+    return replace(
+        options,
+        agent_id=options.agent_id if has_agent else agent_id,
+        base_url=options.base_url if has_address else base_url,
+    )
+
+
 def merge(options: InitOptions, old: ProjectFile) -> ProjectFile:
     """The project file with the options applied. Raises CommandError for an invalid option."""
     base_url = LOCAL if options.local else parse_option("--base-url", options.base_url, parse_base_url)
@@ -71,7 +89,7 @@ def with_defaults(file: ProjectFile) -> ProjectFile:
     """Fill in the default address and granularity. Raises CommandError where an agent id is needed and missing."""
     file = replace(file, base_url=file.base_url or DEFAULT_BASE_URL)
     if file.base_url != LOCAL and file.agent_id is None:
-        hint = "Pass --agent-id, or --local to keep the traces on this machine."
+        hint = "Pass --agent-id, set INFINIUM_AGENT_ID, or pass --local to keep the traces on this machine."
         raise CommandError("No agent id configured.", hint, exit_code=2)
     if (file.flush_on_stop, file.flush_on_session_end) == (None, None):
         on_stop, on_end = granularity_flags(Granularity.TURN)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from infinium_codex.console.prompts import confirm, confirm_origin, secret_option
 from infinium_codex.setup import gitignore, wizard
 from infinium_codex.setup.apply import apply_setup
-from infinium_codex.setup.choices import Choices, InitOptions, merge, with_defaults
+from infinium_codex.setup.choices import Choices, InitOptions, merge, with_defaults, with_environment
 from infinium_codex.setup.inspection import Inspection, inspect_project
 from infinium_codex.setup.plan import files_to_write, plan_setup
 from infinium_codex.setup.preflight import check_policy, check_project_trust, check_writable
@@ -19,6 +19,8 @@ def set_up_project(options: InitOptions, ctx: CommandContext) -> Result:
     found = inspect_project(ctx, user_hooks=options.user_hooks)
     if wizard.offers_user_hooks(found, options) and wizard.ask_user_hooks(ctx):
         found = inspect_project(ctx, user_hooks=True)
+    if not options.interactive:
+        options = with_environment(options, found.read_config(), ctx.environ)
     check_policy(found)
     if options.trust is not False:
         check_project_trust(found)
