@@ -268,6 +268,12 @@ def searches() -> list[Reply]:
     return [Reply([*items, Say("It snows.")], usage(1))]
 
 
+def plans() -> list[Reply]:
+    """A plan of two steps, and a message."""
+    steps = [{"step": "Look", "status": "completed"}, {"step": "Write", "status": "in_progress"}]
+    return [Reply([Call("update_plan", {"plan": steps})], usage(1)), Reply([Say("Planned.")], usage(2))]
+
+
 REVIEW_PROMPT = "Look for lost entries."
 FINDINGS = {
     "findings": [
@@ -608,6 +614,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "review": Scenario(reviews, _reviewed),
     "review-terminal": Scenario(reviews, _reviewed_in_terminal),
     "searches": Scenario(searches, _exec("Search for snow.")),
+    "plan": Scenario(plans, _exec("Plan it.")),
     "ide": Scenario(thinks_and_answers, _asked_from_an_ide),
     "other-tools": Scenario(other_tools, _looked),
     "permission": Scenario(asks_twice, _asked),
