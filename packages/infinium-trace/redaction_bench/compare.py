@@ -1,4 +1,4 @@
-"""Measures redaction beside gitleaks and detect-secrets on the same corpus.
+"""Measures redaction beside gitleaks and detect-secrets on the same corpora, which have different authors.
 
 `nox -s redaction` draws three fresh seeds; `nox -s redaction -- 7 8 9` uses these; `-- --missed 7` also lists what ours
 missed and took wrongly. Fails if recall is below or the share of false reports above its limit.
@@ -10,10 +10,12 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from time import process_time
 
-from blind_corpus import positives, without_secrets
+import blind_corpus
+import formats_corpus
 from case import Case
 from infinium_trace.redact import Redactor
 from scanners import Scanner, detect_secrets, gitleaks, gitleaks_program, infinium, source_files, written
@@ -21,6 +23,7 @@ from scanners import Scanner, detect_secrets, gitleaks, gitleaks_program, infini
 MIN_RECALL = 0.97
 MAX_FALSE = 0.005
 CASES = 6_000
+CORPORA = {"blind": blind_corpus, "formats": formats_corpus}
 
 
 def main() -> int:
@@ -29,6 +32,7 @@ def main() -> int:
     parser.add_argument("seeds", nargs="*", type=int, help="seeds of the corpora (default: three random ones)")
     parser.add_argument("--cases", type=int, default=CASES, help="secrets and look-alikes for each seed")
     parser.add_argument("--missed", action="store_true", help="list the cases that ours missed or took wrongly")
+    parser.add_argument("--corpus", choices=CORPORA, help="measure only this corpus")
     parser.add_argument("--ours", action="store_true", help="run only ours")
     arguments = parser.parse_args()
     scanners: dict[str, Scanner] = {"infinium": infinium}
@@ -38,15 +42,17 @@ def main() -> int:
     if "gitleaks" not in scanners:
         print("gitleaks: not run.")
     met = True
-    print(f"{'seed':>12}  {'scanner':16}{'recall':>8}{'false':>8}")
-    for seed in arguments.seeds or random.SystemRandom().sample(range(10**9), 3):
-        met = _compare(seed, arguments.cases, scanners, listing=arguments.missed) and met
+    print(f"{'corpus':9}{'seed':>12}  {'scanner':16}{'recall':>8}{'false':>8}")
+    seeds = arguments.seeds or random.SystemRandom().sample(range(10**9), 3)
+    for corpus, seed in product([arguments.corpus] if arguments.corpus else CORPORA, seeds):
+        met = _compare(corpus, seed, arguments.cases, scanners, listing=arguments.missed) and met
     _source_code()
     return 0 if met else 1
 
 
-def _compare(seed: int, count: int, scanners: dict[str, Scanner], *, listing: bool) -> bool:
-    secrets, others = list(positives(seed, count)), list(without_secrets(seed, count))
+def _compare(corpus: str, seed: int, count: int, scanners: dict[str, Scanner], *, listing: bool) -> bool:
+    made = CORPORA[corpus]
+    secrets, others = list(made.positives(seed, count)), list(made.without_secrets(seed, count))
     met = True
     with tempfile.TemporaryDirectory(prefix="redaction-") as place:
         secret_files = written(secrets, Path(place, "secrets"))
@@ -54,7 +60,7 @@ def _compare(seed: int, count: int, scanners: dict[str, Scanner], *, listing: bo
         for name, scanner in scanners.items():
             found, false = scanner(secrets, secret_files), scanner(others, other_files)
             recall, share = len(found) / len(secrets), len(false) / len(others)
-            print(f"{seed:>12}  {name:16}{recall:8.4f}{share:8.4f}", flush=True)
+            print(f"{corpus:9}{seed:>12}  {name:16}{recall:8.4f}{share:8.4f}", flush=True)
             if name == "infinium":
                 met = recall >= MIN_RECALL and share <= MAX_FALSE
                 if listing:

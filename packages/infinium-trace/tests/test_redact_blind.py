@@ -1,25 +1,31 @@
-"""Redaction on the corpus that was written before its author knew the rules; `nox -s redaction` is the long form."""
+"""Redaction on two corpora that were written before their authors knew the rules (long form: `nox -s redaction`)."""
 
+from types import ModuleType
+
+import blind_corpus
+import formats_corpus
 import pytest
-from blind_corpus import positives, without_secrets
 from infinium_trace.redact import Redactor
 from scanners import reports
 
-_SEEDS = (2025, 2026)
+_CORPORA = pytest.mark.parametrize("corpus", [blind_corpus, formats_corpus], ids=["blind", "formats"])
+_SEEDS = pytest.mark.parametrize("seed", [2025, 2026])
 
 
-@pytest.mark.parametrize("seed", _SEEDS)
-def test_secrets_are_found_in_every_syntax(seed: int) -> None:
+@_CORPORA
+@_SEEDS
+def test_secrets_are_found_in_every_syntax(corpus: ModuleType, seed: int) -> None:
     """At least 97 in 100, whatever surrounds the secret's name and whatever the value looks like."""
-    cases = list(positives(seed, 1_500))
+    cases = list(corpus.positives(seed, 1_500))
     missed = [case for case in cases if not reports(case, Redactor().text(case.text))]
     assert len(missed) / len(cases) <= 0.03, [(case.topic, case.text) for case in missed[:20]]
 
 
-@pytest.mark.parametrize("seed", _SEEDS)
-def test_look_alikes_are_kept(seed: int) -> None:
+@_CORPORA
+@_SEEDS
+def test_look_alikes_are_kept(corpus: ModuleType, seed: int) -> None:
     """At most 5 in 1,000 are taken for secrets."""
-    cases = list(without_secrets(seed, 1_500))
+    cases = list(corpus.without_secrets(seed, 1_500))
     taken = [(case.topic, case.text) for case in cases if reports(case, Redactor().text(case.text))]
     assert len(taken) / len(cases) <= 0.005, taken[:20]
 

@@ -8,7 +8,7 @@ from infinium_trace.redact import Redactor
 from infinium_trace.redact_assignments import NOTATION, SENTENCE
 from infinium_trace.redact_commands import PATTERNS as COMMANDS
 from infinium_trace.redact_foreign import PATTERN as FOREIGN
-from infinium_trace.redact_rules import ANCHORED, PEM_BEGIN, PEM_BODY, PEM_END, PROVIDERS
+from infinium_trace.redact_rules import ANCHORED, NAMED_CALLS, PEM_BEGIN, PEM_BODY, PEM_END, PROVIDERS
 from infinium_trace.redact_sql import PATTERNS as STATEMENTS
 
 _GIVING_BACK = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
@@ -17,6 +17,7 @@ _PATTERNS = sorted(
     | {rest for *_, rest in ANCHORED}
     | {NOTATION, SENTENCE, PEM_BEGIN, PEM_BODY, PEM_END}
     | {FOREIGN, *COMMANDS, *STATEMENTS}
+    | {*NAMED_CALLS.values()}
 )
 
 
@@ -53,7 +54,8 @@ def test_the_check_rejects_patterns_that_backtrack(pattern: str) -> None:
         "machine ", "&sig=", "xoxb-", "A", "0", " ", "\n", "\\", '\\"', "=", "[redacted:", "[redacted:token]",
         "name: token\nvalue", " -p", "mysql -px ", "secret ", "mot de passe ", "пароль ", "пароль: ", "PASSWORD FOR ",
         "INSERT INTO a (b) VALUES (", "echo a | sudo -S ", "| token | ", "token | a | ", "password is ",
-        "gh secret set ", "token, ", "passwd ", "é", "secret_", "key.",
+        "gh secret set ", "token, ", "jwt.sign({", "auth=(a, ", "wachtwoord ",
+        "password x y z ", ":thin:a/", "passwd ", "é", "secret_", "key.",
     ],
 )  # fmt: skip
 def test_many_starts_of_secrets_in_a_row_take_linear_time(piece: str) -> None:

@@ -6,31 +6,37 @@ from collections.abc import Iterator
 from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_commands import NAMES as COMMAND_NAMES
 from infinium_trace.redact_commands import named_commands
-from infinium_trace.redact_foreign import foreign_passwords_between
+from infinium_trace.redact_foreign import foreign_passwords_between, is_foreign_word
 from infinium_trace.redact_names import Certainty, certainty, kind_of_name
+from infinium_trace.redact_rules import NAMED_CALLS
 from infinium_trace.redact_spans import Rank, Span, compiled, line_around
 from infinium_trace.redact_values import (
     has_capital_and_number,
+    has_inner_capital,
     header_is_secret,
+    is_argument,
     is_assigned_secret,
     is_environment_secret,
     is_harmless,
     is_identifier,
     is_mixed,
+    is_passphrase,
+    is_strict_secret,
     is_word,
 )
 
 _PARTS = (
     b"pass", b"key", b"secr", b"tok", b"cred", b"cookie", b"bearer", b"authorization", b"pw", b"pat", b"psk", b"psw",
-    b"kennwort", b"wachtwoord", b"contras", b"senha", b"aslo", b"eslo", b"sifre", b"parola", b"losenord", b"sandi",
-    b"khau", b"geheim", b"mdp",
+    b"kennwort", b"wachtwoord", b"contras", b"senha", b"slo", b"sifre", b"parol", b"losenord", b"sandi",
+    b"khau", b"geheim", b"mdp", b"clave", b"chave", b"chiave", b"jeton", b"segre", b"sekret", b"klucz",
+    b"sleutel", b"luessel", b"anahtar",
 )  # fmt: skip
+_LETTERS_BEFORE = {b"slo": b"ae"}
+"""Letters of which one stands before a part: one search finds both `haslo` and `heslo`."""
 _SHORT = frozenset((b"pw", b"pat", b"tok", b"psw", b"psk"))
 """Parts that denote a secret only at the end of a word."""
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 _REST_OF_NAME = lazy_pattern(r"[A-Za-z0-9_.-]{0,64}+")
-_LAST_WORDS = frozenset(("passe", "secreta", "chiave", "khau"))
-"""Last words of foreign names of plain letters (`mot de passe`)."""
 _MAX_QUOTED = 4096
 _LONG_VALUE = 256
 
@@ -39,7 +45,7 @@ NOTATION = (
     r"(?P<closers>[\"'`\\\])}*\[]{0,6}+)(?P<gap>[ \t]{0,40}+)"
     # what stands between name and value
     r"(?:(?P<pair>(?:\\n|[,\s]){0,40}+[\"'\\]{0,4}(?i:value)[\"'\\]{0,4}+[ ]?[:=][ \t]{0,8}+"
-    r"|</[\w:.-]{1,20}+>\s{0,40}+<[A-Za-z]{5,6}+>)"
+    r"|(?:</[\w:.-]{1,20}+>|(?:\w{1,20}+=\"[^\"\n]{0,40}+\"[ ]?){0,3}+>)\s{0,40}+<(?:[A-Za-z]{5,6}+)>)"
     r"|(?P<block>\{\s{0,20}+(?:type[ =\t]{1,9}+[a-z]{1,9}+\s{1,20}+)?default\s{0,9}+=[ ]?)"
     r"|(?P<property>\{[ ]get;[ ](?:set|init);[ ]\}[ ]=[ ])"
     r"|(?P<call>,\s{0,8}+)|(?P<invoke>\()|(?P<fallback>(?:\|\||\?\?|or)[ ]{1,4}+)"
@@ -48,6 +54,7 @@ NOTATION = (
     r"|={1,3}(?![=>~])|:(?![:=]))"
     r"[ \t]{0,24}+(?:[>|][+-]?\s{1,40}+)?"
     r"|(?P<tag>>)|(?P<flag>(?<=[ \t])))"
+    r"(?:<!\[CDATA\[)?"
     # the value, in quotes or bare
     r"(?:[rbufRBUF@$]{0,2}(?P<esc>\\{0,3})(?P<quote>[\"'`])(?P<quoted>[^\"'`\r\n\\]{1,4096}+)"
     r"|(?P<bare>[^\s\"'`,;<>(){}\[\]\\|]{1,4096}+))"
@@ -55,8 +62,8 @@ NOTATION = (
 """Everything from the end of a name to the end of its value."""
 
 SENTENCE = (
-    r"[\"'`*]{0,3}+[^\n:=,;!?]{0,64}?[ \t](?i:is|to|was|be|as|es|ist|lautet|est|adalah|e|è|é|use)[ \t:]{1,3}+"
-    r"[\"'`]?(?P<value>[^\s\"'`,;<>()]{6,256}+)"
+    r"[\"'`*]{0,3}+(?:[^\n:=,;!?]{0,64}?[ \t](?i:is|to|was|be|as|es|ist|lautet|est|adalah|e|è|é|use)[ \t:]{1,3}+"
+    r"[\"'`]?|[ \t](?:[^\n:=,;!?]{0,64}?(?=[\"'`]))?[\"'`]?)(?P<value>[^\s\"'`,;<>()]{6,256}+)"
 )
 """A sentence that gives a password away: `the password for slack is …`."""
 
@@ -70,6 +77,12 @@ _SPACE_ASSIGNS = lazy_pattern(
 )
 _SECTION = r"(?:\A|\n)\[[\w .:\"/-]{1,64}\][ \t]{0,8}\n"
 """The head of a section of an INI file, where `name = word` is no code."""
+_SQL_USER = r"(?i:\b(?:create|alter)[ ](?:user|role|login|server)\b)[^;\n]{0,200}\Z"
+_LABEL = (
+    r"(?:\A|\n)(?!(?:private|public|protected|readonly|static|const|let|var|val|def)[ ])"
+    r"[A-Za-z]{2,20}(?:[ ][a-z]{2,20}){0,3}[ ]\Z"
+)
+"""Words at the start of a line, before a name: a label and no code."""
 _CALLEE = lazy_pattern(
     r"(?i:env|put|set\w{0,40}|get\w{0,40}|define|fetch|variable|property|values ?|default)\([ ]?[\"'`\\]{1,3}\Z"
 )
@@ -87,11 +100,13 @@ def assignments(text: str, low: bytes) -> Iterator[Span]:
         begin, end = _name_around(text, at)
         name = text[begin:end]
         done = end
-        if begin >= line_end and (name in COMMAND_NAMES or name in _LAST_WORDS):
+        foreign = is_foreign_word(name) or (name == "token" and text.startswith(" d", end))  # `token de acceso`
+        if begin >= line_end and (foreign or name in COMMAND_NAMES):
             line_start, line_end = line_around(text, begin)  # once for each line, so that the work is linear
             yield from named_commands(text, line_start, line_end)
-            if any(word in text[line_start:line_end] for word in _LAST_WORDS):
-                yield from foreign_passwords_between(text, line_start, line_end)
+            yield from foreign_passwords_between(text, line_start, line_end)
+        if text.startswith("(", end):
+            yield from _named_call(text, name, end)
         if _is_part_of_a_path(text, begin, end):
             continue
         if certainty(name) is Certainty.NONE:
@@ -111,12 +126,32 @@ def assignments(text: str, low: bytes) -> Iterator[Span]:
                 continue
         sentence = compiled(SENTENCE).match(text, end)
         if sentence is not None and certainty(name) is not Certainty.WEAK:
+            phrase = _quoted_phrase(text, sentence.start("value"))
+            if phrase is not None:
+                done = phrase
+                yield Span(sentence.start("value"), phrase, Rank.ASSIGNMENT, kind_of_name(name))
+                continue
             value = sentence["value"].rstrip(".:!?")
             if is_mixed(value) and not is_harmless(name, value):
                 done = sentence.end()
                 yield Span(
                     sentence.start("value"), sentence.start("value") + len(value), Rank.ASSIGNMENT, kind_of_name(name)
                 )
+
+
+def _named_call(text: str, name: str, end: int) -> Iterator[Span]:
+    """Return the secret that is an argument of the function with this name, if the function is known."""
+    pattern = NAMED_CALLS.get(name.rpartition(".")[2].lower())
+    match = compiled(pattern).match(text, end) if pattern else None
+    if match is not None and is_argument(match[1]):
+        yield Span(*match.span(1), Rank.ANCHORED, "password")
+
+
+def _quoted_phrase(text: str, start: int) -> int | None:
+    """Return where the quoted passphrase ends that starts here, if there is one."""
+    quote = text[start - 1]
+    end = text.find(quote, start, start + 200) if quote in "\"'`" else -1
+    return end if end > start and " " in text[start:end] and is_passphrase(text[start:end]) else None
 
 
 def _is_part_of_a_path(text: str, begin: int, end: int) -> bool:
@@ -127,9 +162,13 @@ def _is_part_of_a_path(text: str, begin: int, end: int) -> bool:
 def _hits(text: str, low: bytes) -> Iterator[int]:
     """Return the places of all parts of names. One search for each part is faster than one pattern for all."""
     for part in _PARTS:
+        before = _LETTERS_BEFORE.get(part)
         at = low.find(part)
         while at >= 0:
             end = at + len(part)
+            if before and (at == 0 or low[at - 1] not in before):
+                at = low.find(part, end)
+                continue
             if part not in _SHORT or not text[end : end + 1].islower() or low.startswith((b"en", b"d"), end):
                 yield at
             at = low.find(part, end)
@@ -168,7 +207,9 @@ def _quoted_is_secret(text: str, match: re.Match[str], name: str, begin: int, va
     """Return whether a quoted value is assigned to the name and is a secret."""
     if match["flag"] is not None and not text.startswith("-", begin):
         # SQL: PASSWORD 'value'. A command: ENV NAME "value".
-        sql = name.isupper() and match["quote"] == "'"
+        sql = match["quote"] == "'" and (
+            name.isupper() or compiled(_SQL_USER).search(text, max(0, begin - 200), begin) is not None
+        )
         if match["closers"] or not (sql or _assigns_with_space(text, name, begin)):
             return False
     if match["call"]:
@@ -202,11 +243,11 @@ def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, valu
     if before == "{" and following == "}":
         return False  # a format: `{token:056d}`
     if match["tag"]:  # `<token>value</token>`, `<entry key="token">value</entry>`
-        return (before in ("<", ":") or bool(match["closers"])) and text.startswith("</", match.end())
+        return (before in ("<", ":") or bool(match["closers"])) and text.startswith(("</", "]]>"), match.end())
     if match["flag"] is not None:
         if text.startswith("-", begin):  # `--token value`, but not `--token VALUE` of a usage text
             usage = value.isupper() and is_word(value)
-            return not match["closers"] and not usage and not value.startswith("-")
+            return not match["closers"] and not usage and (not value.startswith("-") or is_strict_secret(value))
         return not match["closers"] and _assigns_with_space(text, name, begin)
     if match["default"]:
         return text[max(0, begin - 2) : begin] == "${"
@@ -220,10 +261,10 @@ def _bare_is_secret(text: str, match: re.Match[str], name: str, begin: int, valu
         )
     if not is_identifier(value) and not is_word(value):
         return True
-    return certainty(name) is Certainty.SURE and _is_word_of_a_setting(text, match, begin, value, following)
+    return certainty(name) is Certainty.SURE and _is_word_of_a_setting(text, match, name, begin, value, following)
 
 
-def _is_word_of_a_setting(text: str, match: re.Match[str], begin: int, value: str, following: str) -> bool:
+def _is_word_of_a_setting(text: str, match: re.Match[str], name: str, begin: int, value: str, following: str) -> bool:
     """Return whether an unquoted word is the value of a setting (`password=walnut`, `password: walnut`)."""
     before = text[begin - 1 : begin]
     if text.startswith("--", begin) or before in ("?", "&", "[") or text[max(0, begin - 2) : begin] == "${":
@@ -240,14 +281,24 @@ def _is_word_of_a_setting(text: str, match: re.Match[str], begin: int, value: st
         return True  # a header: -H 'name: value'
     alone = following in ("", "\n", "\r") or text.startswith(" #", match.end())
     starts_line = not text[max(0, begin - 80) : begin].rpartition("\n")[2].strip(" \t+->*[")
+    if match["tie"].startswith(":") and alone and compiled(_LABEL).search(text, max(0, begin - 80), begin):
+        return has_inner_capital(value) and value[0].islower()  # `Initial password: walnutFerry`
     if not alone or not starts_line:
         return False
     if match["tie"] == "=":
-        return "-" in value or compiled(_SECTION).search(text, max(0, begin - 400), begin) is not None
+        return "-" in value or "-" in name or compiled(_SECTION).search(text, max(0, begin - 400), begin) is not None
     if match["tie"] == "+=":
         return False
+    if "-" in name or name.isupper() or ">" in match["tie"] or "|" in match["tie"]:
+        return True  # no name of code, or a block of text
     words = value.islower() and value.count("_") != 1 and value.count(".") != 1
-    return words or "-" in value or value.count(".") > 2 or has_capital_and_number(value)
+    return words or "-" in value or value.count(".") > 2 or _has_capital_and_digit(value)
+
+
+def _has_capital_and_digit(value: str) -> bool:
+    """Return whether a value looks like a password that is made of words (`Walnut7`, `Walnut_ferry7`)."""
+    in_words = value[0].isupper() and not value.isupper() and "_" in value and value[-1].isdigit()
+    return in_words or has_capital_and_number(value)
 
 
 def _is_cell(text: str, begin: int) -> bool:
@@ -277,7 +328,9 @@ def _end_of_bare(text: str, start: int, end: int, *, whole: bool) -> int:
         rest = compiled(r"[^\s\"'`\\]*+").match(text, end)
         value = text[start : rest.end() if rest else end]
     else:
-        value = text[start:end].partition("&")[0]  # `&`: the next parameter of a query
+        value, _, parameter = text[start:end].partition("&")
+        if parameter and "=" not in parameter and text[end : end + 1] in ("'", '"', "]"):
+            value = text[start:end]  # no further parameter of a query
     return start + len(value.rstrip(".:"))
 
 

@@ -21,7 +21,7 @@ comma: `user,VALUE`. last: the last argument.
 """
 _ALL_OPTIONS = frozenset(letter.lower().encode() for letters, _ in _OPTIONS.values() for letter in letters)
 _COMMAND = (
-    r"(?:\A|(?<=[\s;&|(`\"'$/>]))(?P<name>"
+    r"(?:\A|(?<=[\s;&|(`\"'$/>+]))(?P<name>"
     + "|".join(
         sorted((name.replace(" ", r"[ \t](?:[^\n|;&]{0,80}[ \t])?") for name in _OPTIONS), key=len, reverse=True)
     )
@@ -37,14 +37,15 @@ _OTHERS = (
         b"rabbitmqctl ",
         r"rabbitmqctl[ ](?:[^\n]{0,60}?)(?:add_user|change_password)[ ]\S{1,64}+[ ][\"']?([^\s\"']{4,}+)",
     ),
-    (b"net use ", r"(?i:net[ ]use)[^\n]{0,200}?/user:\S{1,128}+[ ][\"']?([^\s\"']{4,}+)"),
+    (b"net use", r"(?i:net[ ]use)(?:[^\n]{0,200}?/user:\S{1,128}+|r[ ]\w[\w.-]{0,64}+)[ ][\"']?([^\s\"']{4,}+)"),
     (b" alias set ", r"[ ]alias[ ]set[ ]\S{1,64}+[ ]https?://\S{1,256}+[ ]\S{1,128}+[ ][\"']?([^\s\"']{4,}+)"),
     (b"vault login ", r"vault[ ]login[ ](?:-\S{1,40}+[ ]){0,4}+[\"']?([^\s\"'=-][^\s\"'=]{5,}+)(?=\s|\Z|[\"'])"),
     (b" /rp ", r"[ ]/[rR][pP][ ][\"']?([^\s\"']{4,}+)"),
-    (b"rclone ", r"rclone[ ][^\n]{0,120}?[ ]pass[ ][\"']?([^\s\"']{4,}+)"),
 )
 _ON_LINE = (
     r"PASSWORD[ ]FOR[ ][^=\n]{1,128}?=[ ]{0,2}(?:PASSWORD\()?'([^'\n]{3,512}+)'",
+    r"rclone[ ][^\n]{0,120}?[ ]pass[ ][\"']?([^\s\"']{4,1024}+)",
+    r"cmdkey[ ][^\n]{0,200}?/pass:[\"']?([^\s\"']{3,512}+)",
     r"-pass(?:in|out)?[ =][\"']?pass:([^\s\"']{3,1024}+)",
     (
         r"(?:gh|glab)[ ]secret[ ]set[ ][^\n]{0,120}?--body[ =]"
@@ -54,11 +55,23 @@ _ON_LINE = (
     (
         r"(?:echo|printf)[ ](?:-\w{1,3}[ ]|[\"']%s(?:\\n)?[\"'][ ]){0,3}+[\"']?(?:[\w.-]{1,64}:)?"
         r"([^\s\"'|$<>:]{4,256}+)[\"']?[ ]{0,3}\|[ ]{0,3}(?:(?:sudo[ ])?(?:chpasswd|passwd)"
-        r"|[^\n|]{0,120}?(?:--?[a-z-]{0,20}stdin|secrets?[ ]set|secret[ ]put|-fd))"
+        r"|[^\n|]{0,120}?(?:--?[a-z-]{0,20}stdin|--with-token|secrets?[ ]set|secret[ ]put|-fd))"
     ),
 )
 NAMES = frozenset(
-    ("PASSWORD", "-passin", "-passout", "-pass", "secret", "secrets", "chpasswd", "passwd", "--password-stdin")
+    (
+        "PASSWORD",
+        "-passin",
+        "-passout",
+        "-pass",
+        "secret",
+        "secrets",
+        "chpasswd",
+        "passwd",
+        "pass",
+        "--password-stdin",
+        "--with-token",
+    )
 )
 """Names on whose line `named_commands` finds secrets."""
 _ECHOED = 300

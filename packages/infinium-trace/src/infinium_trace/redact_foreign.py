@@ -1,55 +1,70 @@
-"""Finds passwords that a text names in another language than English (`пароль: …`, `La contraseña de redis es …`)."""
+"""Finds secrets that a text names in another language than English (`пароль: …`, `La contraseña de redis es …`)."""
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from infinium_trace.lazy_pattern import lazy_pattern
-from infinium_trace.redact_names import foreign_names
+from infinium_trace.redact_names import foreign_names, in_english, mentions_secret, plain_letters, words_of
 from infinium_trace.redact_spans import Rank, Span, line_around
-from infinium_trace.redact_values import is_harmless, is_mixed
+from infinium_trace.redact_values import has_inner_capital, is_harmless, is_mixed, is_passphrase, is_word
 
+_QUOTES = "\"'`«„“"
 _ASSIGNED = (
     r"(?:[\"'`*\]]{0,4}+[ \t]{0,8}+(?:=>|[:=：＝])[ \t]{0,8}+|>)"
-    r"[\"'`«„“]?(?P<value>[^\s\"'`,;<>(){}\[\]«»“”。、，；]{4,256}+)"
+    rf"(?P<quote>[{_QUOTES}]?)(?P<value>[^\s\"'`,;<>(){{}}\[\]«»“”。、，；]{{4,256}}+)"
 )
 _SENTENCE = r"(?P<sentence>(?:[ \t]|(?=[^\x00-\x7f]))[^\n]{0,160}+)"
-PATTERN = f"(?:{_ASSIGNED}|{_SENTENCE})"
+PATTERN = rf"(?P<suffix>[_A-Za-z0-9а-яё-]{{0,32}}+)(?:{_ASSIGNED}|{_SENTENCE})"
 """Everything from the end of a name to the end of its value, or of the sentence."""
 _FOREIGN = lazy_pattern(r"[^\x00-\x7f]")
 _PUNCTUATION = ".,:;!?()[]{}<>\"'`«»„“”。、，；：*"
+_CLOSING_QUOTE = lazy_pattern("[\"'`»“”]")
+_SUFFIX_WORD = lazy_pattern(r"[A-Za-zа-яё]+")
+_SEPARATORS = dict.fromkeys(map(ord, " _'’-"))
 _MOST_WORDS = 6
+_ENGLISH = frozenset(("api", "code", "frase", "phrase", "secret", "token"))
+"""Words of foreign names that are no sign of another language."""
+_LONG_WORD = 10
+"""Letters from which a quoted word in a sentence is a password and no term that the sentence explains."""
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    names = "|".join(_spaced(name) for name in foreign_names())
-    return re.compile(rf"(?i:{names}){PATTERN}")
-
-
-def _mentions_name(line: str) -> bool:
-    """Return whether a line may have one of the names. The pattern takes a hundred times longer to say no."""
-    folded = _folded(line)
-    return any(name in folded for name in _folded_names())
+    names = {plain_letters(name).lower() for name in foreign_names()}
+    return re.compile(rf"(?:{'|'.join(map(_spaced, sorted(names, key=len, reverse=True)))}){PATTERN}")
 
 
 @cache
-def _folded_names() -> tuple[str, ...]:
-    return tuple(map(_folded, foreign_names()))
+def _solid_names() -> tuple[str, ...]:
+    return tuple(sorted({_solid(plain_letters(name).lower()) for name in foreign_names()}))
 
 
-def _folded(text: str) -> str:
-    """Return a form that is the same for all spellings that the pattern takes for one: dotless and dotted i, long s."""
-    return text.casefold().replace("ı", "i").replace("\u0307", "").replace("_", " ")
+def _solid(text: str) -> str:
+    """Return a text without the characters that may separate the words of a name."""
+    return text.translate(_SEPARATORS)
 
 
 def _spaced(name: str) -> str:
-    """Return the pattern of a name, which identifiers write with underscores. ASCII names are found as names."""
-    return re.escape(name) if name.isascii() else re.escape(name).replace(r"\ ", "[ _]")
+    """Return the pattern of a name, whose words are separated by a space, a hyphen, an underscore or an apostrophe."""
+    return re.escape(name).replace(r"\ ", "[ _'’-]?")
+
+
+@cache
+def _first_words() -> frozenset[str]:
+    words = (word for name in foreign_names() for word in plain_letters(name).lower().split())
+    return frozenset(word for word in words if word.isascii() and len(word) > 2) - _ENGLISH
+
+
+@lru_cache(maxsize=4096)
+def is_foreign_word(name: str) -> bool:
+    """Return whether a name of plain letters may be part of a foreign name with spaces."""
+    plain = name.lower()
+    return not _first_words().isdisjoint(re.split("[_-]", plain))
 
 
 def foreign_passwords(text: str) -> Iterator[Span]:
-    """Return the passwords that follow their name, on lines that have letters of other languages."""
+    """Return the secrets that follow their name, on lines that have letters of other languages."""
     done = 0
     found = None if text.isascii() else _FOREIGN.search(text)
     while found is not None:
@@ -60,24 +75,73 @@ def foreign_passwords(text: str) -> Iterator[Span]:
 
 
 def foreign_passwords_between(text: str, start: int, end: int) -> Iterator[Span]:
-    """Return the passwords that follow their foreign name in this part of a text."""
-    if not _mentions_name(text[start:end]):
+    """Return the secrets that follow their foreign name in this part of a text."""
+    line = plain_letters(text[start:end]).lower()
+    if len(line) != end - start:  # a letter whose small form is longer
         return
-    for match in _pattern().finditer(text, start, end):
-        if match["value"] is None:
-            yield from _in_sentence(match["sentence"], match.start("sentence"))
+    solid = _solid(line)
+    if not any(name in solid for name in _solid_names()):  # the pattern takes much longer to say no
+        return
+    for match in _pattern().finditer(line):
+        if _means_no_secret(match["suffix"]):
             continue
-        value = match["value"].rstrip(".:!?")
-        code = text[match.end() : match.end() + 1] in ("(", "[")
-        if value.isascii() and len(value) >= 6 and not code and not is_harmless("password", value):
-            yield Span(match.start("value"), match.start("value") + len(value), Rank.ASSIGNMENT, "password")
+        if match["value"] is None:
+            yield from _in_sentence(
+                text[slice(*(start + at for at in match.span("sentence")))], start + match.start("sentence")
+            )
+        else:
+            yield from _assigned(text, start + match.start("value"), start + match.end("value"), match["quote"])
+
+
+def _means_no_secret(suffix: str) -> bool:
+    """Return whether the rest of a name says that it means no secret (`passwortlänge`)."""
+    return any(in_english(word) in words_of("not_after") for word in _SUFFIX_WORD.findall(suffix))
+
+
+def _assigned(text: str, start: int, end: int, quote: str) -> Iterator[Span]:
+    if quote and text[end : end + 1] == " ":
+        closing = text.find({"«": "»", "„": "“", "“": "”"}.get(quote, quote), end, end + 200)
+        if closing < 0 or not is_passphrase(text[start:closing].strip()):
+            return
+        yield Span(start, closing, Rank.ASSIGNMENT, "password")
+        return
+    value = text[start:end].rstrip(".:!?")
+    code = text[end : end + 1] in ("(", "[")
+    if value.isascii() and len(value) >= 6 and not code and not is_harmless("password", value):
+        yield Span(start, start + len(value), Rank.ASSIGNMENT, "password")
 
 
 def _in_sentence(sentence: str, start: int) -> Iterator[Span]:
     """Return the first of the next words that can only be a password."""
+    after_colon = False
     for word in [*re.finditer(r"\S+", sentence)][:_MOST_WORDS]:
         value = re.sub(r"^[^\x00-\x7f]+", "", word[0]).strip(_PUNCTUATION)
-        if is_mixed(value):
+        quoted = word[0][0] in _QUOTES or sentence[max(0, word.start() - 2) : word.start()].strip() in (*_QUOTES, " ")
+        if quoted and (phrase := _phrase(sentence, word.start() + word[0].index(value))):
+            yield Span(start + phrase[0], start + phrase[1], Rank.ASSIGNMENT, "password")
+            return
+        long = value.isascii() and value.isalpha() and len(value) >= _LONG_WORD
+        if (
+            is_mixed(value)
+            or (quoted and long)
+            or _is_two_words(value)
+            or (after_colon and value.isascii() and _is_no_word(value))
+        ):
             at = start + word.start() + word[0].index(value)
             yield Span(at, at + len(value), Rank.ASSIGNMENT, "password")
             return
+        after_colon = word[0][-1] in ":：="
+
+
+def _phrase(sentence: str, start: int) -> tuple[int, int] | None:
+    closing = _CLOSING_QUOTE.search(sentence, start)
+    phrase = sentence[start : closing.start()].rstrip() if closing else ""
+    return (start, start + len(phrase)) if " " in phrase and is_passphrase(phrase) else None
+
+
+def _is_two_words(value: str) -> bool:
+    return len(value) >= _LONG_WORD and value[0].islower() and has_inner_capital(value) and not mentions_secret(value)
+
+
+def _is_no_word(value: str) -> bool:
+    return len(value) >= 8 and not is_harmless("password", value) and (not is_word(value) or has_inner_capital(value))

@@ -106,17 +106,28 @@ def _key_starts() -> tuple[re.Pattern[bytes], re.Pattern[bytes], _Rules]:
 
 
 def _anchored(text: str, low: bytes) -> Iterator[Span]:
-    for kind, literal, before, pattern in ANCHORED:
+    for literal, rules in _anchored_rules().items():
         at = low.find(literal)
         while at >= 0:
-            match = compiled(pattern).match(text, at - before) if at >= before else None
             following = at + len(literal)
-            if match is not None:
+            for kind, before, pattern in rules:
+                match = compiled(pattern).match(text, at - before) if at >= before else None
+                if match is None:
+                    continue
                 group = 1 if match.re.groups else 0
                 if CHECKS.get(kind, _is_no_example)(match[group]):
                     yield Span(*match.span(group), Rank.ANCHORED, kind)
                     following = max(following, match.end())
             at = low.find(literal, following)
+
+
+@cache
+def _anchored_rules() -> dict[bytes, list[tuple[str, int, str]]]:
+    """Return the rules for each literal, so that the text is searched once for each."""
+    return {
+        literal: [(kind, before, pattern) for kind, other, before, pattern in ANCHORED if other == literal]
+        for _, literal, _, _ in ANCHORED
+    }
 
 
 def _is_no_example(value: str) -> bool:

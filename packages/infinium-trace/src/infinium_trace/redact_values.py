@@ -10,7 +10,7 @@ from infinium_trace.redact_names import Certainty, certainty, mentions_secret, w
 
 _PLACEHOLDER = lazy_pattern(
     r"[$<{]|%[({sd]|\*{3}|[xX]{4}|\.{3}|…|\[redacted|(?i:your|insert|enter|replace|placeholder|changeme|change-?me|env[:.]"
-    r"|process\.env|os\.|secrets\.|none$|null$|nil$|true$|false$|undefined$|example$|dummy$|string$|required$)"
+    r"|@[\w.-]+@$|process\.env|os\.|secrets\.|none$|null$|nil$|true$|false$|undefined$|example$|dummy$|string$|required$)"
 )
 _EXAMPLE = lazy_pattern(r"[xX]{6}|\*{4}|\.{3}|0{12}|(?i:example)")
 _LOCATION = lazy_pattern(r"(?:[A-Za-z]:\\|~?/[\w.-]+/|\.\.?/|[a-z][a-z0-9+.-]{1,12}://)")
@@ -29,6 +29,8 @@ _TYPE_WITH_NUMBER = lazy_pattern(
 _CODE = lazy_pattern(
     r"\w\([^()]{0,200}\)|^\(|\[[\w'\"-]{0,40}\]|\{[\w.'\"]{0,60}\}|\\[wdsbS]|=>|^[.#:@?!*-]+[A-Za-z][\w.-]*\Z|^:[a-z]|^#[0-9a-fA-F]{3,8}\Z|%[sd]|^[-+*/&|<>=!?,;:.]+\Z"
 )
+_SCHEME_AND_WORD = lazy_pattern(r"(?i:bearer|token|basic|apikey)[ ](?:token=)?([^\s;,=]{10,512})\s*\Z")
+_SESSION_COOKIE = lazy_pattern(r"(?i:sess|sid|auth|token|jwt)[\w.-]{0,24}=([^\s;,]{10,512})")
 _UUID = lazy_pattern(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 _TIME_OR_VERSION = lazy_pattern(r"0x[0-9a-fA-F]{1,8}\Z|[v^~]?\d{1,4}(?:[.:/-]\d{1,4})+(?:[T .Z+-].{0,30})?\Z")
 _COMMON_PAIRS = frozenset(row[0] + second for row in sorted(words_of("common_pairs")) for second in row[1:])
@@ -76,7 +78,10 @@ def has_letters_and_digits(value: str) -> bool:
 
 
 def header_is_secret(value: str) -> bool:
-    """Return whether the value of an Authorization or Cookie header contains a random token."""
+    """Return whether the value of an Authorization or Cookie header contains a token."""
+    worded = _SCHEME_AND_WORD.match(value) or _SESSION_COOKIE.search(value)
+    if worded and not is_harmless("", worded[1]) and worded[1].lower() not in words_of("key_of"):
+        return True
     return any(
         len(part) >= 8
         and "(" not in part
@@ -106,6 +111,11 @@ def has_capital_and_number(value: str) -> bool:
     return re.match(r"[A-Z][a-z]{3,15}\d{1,4}\Z", value) is not None and not _TYPE_WITH_NUMBER.match(value)
 
 
+def has_inner_capital(value: str) -> bool:
+    """Return whether a value consists of letters and has a capital within a word (`walnutFerry`)."""
+    return re.match(r"[A-Za-z][a-z]{2,}[A-Z][A-Za-z]{2,}\Z", value) is not None
+
+
 def is_harmless(name: str, value: str, *, quoted: bool = False) -> bool:
     """Return whether a value is a placeholder, a location, a label or a piece of code, whatever its name."""
     if is_placeholder(value) or len(value) < 4 or value.lower() in words_of("no_values"):
@@ -116,7 +126,8 @@ def is_harmless(name: str, value: str, *, quoted: bool = False) -> bool:
         return True
     if not value.isascii() and sum(c.isdigit() for c in value) < 2:
         return True  # a label of a user interface
-    return _CODE.search(value) is not None or _FILE.match(value) is not None or _is_name(name, value, quoted=quoted)
+    is_code = _CODE.search(value) is not None and not (len(value) >= 20 and looks_random(value) and value[:1] == "-")
+    return is_code or _FILE.match(value) is not None or _is_name(name, value, quoted=quoted)
 
 
 def _is_name(name: str, value: str, *, quoted: bool) -> bool:
@@ -154,23 +165,27 @@ def is_assigned_secret(name: str, value: str, *, quoted: bool) -> bool:
     """Return whether a quoted value, or one that cannot be code, is a secret under this name."""
     sure = certainty(name)
     if (
-        (" " in value and not _is_passphrase(value))
+        (" " in value and not is_passphrase(value))
         or is_harmless(name, value, quoted=quoted)
         or _TIME_OR_VERSION.match(value)
     ):
         return False
     if sure is Certainty.WEAK:
-        return is_strict_secret(value)
+        alone = quoted and name.lower() == "pat" and re.fullmatch(r"[\w-]{16,}", value) is not None
+        return is_strict_secret(value) or (alone and looks_random(value))
     if value.isdigit():
         return sure is Certainty.SURE and len(value) >= 6
     return sure is Certainty.SURE or (len(value) >= 6 and not is_word(value))
 
 
-def _is_passphrase(value: str) -> bool:
+def is_passphrase(value: str) -> bool:
     """Return whether a value is a row of words that make no sentence (`correct horse battery staple`)."""
-    words = value.split(" ")
+    *words, last = value.split(" ")
+    words += [] if last.isdigit() else [last]
     plain = all(word.isascii() and word.isalpha() and word.islower() and len(word) > 2 for word in words)
-    return plain and 4 <= len(words) <= 12 and words_of("of_sentences").isdisjoint(words) and not certainty(value)
+    if not plain or not 3 + (not last.isdigit()) <= len(words) <= 12 or certainty(value):
+        return False
+    return words_of("of_sentences").isdisjoint(words) and words_of("not_after").isdisjoint(words)
 
 
 def is_strict_secret(value: str) -> bool:
@@ -204,6 +219,11 @@ def _is_random_token(value: str) -> bool:
     return looks_random(value) and not is_placeholder(value) and not is_example(value)
 
 
+def is_argument(value: str) -> bool:
+    """Return whether a string that is passed as a secret to a function is one: no name, label or short word."""
+    return " " not in value and not (is_word(value) and len(value) < 8) and not is_harmless("", value, quoted=True)
+
+
 CHECKS: dict[str, Callable[[str], bool]] = {
     "basic-auth": is_basic_credential,
     "bearer-token": lambda value: (
@@ -214,6 +234,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "docker-auth": is_basic_credential,
     "npm-auth": is_basic_credential,
     "presigned-url": _is_random_token,
+    "password": is_argument,
     "netrc-password": _is_url_password,
     "url-password": _is_url_password,
     "url-token": lambda value: looks_random(value) and not is_placeholder(value),
