@@ -188,6 +188,8 @@ def _value(text: str, match: re.Match[str], name: str, begin: int) -> tuple[int,
     quoted = match["quoted"] is not None
     start, end = match.span("quoted" if quoted else "bare")
     if name.lower().endswith(("authorization", "cookie")) and match["tie"]:
+        if "=" in match["tie"].removeprefix("=") and match["tie"].startswith(":"):
+            start = match.start("tie") + len(re.split(r"\w", match["tie"], maxsplit=1)[0])  # `Cookie: name=value`
         end = _line_end(text, start, match["quote"] if quoted else None)
         return start, end, header_is_secret(text[start:end])
     if quoted:
