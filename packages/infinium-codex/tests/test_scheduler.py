@@ -16,6 +16,7 @@ import pytest
 from api import Api, receive
 from infinium_codex.background.schedule import GRACE, SAVED_VARIABLES, Schedule, entry_name
 from infinium_codex.background.wake_up import wake
+from infinium_codex.background.worker import UNREPORTED_SECONDS
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.otlp.variables import SAVED_VARIABLES as OTLP_VARIABLES
 from infinium_codex.session.files import SessionFiles
@@ -26,7 +27,7 @@ from infinium_config import DECLARED
 from infinium_transport import Outbox, Recipient
 from machine import Machine, end_background
 from msgspec.structs import replace
-from recorded import recordings
+from recorded import recording, recordings
 
 pytest_plugins = ["no_leftovers"]
 
@@ -276,6 +277,29 @@ def test_a_turn_is_not_cut_short_while_codex_has_its_transcript_open(machine: Ma
     with transcript.open("ab"):
         assert close() is State.pending
     assert close() is State.done
+
+
+def test_a_review_whose_end_no_event_reports_is_traced_soon(machine: Machine) -> None:
+    """On 0.133 to 0.144 neither Stop nor SessionEnd follows `codex exec review`."""
+    review = recording("0.137.0", "review")
+    day = machine.home / ".codex" / "sessions" / "2026" / "11" / "24"
+    day.mkdir(parents=True)
+    [session] = review.sessions
+    threads = {session, *(path.stem[-36:] for path in review.path.glob("thread-*.jsonl"))}
+    paths = {thread: day / f"rollout-2026-11-24T10-00-00-{thread}.jsonl" for thread in threads}
+    for thread, path in paths.items():
+        shutil.copy(review.transcript_of(thread), path)
+    for _, payload in review.hook_events():
+        thread = str(payload["transcript_path"]).removesuffix(".jsonl")[-36:]
+        machine.hook(machine.placed(payload, paths[thread]), WAITING)
+    assert machine.traces() == []
+    [spool] = machine.spools
+    schedule, name = schedule_of(machine), entry_name(str(spool))
+    assert schedule.entries()[name][1] == UNREPORTED_SECONDS
+    maintain(machine, spool.stat().st_size, spool)
+    [trace] = machine.traces()
+    assert (trace["name"], trace["environment"]["custom_tags"]["status"]) == ("Look for lost entries.", "completed")
+    assert name not in schedule.entries()
 
 
 def test_a_session_that_went_on_meanwhile_is_left_alone(machine: Machine) -> None:

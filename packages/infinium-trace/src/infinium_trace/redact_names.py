@@ -23,7 +23,7 @@ class Certainty(IntEnum):
 _WORD = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[А-ЯЁ]+(?![а-яё])|[А-ЯЁ]?[а-яё]+|[^\W\d_]+|\d+")
 _WITHOUT_MARKS = {
     code: unicodedata.normalize("NFD", chr(code))[0] for code in range(0xC0, 0x250) if chr(code).isalpha()
-} | dict(zip(map(ord, "łŁıİßøØđĐ"), "lLiIsoOdD", strict=True))
+} | dict(zip(map(ord, "łŁıİßſøØđĐ"), "lLiIssoOdD", strict=True))
 """Latin letters without their marks, one character for each, so that positions stay the same."""
 _COMPOUND_KEYS = ("schluessel", "schlussel", "sleutel")
 """Words for a key that end compounds (`Zugangsschlüssel`)."""

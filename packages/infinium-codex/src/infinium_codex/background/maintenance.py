@@ -19,7 +19,7 @@ from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_na
 from infinium_codex.background.wake_up import wake
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.session.pause_log import PauseLog
-from infinium_codex.session.processor import Progress, State, close_session, give_up, record_lost
+from infinium_codex.session.processor import Progress, State, close_session, give_up, record_lost, trace_session
 from infinium_codex.session.work_tree import remove_old_snapshots
 from infinium_codex.support.error_log import record_error
 from infinium_codex.support.held_secrets import agent_variable, entry_variable, variables_of
@@ -93,6 +93,8 @@ def close_timed_out(
     with lock:
         if files.spool.exists() and files.spool_size != size:
             return None
+        if _is_early(files, schedule, stale):
+            return _trace_early(agent, files, places, schedule, environ)
         is_last_attempt = time.time() - files.last_write > stale + GRACE
         progress = close_session(agent, files, places, environ, force=is_last_attempt)
         if progress.state is State.lost:
@@ -108,6 +110,24 @@ def close_timed_out(
             give_up(files, places, progress)
         schedule.remove(entry)
         return progress
+
+
+def _is_early(files: SessionFiles, schedule: Schedule, stale: float) -> bool:
+    """Whether the entry was to be looked at before the session is stale, and it is not stale yet."""
+    _, quiet = schedule.entries().get(entry_name(str(files.spool)), ("", stale))
+    return quiet < stale and files.spool.exists() and time.time() - files.spool.stat().st_mtime < stale
+
+
+def _trace_early(
+    agent: Agent, files: SessionFiles, places: Places, schedule: Schedule, environ: Mapping[str, str]
+) -> Progress:
+    """Trace the turns whose end is in the transcript. While one is open, the scheduler tries again."""
+    progress = trace_session(agent, files, places, environ)
+    if progress.state is State.done:
+        schedule.remove(entry_name(str(files.spool)))
+    elif files.spool_size <= files.load_checkpoint().next_turn.spool:
+        schedule.add_session(str(files.spool), agent.reference, environ)
+    return progress
 
 
 def schedule_forgotten(agent: Agent, directory: Path, schedule: Schedule, environ: Mapping[str, str]) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TAIL_BYTES = 1 << 20
+_THREAD_ID_CHARACTERS = 36
+UNREPORTED_SECONDS = 20.0
+"""Seconds without an event after which a turn is looked at whose end no event may report."""
 
 
 def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, ...]) -> None:
@@ -36,9 +39,11 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
     if not wait:
         _lower_priority()
     try:
+        tail = _read_tail(spool) if prompt else b""
         if prompt:
-            _schedule_session(spool, agent, os.environ)
-        if not prompt or _is_superseding(spool, turn_started, turn_ended):
+            _schedule_session(spool, agent, os.environ, look_early=_is_in_another_thread(tail, spool))
+        # Such a prompt ends an open turn: there is a prompt before it, and no end of a turn in between.
+        if not prompt or count_events(tail, turn_started, after=turn_ended) > 1:
             gc.disable()  # imports make no garbage, and the search for it costs a tenth of the time
             from infinium_codex.background.trace_and_send import run_worker
 
@@ -62,8 +67,11 @@ def _lower_priority() -> None:
             return
 
 
-def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> None:
-    """Have the scheduler close the session later: this event may be the last one of the session."""
+def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]", *, look_early: bool) -> None:
+    """Have the scheduler close the session later: this event may be the last one of the session.
+
+    With `look_early` the scheduler first looks whether the transcript has the turn's end.
+    """
     directory = linked_schedule(os.path.dirname(spool))  # noqa: PTH120
     if directory is None:
         from infinium_codex.support.paths import find_places
@@ -71,17 +79,31 @@ def _schedule_session(spool: str, agent: str, environ: "Mapping[str, str]") -> N
         directory = str(find_places(environ).schedule)
     schedule = Schedule(directory)
     entry = entry_name(spool)
-    if not schedule.has(entry):
+    if look_early:
+        from infinium_config.variables import session_ttl
+
+        schedule.add_session(spool, agent, environ, quiet=min(UNREPORTED_SECONDS, session_ttl(environ)))
+    elif not schedule.has(entry):
         schedule.add_session(spool, agent, environ)
     ensure_scheduler(directory, environ, entry_variable(entry))
 
 
-def _is_superseding(spool: str, turn_started: str, turn_ended: tuple[str, ...]) -> bool:
-    """Whether this prompt ends an open turn: the spool has a prompt before it, and no end of a turn in between."""
+def _read_tail(spool: str) -> bytes:
     try:
         with open(spool, "rb") as file:  # noqa: PTH123
             file.seek(max(os.fstat(file.fileno()).st_size - _TAIL_BYTES, 0))
-            tail = file.read()
+            return file.read()
     except OSError:
-        return False
-    return count_events(tail, turn_started, after=turn_ended) > 1
+        return b""
+
+
+def _is_in_another_thread(tail: bytes, spool: str) -> bool:
+    """Whether the transcript of the last event is named after another thread than the session, as in a code review.
+
+    No event may report the end of such a turn.
+    """
+    start = tail.rfind(b'"transcript_path"')
+    end = tail.find(b'.jsonl"', start, start + 8192)
+    thread = tail[max(end - _THREAD_ID_CHARACTERS, 0) : end]
+    session = os.path.basename(spool).removesuffix(".spool")  # noqa: PTH119
+    return 0 <= start < end and thread.count(b"-") == 4 and thread != os.fsencode(session)
