@@ -29,6 +29,7 @@ COMMANDS = {
     "retry": "Send queued traces now.",
     "queue": "List queued traces, or delete some.",
     "flush": "Trace and send everything that is left, and wait until it is sent.",
+    "gaps": "List the turns of this project that have not reached Infinium, with the reason.",
     "backfill": "Send the turns of this project that were never traced.",
     "cleanup": "Remove old history, old logs and leftovers of ended sessions.",
     "managed-config": "Print a requirements.toml that installs the hooks for every user of a machine.",
