@@ -11,20 +11,23 @@ from collections.abc import Mapping
 from machine import Machine
 
 
-def in_terminal(machine: Machine, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None) -> str:
-    """Run a command in a terminal of this width; returns what the terminal gets."""
+def in_terminal(
+    machine: Machine, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None, typed: str = ""
+) -> str:
+    """Run a command in a terminal of this width in which `typed` is typed; returns what the terminal gets."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     own = {name: value for name, value in machine.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
         [*machine.program, *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=terminal if typed else subprocess.DEVNULL,
         stdout=terminal,
         stderr=terminal,
         cwd=machine.project,
         env={**own, "TERM": "xterm", **(environ or {})},
     )
     os.close(terminal)
+    os.write(controller, typed.encode())
     found = b""
     while True:
         try:

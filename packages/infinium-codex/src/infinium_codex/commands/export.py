@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from infinium_codex.background.deliveries import schedule_next_delivery
 from infinium_codex.background.schedule import Schedule
+from infinium_codex.commands.show import find_sessions
 from infinium_codex.console.formatting import plural
+from infinium_codex.console.output_file import write_output
 from infinium_codex.console.parameters import AllProjects, AsJson, Context, Since
 from infinium_codex.delivery.projects import ROOT_LABEL
 from infinium_codex.delivery.send import deliver_queued
@@ -27,6 +29,7 @@ from infinium_codex.otlp.variables import ENDPOINT_VARIABLE, header_secrets
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 from infinium_codex.view.catalog import Catalog
+from infinium_codex.view.perfetto import trace_events
 
 BATCH = 200
 """Turns that are queued at a time: the outbox has a limit, and traces for Infinium wait in it too."""
@@ -38,6 +41,12 @@ def export(
     endpoint: Annotated[
         str, Parameter(help=f"Address of the engine, such as http://127.0.0.1:4318. [default: {ENDPOINT_VARIABLE}]")
     ] = "",
+    perfetto: Annotated[
+        str,
+        Parameter(
+            help="To this file, as trace events for ui.perfetto.dev and Speedscope. By default the last session."
+        ),
+    ] = "",
     since: Since = 0.0,
     session: Annotated[str, Parameter(help="Only this session: its id, or the beginning of it.")] = "",
     again: Annotated[bool, Parameter(negative="", help="Also turns that were exported there before.")] = False,
@@ -46,9 +55,11 @@ def export(
     json: AsJson = False,
 ) -> Result:
     """Export turns that ended, also those that were not traced. A turn keeps its ids however often it is exported."""
-    if not otlp:
-        raise CommandError("No format named.", "Pass --otlp.", exit_code=2)
+    if otlp == bool(perfetto):
+        raise CommandError("Name one format.", "Pass --otlp, or --perfetto and a file.", exit_code=2)
     catalog = Catalog.at(ctx.cwd, ctx.places, ctx.environ, all_projects=all_projects)
+    if perfetto:
+        return _to_perfetto(catalog, perfetto, ctx, since, session)
     turns = _turns(catalog, since, session.strip().lower())
     return _to_otlp(turns, endpoint, ctx, again=again)
 
@@ -77,6 +88,16 @@ def _turns(catalog: Catalog, since: float, id_prefix: str) -> Iterator[_Exported
                     options=catalog.options_of(project),
                     project=project,
                 )
+
+
+def _to_perfetto(catalog: Catalog, output: str, ctx: CommandContext, since: float, session: str) -> Result:
+    """Write trace events to a file."""
+    sessions = find_sessions(catalog, session, since)
+    content = trace_events(sessions)
+    path = write_output(ctx.cwd, output, content)
+    turns = sum(len(one.turns) for one in sessions)
+    lines = (f"Wrote {path} ({plural(turns, 'turn')}). Open it in ui.perfetto.dev or in Speedscope.",)
+    return Result.success(lines, {"path": str(path), "bytes": len(content), "sessions": len(sessions), "turns": turns})
 
 
 def _to_otlp(turns: Iterator[_Exported], endpoint: str, ctx: CommandContext, *, again: bool) -> Result:

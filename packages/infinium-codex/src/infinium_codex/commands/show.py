@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.support.result import CommandError, Result
@@ -43,6 +44,29 @@ def find_turns(catalog: Catalog, what: str) -> SessionView:
         return catalog.turns(what)
     except NotOneTurnError as error:
         raise CommandError(str(error), "'infinium-codex list' shows sessions and keys.") from None
+
+
+def find_sessions(catalog: Catalog, what: str, since: float) -> list[SessionView]:
+    """Return sessions with the turns that `what` names or that began at `since`, else the last session; oldest first.
+
+    Raises CommandError if `what` names no turn, or several sessions.
+    """
+    if what:
+        return [_since(find_turns(catalog, what), since)]
+    found = []
+    for file in catalog.sessions(since=since):
+        session = _since(catalog.view(file), since)
+        if session.turns:
+            found.append(session)
+            if not since:
+                break
+    if not found and not since:
+        return [find_turns(catalog, LATEST)]  # a trace whose transcript is gone; fails where there is none
+    return sorted(found, key=lambda session: session.turns[0].summary.started_at_ms)
+
+
+def _since(session: SessionView, since: float) -> SessionView:
+    return replace(session, turns=tuple(turn for turn in session.turns if turn.summary.started_at_ms >= since * 1000))
 
 
 class _SessionDrawing(Struct, frozen=True):
