@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -176,16 +176,26 @@ def remove(paths: list[Path], *, dry_run: bool) -> list[Path]:
     return paths
 
 
-@contextmanager
-def storing(action: str, path: Path | str) -> Iterator[None]:
-    """Turn an OSError into a StorageError that says what failed, where, and what to check."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(
-            f"Could not {action} {path}: {reason}. Check that you own the directory and that the disk is not full."
-        ) from error
+class storing:  # noqa: N801 - used like a function
+    """Turns an OSError of the block into a StorageError that says what failed, where, and what to check.
+
+    A class, because a generator as context manager takes as long as a read of a small file.
+    """
+
+    __slots__ = ("_action", "_path")
+
+    def __init__(self, action: str, path: Path | str) -> None:
+        self._action, self._path = action, path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise StorageError(
+                f"Could not {self._action} {self._path}: {reason}. "
+                "Check that you own the directory and that the disk is not full."
+            ) from error
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -251,11 +261,11 @@ if sys.platform == "win32":
         return f"\\\\?\\UNC\\{full[2:]}" if full.startswith("\\\\") else f"\\\\?\\{full}"
 
 else:
+    _NO_LOCK: Final = nullcontext()
 
-    @contextmanager
-    def _only_appender(_descriptor: int) -> Iterator[None]:
+    def _only_appender(_descriptor: int) -> AbstractContextManager[None]:
         """Do nothing: POSIX appends in one step."""
-        yield
+        return _NO_LOCK
 
     def _set_mode(descriptor: int) -> None:
         """Set the mode whatever the umask."""

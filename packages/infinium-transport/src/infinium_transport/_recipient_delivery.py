@@ -42,17 +42,19 @@ class RecipientDelivery:
         state: StateDirectory,
         options: DeliveryOptions,
         *,
+        found: list[Queued],
         waiting: Callable[[], list[Queued]],
         find_secret: Callable[[Recipient], str | FoundSecret | NoSecret],
         make_client: Callable[[], Sender],
     ) -> None:
+        """`found` are the recipient's traces as they were just listed; `waiting` lists them again."""
         self.recipient = recipient
         self._outbox = state.outbox
         self._ledger = state.ledger
         self._local = state.local
         self._options = options
         self._clock = options.clock
-        self._waiting = waiting
+        self._found, self._waiting = found, waiting
         self._find_secret = find_secret
         self._make_client = make_client
         self._batch = AcceptedBatch(state.outbox, state.ledger, options.clock)
@@ -94,7 +96,8 @@ class RecipientDelivery:
                 self._client.close()
 
     def _unseen(self) -> list[Queued]:
-        return [queued for queued in self._waiting() if queued.key not in self._seen]
+        found, self._found = self._found or self._waiting(), []
+        return [queued for queued in found if queued.key not in self._seen]
 
     def _can_send(self, waiting: list[Queued]) -> bool:
         """Whether one of these traces is due and there is a secret to send it with. Notes why the others wait."""

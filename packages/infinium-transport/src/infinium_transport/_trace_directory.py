@@ -1,7 +1,7 @@
 """A directory of trace files: lists them in order, reads one, moves damaged ones aside."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,8 @@ from infinium_transport.trace_file import DamagedError, decode, decode_header, i
 
 SUFFIX: Final = ".trace"
 MAX_HEADER_BYTES: Final = 16 * 1024
+_FEW: Final = 8
+"""Up to so many files are looked up one by one, which is faster than a list of all."""
 DELAY: Final = ".delay"
 """Suffix of the file beside a trace that records its failed attempts."""
 
@@ -39,6 +41,13 @@ class TraceDirectory:
     def file(self, key: str) -> Path:
         """The path of the trace with a (checked) key."""
         return self.directory / (key + SUFFIX)
+
+    def present(self, keys: Set[str]) -> set[str]:
+        """Those of the (checked) keys whose trace is here."""
+        if len(keys) <= _FEW:
+            return {key for key in keys if self.file(key).exists()}
+        names = {entry.name for entry in _files.entries(self.directory)}
+        return {key for key in keys if key + SUFFIX in names}
 
     def scan(self) -> Iterator[Queued]:
         """The traces, oldest first."""

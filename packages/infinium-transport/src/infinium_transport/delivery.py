@@ -53,12 +53,13 @@ class _Delivery:
         """Deliver until no trace of a recipient is left that was not handled."""
         self._ledger.prepare()
         self._drop_excess()
-        while new := [recipient for recipient in self._waiting() if recipient not in self._deliveries]:
+        while new := self._new_recipients():
             for recipient in sorted(new):
                 self._deliveries[recipient] = RecipientDelivery(
                     recipient,
                     self._state,
                     self._options,
+                    found=new[recipient],
                     waiting=partial(self._waiting_for, recipient),
                     find_secret=self._find_secret_alone,
                     make_client=partial(self._make_client, recipient),
@@ -83,6 +84,10 @@ class _Delivery:
                     self._recipients[queued.key] = recipient
                     found.setdefault(recipient, []).append(queued)
         return found
+
+    def _new_recipients(self) -> dict[Recipient, list[Queued]]:
+        """The recipients of queued traces that have no delivery yet, with their traces."""
+        return {recipient: found for recipient, found in self._waiting().items() if recipient not in self._deliveries}
 
     def _waiting_for(self, recipient: Recipient) -> list[Queued]:
         return self._waiting().get(recipient, [])

@@ -105,7 +105,7 @@ class Ledger:
 
     def sent_among(self, keys: Set[str]) -> set[str]:
         """The keys whose traces were sent. The log is read once for all of them."""
-        found = {key for key in keys if self._payloads.file(key).exists()}
+        found = self._payloads.present(keys)
         for log in self._logs() if found != keys else ():
             # Usually none of a few keys is in the log, and a text search shows that without decoding lines.
             if len(keys) > _FEW or any(key.encode() in log for key in keys):
