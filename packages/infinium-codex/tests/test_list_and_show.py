@@ -1,6 +1,7 @@
 """`list` and `show` find every turn of a project, traced or not, and tell what it did."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from infinium_transport import StateDirectory, StoredResult
@@ -16,6 +17,17 @@ SUBAGENT, TURN = ROOT / VERSION / "subagent", ROOT / VERSION / "turn"
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
+
+
+def traced_turn(machine: Machine) -> dict[str, Any]:
+    """Trace a turn without a transcript, and return it as `list` has it."""
+    for name, fields in (("UserPromptSubmit", {"prompt": "Keep me."}), ("Stop", {"last_assistant_message": "Kept."})):
+        event = {"session_id": "s-1", "turn_id": "t-1", "hook_event_name": name, "model": "gpt", **fields}
+        machine.hook(machine.placed(event, None))
+    machine.wait_until_idle()
+    [listed] = machine.json("list")["turns"]
+    assert isinstance(listed, dict)
+    return listed
 
 
 def test_turns_without_a_trace_are_listed_and_shown(machine: Machine) -> None:
@@ -95,12 +107,7 @@ def test_a_request_is_redacted_and_only_a_terminal_sees_the_original(machine: Ma
 
 def test_a_turn_whose_transcript_is_gone_is_shown_from_its_trace(machine: Machine) -> None:
     machine.set_up()
-    machine.read_hooks()
-    for name, fields in (("UserPromptSubmit", {"prompt": "Keep me."}), ("Stop", {"last_assistant_message": "Kept."})):
-        event = {"session_id": "s-1", "turn_id": "t-1", "hook_event_name": name, "model": "gpt", **fields}
-        machine.hook(machine.placed(event, None))
-    machine.wait_until_idle()
-    [listed] = machine.json("list")["turns"]
+    listed = traced_turn(machine)
     assert (listed["request"], listed["delivery"]["state"]) == ("Keep me.", "local")
     shown = machine.must_run("show", listed["key"][:8])
     assert "The transcript is gone" in shown
@@ -137,12 +144,7 @@ def test_no_line_is_wider_than_the_terminal(machine: Machine, columns: int) -> N
 
 def test_a_grade_that_was_fetched_is_shown(machine: Machine) -> None:
     machine.set_up()
-    machine.read_hooks()
-    for name, fields in (("UserPromptSubmit", {"prompt": "Keep me."}), ("Stop", {"last_assistant_message": "Kept."})):
-        event = {"session_id": "s-1", "turn_id": "t-1", "hook_event_name": name, "model": "gpt", **fields}
-        machine.hook(machine.placed(event, None))
-    machine.wait_until_idle()
-    [listed] = machine.json("list")["turns"]
+    listed = traced_turn(machine)
     grade = {"score": 82, "findings": [{"what": "tests\x1b[2J missing", "weight": 3}]}
     StateDirectory(machine.state).results.store(
         StoredResult(key=listed["key"], trace_id="t", fetched=1.0, result=grade)

@@ -17,7 +17,6 @@ from infinium_transport import InfiniumTransportError, Outbox, OutboxLimits, Put
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from infinium_codex.backfill.known_traces import KnownTraces
 from infinium_codex.backfill.projects import Projects, TracedProject
 from infinium_codex.backfill.turn_reader import TurnReader
 from infinium_codex.backfill.turns import FoundSession, FoundTurn, Missing, SessionToRead, TurnFinder
@@ -26,6 +25,7 @@ from infinium_codex.codex.program import codex_home
 from infinium_codex.codex.session_files import ProjectDirectories
 from infinium_codex.delivery.send import deliver_queued
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.session.known_traces import KnownTraces
 from infinium_codex.session.pause_log import PauseLog
 from infinium_codex.session.trace_builder import Tracer
 from infinium_codex.support.error_log import record_error

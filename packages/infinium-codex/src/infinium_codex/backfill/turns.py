@@ -9,11 +9,11 @@ from infinium_config.variables import session_ttl
 from infinium_trace import trace_key
 from msgspec import Struct
 
-from infinium_codex.backfill.known_traces import KnownTrace, KnownTraces, TraceState
 from infinium_codex.backfill.projects import Projects, TracedProject, Untraceable
 from infinium_codex.codex.session_files import SessionFile, find_transcripts
 from infinium_codex.codex.threads import ThreadKind
 from infinium_codex.codex.transcript.turn_spans import TurnSpan, read_turn_spans
+from infinium_codex.session.known_traces import KnownTrace, KnownTraces, TraceState
 from infinium_codex.session.pause_log import Pauses
 from infinium_codex.support.paths import Places
 from infinium_codex.support.processes import open_files

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from infinium_codex.console.parameters import AllProjects, AsJson, Context, Since, whole_number
+from infinium_codex.console.parameters import AllProjects, AsJson, Context, Count, Since
 from infinium_codex.support.result import Result
 from infinium_codex.view.catalog import Catalog
 from infinium_codex.view.model import DeliveryState, TurnSummary
@@ -17,16 +16,7 @@ from infinium_codex.view.turn_list import TurnListDrawing
 
 def list(  # noqa: A001 - the name of the command
     *,
-    count: Annotated[
-        int,
-        Parameter(
-            name=["--count", "-n"],
-            show_default=True,
-            converter=whole_number,
-            validator=Number(gte=1),
-            help="Number of turns to show, newest first.",
-        ),
-    ] = 30,
+    count: Count = 30,
     since: Since = 0.0,
     session: Annotated[str, Parameter(help="Only this session: its id, or the beginning of it.")] = "",
     failed: Annotated[

@@ -17,12 +17,13 @@ from infinium_codex.codex.session_files import ProjectDirectories, SessionFile, 
 from infinium_codex.delivery.projects import ROOT_LABEL, ProjectFilter, project_directory
 from infinium_codex.delivery.secrets import secrets_to_redact
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.session.known_traces import KnownTraces
 from infinium_codex.session.trace_builder import trace_options
 from infinium_codex.session.whole import WholeSession, read_whole_session
 from infinium_codex.support.json_fields import parse_object
 from infinium_codex.support.paths import Places
 from infinium_codex.support.settings import home_directory
-from infinium_codex.view.deliveries import read_deliveries
+from infinium_codex.view.deliveries import deliveries_of, delivery_of
 from infinium_codex.view.from_trace import summary_of_trace, view_of_trace, with_changes
 from infinium_codex.view.from_transcript import summarize_turn, view_session
 from infinium_codex.view.model import Delivery, SessionView, TurnSummary, TurnView
@@ -71,8 +72,9 @@ class Catalog:
         self._unredacted = unredacted
         self._home = home_directory(environ)
         self._state: StateDirectory = open_state(places)
-        self._deliveries = read_deliveries(self._state)
+        self._known = KnownTraces(places, self._state)
         self._options: dict[str, TraceOptions] = {}
+        self._settings: dict[str, Settings] = {}
 
     @classmethod
     def at(
@@ -117,10 +119,11 @@ class Catalog:
         project = self.project_of(found)
         options = self.options_of(project)
         session = self.read(found)
+        deliveries = self._deliveries(session, found.session_id, project)
         redactor = options.redactor()
         summaries = []
         for turn in reversed(session.turns):
-            summary = summarize_turn(session, turn, found.session_id, project, options.prices, self._deliveries)
+            summary = summarize_turn(session, turn, found.session_id, project, options.prices, deliveries)
             sent = self._payload(summary.key)
             if sent is not None:  # it has what shell commands changed
                 files = summary_of_trace(sent, project, summary.delivery)
@@ -168,7 +171,7 @@ class Catalog:
             found.session_id,
             project,
             self.options_of(project),
-            self._deliveries,
+            self._deliveries(session, found.session_id, project),
             transcript=str(found.path),
         )
         return replace(view, turns=tuple(self._complete(turn) for turn in view.turns))
@@ -181,7 +184,7 @@ class Catalog:
 
     def queue_lengths(self) -> tuple[int, int]:
         """Return the number of queued traces and of dead letters, and note what became of each trace since."""
-        self._deliveries = read_deliveries(self._state)
+        self._known = KnownTraces(self._places, self._state)
         return sum(1 for _ in self._state.outbox.pending()), sum(1 for _ in self._state.outbox.dead_letters())
 
     def payloads(self, session: SessionView) -> list[Mapping[str, object]]:
@@ -218,7 +221,7 @@ class Catalog:
             raise NotOneTurnError(
                 f"Trace {trace.key} was sent; neither its content nor its transcript is here any more."
             )
-        turn = view_of_trace(payload, trace.project, self._deliveries.get(trace.key, Delivery()))
+        turn = view_of_trace(payload, trace.project, self._delivery(trace))
         turn = replace(turn, summary=replace(turn.summary, key=trace.key, grade=self._grade_of(trace.key)))
         return SessionView(session_id=trace.session_id, project=trace.project, turns=(turn,))
 
@@ -265,17 +268,25 @@ class Catalog:
         payload = self._payload(trace.key)
         if payload is None:
             return None
-        summary = summary_of_trace(payload, trace.project, self._deliveries.get(trace.key, Delivery()))
+        summary = summary_of_trace(payload, trace.project, self._delivery(trace))
         return replace(summary, key=trace.key, grade=self._grade_of(trace.key))
+
+    def _deliveries(self, session: Session, session_id: str, project: str) -> dict[str, Delivery]:
+        summaries = not self._settings_of(project).flush_on_stop.value
+        return deliveries_of(session, session_id, self._known, summaries=summaries)
+
+    def _delivery(self, trace: StoredTrace) -> Delivery:
+        known = self._known.of(trace.key, "", trace.session_id)
+        return Delivery() if known is None else delivery_of(known)
 
     def _grade_of(self, key: str) -> object:
         """Return the grade of a trace, as it was fetched last; None if none was."""
-        found = self._state.results.read(key) if key in self._deliveries else None
+        found = self._state.results.read(key) if self._known.is_known(key) else None
         return None if found is None else found.result
 
     def _payload(self, key: str) -> Mapping[str, object] | None:
         """Return the payload of a stored trace; None if it is stored no longer, or damaged."""
-        if key not in self._deliveries:
+        if not self._known.is_known(key):
             return None
         body = self._state.ledger.payload(key) or self._state.local.read(key) or self._queued_body(key)
         return parse_object(body) if body is not None else None
@@ -308,13 +319,18 @@ class Catalog:
     def options_of(self, project: str) -> TraceOptions:
         """Return the trace options of a project; the user's own if its settings cannot be read."""
         if project not in self._options:
-            try:
-                settings = load(Path(project or "/"), self._environ, home=self._home)
-            except InfiniumConfigError:
-                settings = load(Path("/"), self._environ, home=self._home)
+            settings = self._settings_of(project)
             options = trace_options(CODEX.program, self._places, settings, self._secrets(settings))
             self._options[project] = replace(options, redaction="off") if self._unredacted else options
         return self._options[project]
+
+    def _settings_of(self, project: str) -> Settings:
+        if project not in self._settings:
+            try:
+                self._settings[project] = load(Path(project or "/"), self._environ, home=self._home)
+            except InfiniumConfigError:
+                self._settings[project] = load(Path("/"), self._environ, home=self._home)
+        return self._settings[project]
 
     def _secrets(self, settings: Settings) -> tuple[str, ...]:
         destination = settings.destination()

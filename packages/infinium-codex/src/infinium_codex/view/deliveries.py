@@ -1,22 +1,43 @@
-"""Finds out what became of each trace: sent, waiting, a dead letter, dropped, or stored on this machine."""
+"""Tells what became of the trace of each turn."""
 
-from infinium_transport import LOCAL, EntryKind, StateDirectory
+from infinium_trace import Session, trace_key
 
+from infinium_codex.session.known_traces import KnownTrace, KnownTraces, TraceState
 from infinium_codex.view.model import Delivery, DeliveryState
 
+_STATES = {
+    TraceState.SENT: DeliveryState.SENT,
+    TraceState.LOCAL: DeliveryState.LOCAL,
+    TraceState.QUEUED: DeliveryState.WAITING,
+    TraceState.DEAD: DeliveryState.DEAD,
+    TraceState.DROPPED: DeliveryState.DROPPED,
+    TraceState.SUMMARIZED: DeliveryState.SUMMARIZED,
+    TraceState.RECORDED: DeliveryState.RECORDED,
+}
 
-def read_deliveries(state: StateDirectory) -> dict[str, Delivery]:
-    """Return the delivery of every trace that the stores know, by its key. A later state replaces an earlier one."""
+
+def deliveries_of(session: Session, session_id: str, known: KnownTraces, *, summaries: bool) -> dict[str, Delivery]:
+    """Return the delivery of the turns of a session whose trace is known, by the key of the trace.
+
+    With `summaries`, turns have no traces of their own in this project: the summary of the session contains them.
+    """
     found: dict[str, Delivery] = {}
-    for entry in reversed(state.ledger.entries(EntryKind.sent, EntryKind.dead, EntryKind.dropped)):
-        at_ms = round(entry.when * 1000)
-        if entry.kind is EntryKind.sent:
-            kept_here = entry.where == LOCAL
-            state_of = DeliveryState.LOCAL if kept_here else DeliveryState.SENT
-            found[entry.key] = Delivery(state=state_of, at_ms=at_ms, trace_id=None if kept_here else entry.trace_id)
-        else:
-            kind = DeliveryState.DEAD if entry.kind is EntryKind.dead else DeliveryState.DROPPED
-            found[entry.key] = Delivery(state=kind, at_ms=at_ms, reason=entry.message)
-    for trace in state.outbox.pending():
-        found[trace.key] = Delivery(state=DeliveryState.WAITING, at_ms=round(trace.created * 1000))
+    for turn in session.turns:
+        key = trace_key(session_id, None, turn.id, "turn")
+        trace = known.of(key, turn.id, session_id)
+        summarized = known.summarized_until(session_id)
+        if trace is None and summaries and turn.ended_at_ms is not None and turn.ended_at_ms / 1000 <= summarized:
+            trace = KnownTrace(state=TraceState.SUMMARIZED, at=summarized)
+        if trace is not None:
+            found[key] = delivery_of(trace)
     return found
+
+
+def delivery_of(trace: KnownTrace) -> Delivery:
+    """Return the delivery of a known trace."""
+    return Delivery(
+        state=_STATES[trace.state],
+        at_ms=round(trace.at * 1000) or None,
+        trace_id=trace.trace_id,
+        reason=trace.reason or None,
+    )

@@ -16,6 +16,7 @@ from infinium_codex.view.formats import duration, lines_changed, money, tokens
 from infinium_codex.view.model import DeliveryState, SessionView, StepView, TurnSummary, TurnView
 
 POLL_SECONDS = 1.0
+_DELIVERED = (DeliveryState.SENT, DeliveryState.LOCAL, DeliveryState.SUMMARIZED)
 _FEWEST_STEPS = 3
 _LINES_BESIDE_STEPS = 9
 
@@ -124,7 +125,7 @@ def _session(session: SessionView, width: int) -> Iterator[Text]:
 
 
 def _delivered(summaries: list[TurnSummary]) -> str:
-    sent = sum(summary.delivery.state in (DeliveryState.SENT, DeliveryState.LOCAL) for summary in summaries)
+    sent = sum(summary.delivery.state in _DELIVERED for summary in summaries)
     return f"{sent:,} of {len(summaries):,} delivered"
 
 

@@ -25,6 +25,10 @@ class DeliveryState(StrEnum):
     """Removed from the outbox because of its limits."""
     LOCAL = "local"
     """Stored on this machine, as its settings say."""
+    SUMMARIZED = "summarized"
+    """Part of the summary of its session, as its settings say."""
+    RECORDED = "recorded"
+    """A hook recorded the turn; the worker traces it when it has ended."""
     NOT_TRACED = "not traced"
 
 
@@ -33,7 +37,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     state: DeliveryState = DeliveryState.NOT_TRACED
     at_ms: int | None = None
-    """When the state was reached."""
+    """When the state was reached; None if it is not known."""
     trace_id: str | None = None
     """The server's id."""
     reason: str | None = None

@@ -102,6 +102,8 @@ def _delivery(view: TurnView) -> str:
         DeliveryState.DEAD: "dead letter",
         DeliveryState.DROPPED: "dropped",
         DeliveryState.LOCAL: "stored on this machine",
+        DeliveryState.SUMMARIZED: "part of the session's summary",
+        DeliveryState.RECORDED: "recorded, not traced yet",
         DeliveryState.NOT_TRACED: "not traced",
     }
     found = words[delivery.state]

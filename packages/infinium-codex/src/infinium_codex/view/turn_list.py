@@ -18,6 +18,8 @@ from infinium_codex.view.model import DeliveryState, TurnSummary
 _STATE_STYLES = {
     DeliveryState.SENT: "green",
     DeliveryState.LOCAL: "green",
+    DeliveryState.SUMMARIZED: "green",
+    DeliveryState.RECORDED: "yellow",
     DeliveryState.WAITING: "yellow",
     DeliveryState.DEAD: "bold red",
     DeliveryState.DROPPED: "bold red",

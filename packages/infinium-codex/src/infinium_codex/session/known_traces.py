@@ -50,7 +50,7 @@ class KnownTraces:
     def __init__(self, places: Places, state: StateDirectory) -> None:
         self._spool_directories, self._state = find_spool_directories(places), state
         self._traces: dict[str, KnownTrace] = {}
-        """By key and by turn id: Codex has recorded some turns in two threads (`codex exec review` up to 0.130)."""
+        """By key and by turn id: an agent may record a turn in two threads, as some do for reviews."""
         self._summaries: dict[str, float] = {}
         self._errors: dict[str, list[tuple[float, str]]] = {}
         self._first: dict[str, float] = {}
@@ -66,6 +66,10 @@ class KnownTraces:
         if found is None and turn_id in self.recorded_turns(session):
             return KnownTrace(state=TraceState.RECORDED, at=0.0)
         return found
+
+    def is_known(self, key: str) -> bool:
+        """Return whether a trace was queued, sent, rejected or dropped."""
+        return key in self._traces
 
     def is_sent(self, key: str) -> bool:
         """Return whether a trace was sent, according to the ledger when this object was made."""
