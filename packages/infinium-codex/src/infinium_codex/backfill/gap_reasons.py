@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from infinium_codex.backfill.known_traces import KnownTraces, TraceState
 from infinium_codex.backfill.projects import TracedProject, Untraceable
 from infinium_codex.backfill.turns import FoundTurn, Missing
 from infinium_codex.codex.app_server import AppServerError
@@ -17,6 +16,7 @@ from infinium_codex.codex.versions import (
     parse_version,
 )
 from infinium_codex.console.formatting import local_time
+from infinium_codex.session.known_traces import KnownTraces, TraceState
 from infinium_codex.support.result import CommandError
 
 ERROR_SECONDS = 3_600.0

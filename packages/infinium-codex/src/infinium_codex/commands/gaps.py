@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from infinium_codex.backfill.gap_reasons import GapReasons
-from infinium_codex.backfill.known_traces import KnownTraces, TraceState
 from infinium_codex.backfill.projects import Projects
 from infinium_codex.backfill.turns import FoundTurn, TurnFinder
 from infinium_codex.codex.program import codex_home, find_codex
@@ -15,6 +14,7 @@ from infinium_codex.codex.worktrees import linked_worktree
 from infinium_codex.console.formatting import local_time, plural, utc_time
 from infinium_codex.console.parameters import AsJson, Context, Count, Since
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.session.known_traces import KnownTraces, TraceState
 from infinium_codex.session.pause_log import PauseLog
 from infinium_codex.support.result import CommandContext, Mark, Result, Row
 from infinium_codex.support.settings import home_directory
