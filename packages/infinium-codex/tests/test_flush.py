@@ -1,17 +1,20 @@
 """`flush`: what is left in spools and in the queue is traced and sent before it ends."""
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api import receive
 from infinium_config.locks import try_lock
+from infinium_transport import Envelope, Outbox
 from machine import Machine
 
 pytest_plugins = ["no_leftovers"]
 
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+BASE_URL = "http://127.0.0.1:1/v1"
 SECRET = {"INFINIUM_AGENT_SECRET": "sesame-4711"}
 
 
@@ -115,3 +118,22 @@ def test_flush_waits_for_a_delayed_trace(tmp_path: Path) -> None:
         done = machine.run("flush", environ=SECRET)
         assert (done.returncode, done.stdout) == (0, "Sent       1 trace\n")
         assert len(receiver.requests) == 3
+
+
+def test_flush_waits_for_a_worker_that_has_the_secret_of_another_project(machine: Machine) -> None:
+    """It is about to send: its traces have no secret in the environment of this project."""
+    outbox = Outbox(machine.state / "outbox")
+    key = "00000000-0000-5000-8000-000000000001"
+    outbox.put(Envelope(key=key, agent_id=AGENT, base_url=BASE_URL, body=b"{}", created=time.time(), name="x"))
+    [queued] = outbox.pending()
+    flush = subprocess.Popen(
+        [*machine.program, "flush"],
+        cwd=machine.project,
+        env=machine.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    machine.wait_for(outbox.parked, "flush found no secret")
+    outbox.remove(queued)
+    printed, _ = flush.communicate()
+    assert (flush.returncode, printed) == (0, "Nothing is left to send.\n")

@@ -57,6 +57,29 @@ def test_errors_are_of_this_project_or_of_none(machine: Machine) -> None:
     assert "Other projects: 1 error." in machine.run("errors").stdout
 
 
+def test_errors_of_an_agent_are_those_of_its_projects(machine: Machine) -> None:
+    """The delivery's errors name the agent. Its projects are those set up for it now, and those with its traces."""
+    machine.must_run("config", "set", "agent_id", AGENT)
+    ledger = Ledger(machine.state / "ledger")
+    ledger.record_error("api", "connection refused", when=time.time(), labels={"agent": AGENT})
+    assert machine.errors() == ["connection refused"]
+    assert "connection refused" in machine.run("status").stdout
+    other = machine.home / "other"
+    assert read(machine, "errors", cwd=other)["errors"] == []
+    assert "connection refused" not in machine.run("status", cwd=other).stdout
+    sent = Envelope(
+        key="00000000-0000-5000-8000-000000000001",
+        agent_id=AGENT,
+        base_url="https://x.example/v1",
+        body=b"{}",
+        created=0.0,
+        name="x",
+        labels={"root": str(other)},
+    )
+    ledger.record_sent(sent, None, when=time.time())
+    assert [error["message"] for error in read(machine, "errors", cwd=other)["errors"]] == ["connection refused"]
+
+
 def test_status_counts_the_queue_of_this_project(machine: Machine) -> None:
     outbox = Outbox(machine.state / "outbox")
     for number, root in enumerate((machine.project, machine.home / "other", machine.home / "other")):

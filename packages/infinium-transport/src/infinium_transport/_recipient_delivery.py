@@ -210,7 +210,7 @@ class RecipientDelivery:
         text = f"{refusal.reason}. {refusal.hint}".strip()
         if self._outbox.note_refusal(agent, text, base_url=self.recipient.base_url):
             message = f"Traces of agent {agent} are queued but not sent: {text}"
-            self._ledger.record_error("secret", message, when=self._clock())
+            self._record_error("secret", message)
 
     # Requests
 
@@ -276,7 +276,7 @@ class RecipientDelivery:
         self._secret = self._outbox.park(agent, reason, mark_of(secret), base_url=base_url, attempts=attempts)
         if self._probe is None:
             message = f"Traces of agent {agent} are parked: {base_url} refused the agent's secret ({reason})"
-            self._ledger.record_error("api", message, when=self._clock())
+            self._record_error("api", message)
         self._probe = None
         self._add_blocked(1)
 
@@ -289,7 +289,10 @@ class RecipientDelivery:
             return  # concerns this trace alone
         self._unavailable = outcome.reason
         message = f"{self.recipient.base_url} did not accept a trace ({outcome.reason}); it stays queued"
-        self._ledger.record_error("api", message, when=now)
+        self._record_error("api", message)
+
+    def _record_error(self, where: str, message: str) -> None:
+        self._ledger.record_error(where, message, when=self._clock(), labels={"agent": self.recipient.agent_id})
 
     def _delayed(self, due: float, reason: str) -> None:
         self._due_at(due)

@@ -19,6 +19,9 @@ from infinium_codex.support.error_log import collect_hook_errors
 from infinium_codex.support.paths import Places
 from infinium_codex.support.spool_directories import find_spool_directories
 
+OTHERS_SECONDS = 3.0
+"""How long traces are waited for that a worker of another project may be about to send, with a secret of its own."""
+
 
 class FlushReport(Struct, frozen=True, kw_only=True):
     """What a flush did, and what is left."""
@@ -53,7 +56,7 @@ def drain(
     outbox.clear_delays()
     outbox.probe_now()
     return FlushReport(
-        delivery=deliver_until_sent(places, settings, deadline),
+        delivery=deliver_until_sent(places, settings, deadline, patience=OTHERS_SECONDS),
         sessions=len(sessions),
         open=tuple(session for session, state in states.items() if state in (State.pending, State.resumed)),
         busy=tuple(session for session, state in states.items() if state is None),

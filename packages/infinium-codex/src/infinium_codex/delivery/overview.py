@@ -32,7 +32,7 @@ def read_overview(
 ) -> DeliveryOverview:
     """Read outbox and ledger for the project in `root`; with `all_projects` the counts are those of all."""
     entries = ledger.entries()
-    project = ProjectFilter(root, entries)
+    project = ProjectFilter(root, entries, settings.agent_id.value)
     others: Counter[str] = Counter()
     recipients = set()
     counts = []

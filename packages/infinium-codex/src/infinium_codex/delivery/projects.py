@@ -1,6 +1,6 @@
 """Decides which traces and ledger entries belong to a project."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infinium_config import find_checkout, find_project
@@ -24,10 +24,11 @@ class ProjectFilter:
     """Tells the traces and errors of the project in `root` from those of other projects.
 
     `entries` are ledger entries, newest first. An error that names only a session belongs to the project of the traces
-    of that session.
+    of that session. One that names only an agent belongs to the projects with that agent: `agent_id` is the project's
+    present one, and its traces name earlier ones.
     """
 
-    def __init__(self, root: Path, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, root: Path, entries: Sequence[Entry] = (), agent_id: str | None = None) -> None:
         self.root = root
         self._decided: dict[str, bool] = {}
         """Whether a directory belongs to the project, by its path."""
@@ -36,6 +37,8 @@ class ProjectFilter:
             for entry in entries
             if "session" in entry.labels and (ROOT_LABEL in entry.labels or "project" in entry.labels)
         }
+        traces = (entry for entry in entries if entry.agent_id and ROOT_LABEL in entry.labels)
+        self._agents = {agent_id} | {entry.agent_id for entry in traces if self.owns(entry.labels)}
 
     def owns(self, labels: Mapping[str, str]) -> bool:
         """Whether a trace or an error with these labels belongs to the project, or to no project at all."""
@@ -45,7 +48,9 @@ class ProjectFilter:
         if name := labels.get("project"):  # written by a version without the label `root`
             return name == self.root.name
         session = self._sessions.get(labels.get("session", ""))
-        return session is None or self.owns(session)
+        if session is not None:
+            return self.owns(session)
+        return "agent" not in labels or labels["agent"] in self._agents
 
     def _contains(self, directory: str) -> bool:
         """Whether a directory is the project's, or below it and not in a project of its own."""

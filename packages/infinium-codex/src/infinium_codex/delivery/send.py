@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from infinium_config import SECRET_VARIABLE, Settings
 from infinium_config.locks import try_lock
-from infinium_transport import DeliveryOptions, DeliveryReport, Entry, Recipient, Sender, deliver
+from infinium_transport import DeliveryOptions, DeliveryReport, Entry, ProblemKind, Recipient, Sender, deliver
 from infinium_transport.options import FoundSecret, NoSecret
 from msgspec.structs import replace
 
@@ -104,18 +104,26 @@ def _observer(
 
 
 def deliver_until_sent(
-    places: Places, settings: Settings, deadline: float, environ: Mapping[str, str] = os.environ
+    places: Places,
+    settings: Settings,
+    deadline: float,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    patience: float = 0.0,
 ) -> DeliveryReport:
     """Send as `deliver_queued` does, and wait for other processes that send and for delayed traces.
 
     Returns when nothing is queued, or when nothing that is queued can be sent before `deadline` (`time.monotonic`).
+    Traces without a secret here are waited for during `patience` seconds: another process may have the secret.
     """
     sent, poll = 0, _SHORT_POLL_SECONDS
+    patient_until = min(time.monotonic() + patience, deadline)
     while True:
         report = deliver_queued(places, settings, environ=environ)
         sent += report.sent
         remaining = deadline - time.monotonic()
-        pause = poll if report.busy else _seconds_until(report.next_due)
+        lacks_secret = report.count(ProblemKind.no_secret) > 0 and time.monotonic() < patient_until
+        pause = poll if report.busy or lacks_secret else _seconds_until(report.next_due)
         poll = min(poll * 1.5, 1.0)
         if not report.queued or pause > remaining:
             return replace(report, sent=sent)

@@ -37,5 +37,6 @@ def last_error(context: CheckContext) -> Check:
 def _entries(context: CheckContext) -> list[Entry]:
     """The ledger's entries of this project and of none, newest first."""
     entries = open_ledger(context.places).entries()
-    project = ProjectFilter(project_directory(context.cwd, home_directory(context.environ)), entries)
+    root = project_directory(context.cwd, home_directory(context.environ))
+    project = ProjectFilter(root, entries, context.settings.agent_id.value if context.settings else None)
     return [entry for entry in entries if project.owns(entry.labels)]

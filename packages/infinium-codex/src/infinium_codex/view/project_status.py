@@ -62,7 +62,8 @@ def _project_rows(status: ProjectStatus) -> Iterator[Row]:
     state = "not set up" if not status.is_set_up else "paused; nothing is recorded" if settings.paused.value else ""
     text = f"{status.root}{f' ({state})' if state else ''}"
     yield Row(cells=("project", text), mark=Mark.PROBLEM if state else Mark.OK)
-    if state:
+    unused = any(problem.name == "project" for problem in settings.problems)
+    if state and (status.is_set_up or not unused):  # an unused project file is named among the problems, with its fix
         yield _hint("Run 'infinium-codex resume'." if status.is_set_up else INIT)
     if settings.project and settings.project.via_worktree:
         yield Row(cells=("", f"found from the linked worktree {settings.project.via_worktree}"))
