@@ -22,6 +22,7 @@ nox.options.sessions = [
     "e2e",
     "faults_short",
     "windows_short",
+    "otlp_short",
 ]
 nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2025.5"
@@ -31,6 +32,9 @@ PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium
 E2E = ROOT / "packages" / "infinium-codex" / "e2e"
 WINDOWS = ROOT / "packages" / "infinium-codex" / "windows"
 FAULTS = ROOT / "packages" / "infinium-codex" / "faults"
+ENGINES = ROOT / "packages" / "infinium-codex" / "engines"
+ENGINE_PACKAGES = {"mlflow": "mlflow>=3.5,<4", "phoenix": "arize-phoenix>=12"}
+"""OTLP engines with a page. Each takes about 850 MB."""
 TEST_TOOLS = ("hypothesis>=6.140", "pytest>=9,<10", "syrupy>=5")
 SKIPPED = ROOT / ".nox" / "skipped.txt"
 
@@ -58,7 +62,14 @@ def types(session: nox.Session) -> None:
         session.run("mypy", "--platform", system, "--no-warn-unreachable", *options, *sources)
     for package in PACKAGES:
         # A run a group: two of them have a module `conftest`.
-        for group in (("src", "tests", "e2e"), ("bench",), ("faults",), ("redaction_bench",), ("windows",)):
+        for group in (
+            ("src", "tests", "e2e"),
+            ("bench",),
+            ("engines",),
+            ("faults",),
+            ("redaction_bench",),
+            ("windows",),
+        ):
             found = [Path("packages", package, part) for part in group]
             if existing := [str(path) for path in found if (ROOT / path).exists()]:
                 session.run("mypy", *existing)
@@ -112,6 +123,25 @@ def faults(session: nox.Session) -> None:
 def faults_short(session: nox.Session) -> None:
     """The same faults, each a few times."""
     _run_faults(session, "short")
+
+
+@nox.session
+def otlp(session: nox.Session) -> None:
+    """A session of the real Codex in MLflow and Phoenix, read back; prints a table and takes pictures of the pages."""
+    _run_engines(session, list(ENGINE_PACKAGES))
+
+
+@nox.session
+def otlp_short(session: nox.Session) -> None:
+    """The same with MLflow alone, without a picture."""
+    _run_engines(session, ["mlflow"])
+
+
+@nox.session
+def otlp_size(session: nox.Session) -> None:
+    """Bytes and spans of one turn: our export beside that of Codex itself."""
+    session.install("./packages/infinium-codex[otlp]", *TEST_TOOLS)
+    session.run("python", str(ENGINES / "sizes.py"))
 
 
 @nox.session
@@ -323,6 +353,28 @@ def _run_faults(session: nox.Session, form: str) -> None:
     session.install(*TEST_TOOLS, "./packages/infinium-codex")
     environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED), "INFINIUM_FAULTS": form}
     session.run("pytest", "-p", "real_tests", str(FAULTS.relative_to(ROOT)), *session.posargs, env=environ)
+
+
+def _run_engines(session: nox.Session, names: list[str]) -> None:
+    """Install each engine in an environment of its own, as their libraries differ, and run the tests."""
+    place = ROOT / ".nox" / "engines"
+    session.install(*TEST_TOOLS, "./packages/infinium-codex[otlp]")
+    for name in names:
+        if not (place / name / "bin" / name).exists():
+            session.run("python", "-m", "venv", str(place / name))
+            pip = str(place / name / "bin" / "python")
+            session.run(pip, "-m", "pip", "install", "-q", ENGINE_PACKAGES[name], external=True)
+    environ = {
+        "PYTHONPATH": str(ROOT / ".ci"),
+        "INFINIUM_SKIPPED": str(SKIPPED),
+        "INFINIUM_ENGINES": str(place),
+        "INFINIUM_ENGINES_WANTED": ",".join(names),
+    }
+    if len(names) > 1:
+        environ["INFINIUM_SCREENSHOTS"] = "1"
+    (place / "table.md").unlink(missing_ok=True)
+    session.run("pytest", "-p", "real_tests", str(ENGINES.relative_to(ROOT)), *session.posargs, env=environ)
+    session.log(f"\n{(place / 'table.md').read_text('utf-8')}")
 
 
 def _index(session: nox.Session) -> str:
