@@ -52,7 +52,9 @@ def test_a_turn_of_another_project_is_listed_with_all_only(machine: Machine) -> 
     machine.project = other
     assert machine.json("list")["turns"] == []
     assert "No turns of" in machine.must_run("list")
-    assert machine.json("list", "--all")["turns"]
+    [turn, *_] = machine.json("list", "--all")["turns"]
+    assert machine.json("show", turn["session_id"])["turns"]
+    assert machine.json("show", turn["key"])["turns"]
 
 
 def test_steps_of_a_subagent_are_nested(machine: Machine) -> None:

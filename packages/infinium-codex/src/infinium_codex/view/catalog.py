@@ -149,6 +149,7 @@ class Catalog:
         if len(name) < _SHORTEST_PREFIX:
             raise NotOneTurnError(f"'{name}' is too short: give at least {_SHORTEST_PREFIX} characters of a key.")
         sessions = list(self.sessions(id_prefix=name))
+        sessions = sessions or list(session_files(codex_home(self._environ), id_prefix=name))
         if len(sessions) == 1:
             return self.view(sessions[0])
         if sessions:
@@ -312,9 +313,11 @@ class Catalog:
     def project_of(self, found: SessionFile) -> str:
         """Return the directory of the project that a session began in; empty if it is not known."""
         cwd = found.meta.cwd
-        if self.project is not None:
+        if cwd is None:
+            return ""
+        if self.project is not None and self.project.contains(cwd):
             return str(self.project.root)
-        return str(project_directory(Path(cwd), self._home)) if cwd else ""
+        return str(project_directory(Path(cwd), self._home))
 
     def options_of(self, project: str) -> TraceOptions:
         """Return the trace options of a project; the user's own if its settings cannot be read."""
