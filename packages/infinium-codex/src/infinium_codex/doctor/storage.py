@@ -6,6 +6,8 @@ import stat
 import sys
 from pathlib import Path
 
+from infinium_config import Settings
+
 from infinium_codex.console.formatting import plural
 from infinium_codex.doctor.checks import FIX, Check, ok, problem, warning
 from infinium_codex.doctor.context import CheckContext
@@ -22,8 +24,6 @@ _CAUSES = {
     errno.ENOTDIR: ("a file is in the place of a directory", "Move the file aside"),
 }
 """Cause and fix by the error of the test write."""
-DEFAULT_TTL = 1800.0
-"""Seconds without an event after which a session has timed out, where the settings cannot be read."""
 MOVE_SPOOL = "set CONNECTOR_SESSION_DIR"
 MOVE_STATE = "set XDG_STATE_HOME"
 
@@ -45,8 +45,8 @@ def spool(context: CheckContext) -> Check:
 def earlier_spools(context: CheckContext) -> Check:
     """Check for events in directories that the hook used earlier: no new event leads a worker to them."""
     name = "earlier spools"
-    ttl = context.settings.session_ttl.value if context.settings else DEFAULT_TTL
-    left = sessions_elsewhere(context.places, ttl)
+    settings = context.settings or Settings()  # the defaults, where the project file cannot be read
+    left = sessions_elsewhere(context.places, settings.session_ttl.value)
     if not left:
         return ok(name, "No events are left in a directory that was used earlier.")
     directories = ", ".join(sorted({str(files.directory) for files in left}))
