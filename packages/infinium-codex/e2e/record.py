@@ -19,6 +19,7 @@ from codex_install import ALL, NEWEST, install_codex
 from infinium_codex.codex.app_server import AppServer
 from infinium_codex.codex.hook_events import EVENT_NAMES
 from infinium_codex.codex.program import CodexProgram
+from infinium_codex.codex.threads import ThreadKind, thread_kind
 from infinium_codex.codex.trust import trust_ours
 from infinium_codex.codex.versions import HOOKS_ON_SINCE, TRUST_SINCE
 from infinium_codex.demo.scripted_model import DEMO_PROMPT, ScriptedModel, demo_turn
@@ -117,9 +118,13 @@ def _register(sandbox: Sandbox, events: Path, scenario: Scenario) -> None:
 def write_records(target: Path, source: Path, places: Mapping[str, str]) -> None:
     """Write the JSON lines of a file without Codex's own texts; each place's path is replaced."""
     lines = []
+    of_codex = False
     for line in source.read_text("utf-8").splitlines():
         moved = reduce(lambda text, place: text.replace(*place), places.items(), line)
-        lines.append(json.dumps(_without_codex_texts(json.loads(moved)), ensure_ascii=False))
+        record = _without_codex_texts(json.loads(moved))
+        if record.get("type") == "session_meta":
+            of_codex = thread_kind(record["payload"]) is ThreadKind.OWN
+        lines.append(json.dumps(_without_prompts(record) if of_codex else record, ensure_ascii=False))
     target.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -138,6 +143,18 @@ def _without_codex_texts(record: dict[str, Any]) -> dict[str, Any]:
     if payload.get("type") == "thread_settings_applied":
         payload = {"type": payload["type"]}
     return {**record, "payload": _short({key: value for key, value in payload.items() if key not in _DROPPED})}
+
+
+def _without_prompts(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a thread that Codex runs for itself without the prompts, which Codex wrote."""
+    payload = record.get("payload", {})
+    if payload.get("role") == "user":
+        payload = {**payload, "content": []}
+    if payload.get("type") == "user_message":
+        payload = {**payload, "message": "(Codex's own)"}
+    if payload.get("item", {}).get("type") == "UserMessage":
+        payload = {**payload, "item": {**payload["item"], "content": []}}
+    return {**record, "payload": payload}
 
 
 def _is_codex_text(text: str) -> bool:

@@ -209,6 +209,27 @@ def asks_twice() -> list[Reply]:
     ]
 
 
+def _escalated(word: str) -> Call:
+    return Call("exec_command", {"cmd": f"echo {word}", "sandbox_permissions": "require_escalated"})
+
+
+def _verdict(outcome: str, rationale: str, risk: str) -> Say:
+    answer = {"risk_level": risk, "user_authorization": "low", "outcome": outcome, "rationale": rationale}
+    return Say(json.dumps(answer))
+
+
+def guarded() -> list[Reply]:
+    """Two commands that Codex's own reviewer judges in the user's place: it allows one and refuses the other."""
+    allowed, refused = _verdict("allow", "It prints a word.", "low"), _verdict("deny", "Nobody asked for it.", "high")
+    return [
+        Reply([_escalated("allowed")], usage(1)),
+        Reply([_escalated("refused")], usage(2)),
+        Reply([Say("One of two.")], usage(3)),
+        Reply([refused], usage(5), to='"echo refused"', aside=True),
+        Reply([allowed], usage(4), to='"echo allowed"', aside=True),
+    ]
+
+
 SUMMARY = "CONTEXT CHECKPOINT"
 
 
@@ -614,7 +635,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "review": Scenario(reviews, _reviewed),
     "review-terminal": Scenario(reviews, _reviewed_in_terminal),
     "searches": Scenario(searches, _exec("Search for snow.")),
-    "plan": Scenario(plans, _exec("Plan it.")),
+    "plan": Scenario(plans, _exec("Plan it."), config=lambda _: "[tools.update_plan]\nenabled = true\n"),
+    "guardian": Scenario(
+        guarded,
+        lambda sandbox: sandbox.execute(["codex", "exec", "Say two things."]),
+        root_config='approvals_reviewer = "auto_review"\napproval_policy = "on-request"\nsandbox_mode = "read-only"\n',
+    ),
     "ide": Scenario(thinks_and_answers, _asked_from_an_ide),
     "other-tools": Scenario(other_tools, _looked),
     "permission": Scenario(asks_twice, _asked),

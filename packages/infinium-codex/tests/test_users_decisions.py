@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from infinium_codex.codex.agent import CODEX
-from recorded import recordings
+from recorded import Recording, recordings
 from transcripts import SESSION_ID, event, meta, response, session_of, traces_of, turn, turn_id, write
 
 
@@ -94,3 +94,19 @@ def test_hooks_of_a_thread_that_codex_runs_for_itself_report_nothing(tmp_path: P
         "cwd": "/repo",
     }
     assert CODEX.translate(payload, 1).events == ()
+
+
+@pytest.mark.parametrize("one", recordings("guardian"), ids=str)
+def test_a_review_by_codex_in_the_users_place_is_told_and_its_tokens_are_not_the_users(one: Recording) -> None:
+    """Codex's own reviewer allows one command and refuses the other; it asks the model in a thread of its own."""
+    [trace] = one.payloads()
+    steps = trace["steps"]
+    allowed, refused = (step["metadata"] for step in steps if step["action"] == "tool_call")
+    assert allowed["exit_code"] == 0
+    assert refused["outcome"] == "refused"
+    assert [step["metadata"]["answer"] for step in steps if step["action"] == "permission_request"] == [
+        "granted",
+        "refused",
+    ]
+    assert "errors" not in trace
+    assert trace["llm_usage"]["total_tokens"] == sum(usage["total_tokens"] for usage in one.about["reported"])

@@ -25,9 +25,10 @@ _FAILED = lazy_pattern(
 _ABORTED = lazy_pattern(r"^(?:Wall time: ([\d.]+) seconds?\n)?aborted by user(?: after ([\d.]+)s)?$")
 _REFUSED = lazy_pattern(
     r"(?:exec command |patch )?rejected by user"
-    r"|exec_command failed for `[\s\S]{0,20000}?`: CreateProcess \{ message: \"Rejected\("
+    r"|exec_command failed(?: for `[\s\S]{0,20000}?`)?: CreateProcess \{ message: \"Rejected\("
+    r"|approval policy is \w+; reject command"
 )
-"""The start of an output of a call that the user, or a review in the user's place, refused."""
+"""The start of an output of a call that the user, a review in the user's place or the approval policy refused."""
 _SCRIPT = lazy_pattern(r"^Script (completed|failed|error)[^\n]*\nWall time:? ([\d.]+) seconds?\nOutput:\n+")
 _PLACEHOLDERS = {"input_image": "[image]", "image": "[image]", "input_audio": "[audio]", "audio": "[audio]"}
 
