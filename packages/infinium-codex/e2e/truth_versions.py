@@ -20,6 +20,7 @@ from codex_install import CodexUnavailableError
 E2E = Path(__file__).parent
 sys.path.append(str(E2E.parent / "tests"))  # pytest has it from pyproject.toml
 
+from infinium_codex.codex.app_server import AppServerError  # noqa: E402
 from infinium_codex.codex.threads import thread_id  # noqa: E402
 from machine import Machine, wait_for  # noqa: E402
 from record import record  # noqa: E402
@@ -89,7 +90,7 @@ def _recorded(version: str, name: str, one: Recording) -> bool:
     for attempt in (1, 2):
         try:
             record(version, SCENARIOS[name], one.path)
-        except (CodexUnavailableError, AssertionError, OSError) as error:
+        except (CodexUnavailableError, AppServerError, AssertionError, OSError) as error:
             text = str(error).partition("\n")[0]
             print(f"  {version}-{name}: not played (attempt {attempt}): {text}", file=sys.stderr, flush=True)
         else:
