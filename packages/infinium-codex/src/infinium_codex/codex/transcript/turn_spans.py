@@ -9,12 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from infinium_codex.codex.transcript.file import open_stream
-from infinium_codex.support.json_fields import epoch_ms
+from infinium_codex.support.json_fields import epoch_ms, mapping, parse_object, text
 
 # Quotes in a record's texts are escaped, so these bytes occur only as the kind of a record.
 _MARKS = re.compile(rb'"(task_started|task_complete|turn_aborted|turn_context|session_meta)"')
 _TIMESTAMP = re.compile(rb'\{ ?"timestamp": ?"([^"\\]{1,40})"')
-_TURN_ID = re.compile(rb'"turn_id": ?"([^"\\]{1,100})"')
 _THREAD_ID = re.compile(rb'"payload": ?\{[^{}]*?"id": ?"([^"\\]{1,100})"')
 _CWD = re.compile(rb'"cwd": ?("(?:[^"\\]|\\.){1,8000}")')
 _BLOCK_BYTES = 1 << 20
@@ -61,7 +60,7 @@ def _spans(file: BinaryIO) -> Iterator[TurnSpan]:
             found = _group(_THREAD_ID, line)
             thread, is_copied = thread or found, bool(thread) and found not in ("", thread)
         elif kind == b"task_started":
-            turn_id = _group(_TURN_ID, line)
+            turn_id = _turn_id(line)
             if not turn_id or (turn is not None and turn.turn_id == turn_id):
                 continue
             # Ids are ordered by time: a turn older than its session is copied from another session.
@@ -100,6 +99,11 @@ def _marked_lines(file: BinaryIO) -> Iterator[tuple[bytes, int, bytes]]:
         if not complete and len(block) > _MAX_LINE_BYTES:
             complete = len(block)  # no record that is of interest is as long
         offset, block = offset + complete, block[complete:]
+
+
+def _turn_id(line: bytes) -> str | None:
+    """The turn that a `task_started` begins. The line is short, and may name other turns."""
+    return text(mapping(parse_object(line) or {}, "payload"), "turn_id")
 
 
 def _group(pattern: re.Pattern[bytes], line: bytes) -> str:
