@@ -30,6 +30,7 @@ COMMANDS = {
     "retry": "Send queued traces now.",
     "queue": "List queued traces, or delete some.",
     "flush": "Trace and send everything that is left, and wait until it is sent.",
+    "preview": "Show exactly what would be sent of a turn, with each redaction marked, and send nothing.",
     "gaps": "List the turns of this project that have not reached Infinium, with the reason.",
     "backfill": "Send the turns of this project that were never traced.",
     "cleanup": "Remove old history, old logs and leftovers of ended sessions.",
