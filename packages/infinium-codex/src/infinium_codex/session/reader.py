@@ -26,7 +26,7 @@ from infinium_codex.support.json_fields import parse_object
 
 QUIET_SECONDS = 10.0
 """How long a transcript that lacks the end of a turn may stand still: a hook runs before the last records are there."""
-SLICE_BYTES = 1 << 20
+SLICE_BYTES = 1 << 18
 """A slice ends behind the first turn that ended after this many bytes of the spool."""
 
 
