@@ -1,6 +1,5 @@
 """Removes a secret from a finished JSON document, such as a body that was built while the secret was not known."""
 
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -25,6 +24,8 @@ def redact_json(document: bytes, secret: str) -> bytes:
     """
     if not _may_contain(document, secret):
         return document
+    import json  # few documents get here
+
     redactor = Redactor(secrets=(secret,), enabled=False)
     try:
         clean = _without_pieces(redactor.value(json.loads(document)), secret, redactor)
@@ -89,4 +90,6 @@ def _counted(body: dict[str, object], counts: Mapping[str, int]) -> dict[str, ob
 
 
 def _dump(value: object) -> bytes:
+    import json
+
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
