@@ -92,7 +92,8 @@ def _hook_home(environ: Mapping[str, str]) -> Path:
 
 
 def _home(environ: Mapping[str, str]) -> str:
-    return environ.get("HOME") or str(Path.home())
+    profile = environ.get("USERPROFILE") if sys.platform == "win32" else None
+    return environ.get("HOME") or profile or str(Path.home())
 
 
 def spool_directory(environ: Mapping[str, str], data: Path | None = None) -> Path:
