@@ -103,14 +103,14 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def windows(session: nox.Session) -> None:
-    """The connector and the real Codex for Windows inside Wine: every version, or those named."""
+    """Inside Wine: each package's tests, and the connector with the real Codex for Windows: all versions, or those named."""
     _run_windows(session, session.posargs or ["0.142.5", "0.153.4", "0.169.0"])
 
 
 @nox.session
 def windows_short(session: nox.Session) -> None:
-    """The same with the newest version."""
-    _run_windows(session, ["0.169.0"])
+    """A turn of the newest version."""
+    _run_windows(session, ["0.169.0"], "test_turn.py")
 
 
 @nox.session
@@ -339,14 +339,14 @@ def _stranger(index: Path, name: str) -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
-def _run_windows(session: nox.Session, versions: list[str]) -> None:
+def _run_windows(session: nox.Session, versions: list[str], tests: str = ".") -> None:
     session.install(*TEST_TOOLS, "packaging", "pip", "./packages/infinium-codex")
     environ = {
         "PYTHONPATH": str(ROOT / ".ci"),
         "INFINIUM_SKIPPED": str(SKIPPED),
         "INFINIUM_WINDOWS_CODEX": ",".join(versions),
     }
-    session.run("pytest", "-p", "real_tests", str(WINDOWS.relative_to(ROOT)), env=environ)
+    session.run("pytest", "-p", "real_tests", str((WINDOWS / tests).relative_to(ROOT)), env=environ)
 
 
 def _run_faults(session: nox.Session, form: str) -> None:

@@ -78,6 +78,8 @@ class Foo:
     def run_hook(self, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the connector of the READMEs after a turn."""
         own = {"HOME": str(self.home), "XDG_STATE_HOME": str(self.state), "PATH": os.environ["PATH"]}
+        if os.name == "nt":
+            own |= {"WIN_PD_OVERRIDE_LOCAL_APPDATA": str(self.state), "SYSTEMROOT": os.environ["SYSTEMROOT"]}
         keyring = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}  # not the one of this machine
         return subprocess.run(
             [sys.executable, "-c", program()],

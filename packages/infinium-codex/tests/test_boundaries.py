@@ -99,7 +99,7 @@ def test_a_neutral_room_names_no_agent_and_none_of_its_events(room: str) -> None
 def test_an_event_name_is_declared_once() -> None:
     quoted = re.compile(rf"['\"](?:{'|'.join(EVENT_NAMES)})['\"]")
     paths = [path for path in APPLICATION.rglob("*.py") if quoted.search(path.read_text("utf-8"))]
-    assert {str(path.relative_to(APPLICATION)) for path in paths} == {"codex/hook_events.py"}
+    assert {path.relative_to(APPLICATION).as_posix() for path in paths} == {"codex/hook_events.py"}
 
 
 @pytest.mark.parametrize("package", SOURCES)

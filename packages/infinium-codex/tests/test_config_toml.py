@@ -1,5 +1,6 @@
 """config.toml: a feature is turned on, and every other byte of the user's file stays."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,5 +40,5 @@ def test_a_missing_file_has_no_features(tmp_path: Path) -> None:
 def test_an_invalid_file_is_an_error_that_names_it(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(text)
-    with pytest.raises(ConfigTomlError, match=str(path)):
+    with pytest.raises(ConfigTomlError, match=re.escape(str(path))):
         with_feature(path, "codex_hooks")

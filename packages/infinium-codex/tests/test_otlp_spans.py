@@ -1,6 +1,7 @@
 """The spans and metrics of recorded turns: ids, tree, tokens and contents, by the GenAI conventions."""
 
 import json
+import platform
 from typing import Any
 
 import pytest
@@ -157,7 +158,12 @@ def test_the_request_on_the_wire() -> None:
     assert first == second
     [found] = ExportTraceServiceRequest.FromString(first).resource_spans
     about = {one.key: one.value.string_value for one in found.resource.attributes}
-    assert about == {"service.name": "codex", "os.type": "linux", "infinium.project": "a project", "team": "blue"}
+    assert about == {
+        "service.name": "codex",
+        "os.type": platform.system().lower(),
+        "infinium.project": "a project",
+        "team": "blue",
+    }
     [scope] = found.scope_spans
     assert scope.schema_url == names.SCHEMA_URL
     assert [span.name for span in scope.spans] == [span.name for span in turn.spans]

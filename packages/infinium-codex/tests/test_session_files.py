@@ -121,7 +121,8 @@ def test_files_that_are_no_transcripts_are_passed_over(tmp_path: Path, content: 
     good.with_name(good.name.replace(SESSION_ID, OTHER_ID)).write_bytes(content)
     good.with_name(f"{good.name.replace(SESSION_ID, THIRD_ID)}.zst").write_bytes(b"no zstd" + content)
     good.with_name("rollout-notes.txt").write_bytes(content)
-    os.mkfifo(good.with_name(good.name.replace(SESSION_ID, OTHER_ID.replace("7000", "7001"))))
+    if os.name != "nt":
+        os.mkfifo(good.with_name(good.name.replace(SESSION_ID, OTHER_ID.replace("7000", "7001"))))
     assert ids(tmp_path) == [SESSION_ID]
 
 
@@ -154,6 +155,8 @@ def git(*arguments: str, cwd: Path) -> None:
 
 def test_a_project_has_the_sessions_of_its_directories_and_worktrees(tmp_path: Path) -> None:
     """A project inside it and a checkout inside it have sessions of their own."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not on PATH")
     home, project = tmp_path / "codex", tmp_path / "project"
     for place in (project / "src", project / "inner" / ".infinium", project / "vendored", tmp_path / "project-2"):
         place.mkdir(parents=True)

@@ -1,12 +1,13 @@
 """Formats values for a payload: times, counts, paths, file changes. Absent values are left out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath, PureWindowsPath
 
 from infinium_trace.events import FileChange
 
 Payload = dict[str, object]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000
 """The last second of the year 9999."""
 
@@ -46,7 +47,8 @@ def milliseconds(duration: float | None) -> float | int | None:
 def iso_time(epoch_ms: int) -> str:
     """Return a time as ISO 8601 in UTC. Records may have any date: it is clamped to the years 1970 to 9999."""
     epoch_ms = min(max(epoch_ms, 0), _LAST_MS)
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    when = _EPOCH + timedelta(milliseconds=epoch_ms)  # fromtimestamp fails on Windows from the year 3001 on
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def count(number: int, noun: str) -> str:
