@@ -103,7 +103,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def windows(session: nox.Session) -> None:
-    """Inside Wine: each package's tests, and the connector with the real Codex for Windows: all versions, or those named."""
+    """Each package's tests inside Wine, and the real Codex for Windows: every version, or those named."""
     _run_windows(session, session.posargs or ["0.142.5", "0.153.4", "0.169.0"])
 
 
