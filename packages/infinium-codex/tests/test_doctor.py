@@ -74,7 +74,7 @@ def test_fault_is_reported(machine: HealthyMachine, fault: Fault) -> None:
         assert found == []
     if fault.fix == FIX:
         again = machine.examine("--fix")
-        assert again["mended"]
+        assert again["fixed"]
         assert checks(again)[fault.check]["verdict"] == "ok"
 
 
@@ -100,7 +100,7 @@ def test_fix_trusts_no_hook_and_keeps_the_users_hooks(machine: HealthyMachine) -
     own = {"hooks": [{"type": "command", "command": "mine"}]}
     machine.codex.list_hooks(trust="untrusted")  # Codex's answer once our hooks are back
     machine.edit_hooks(lambda document: document.update(hooks={"Stop": [own]}))
-    assert f"hooks file: {machine.hooks}: 12 added" in machine.examine("--fix")["mended"]
+    assert f"hooks file: {machine.hooks}: 12 added" in machine.examine("--fix")["fixed"]
     machine.codex.list_hooks(trust="untrusted")
     done = machine.run("doctor", "--fix")
     assert done.returncode == 1
@@ -115,7 +115,7 @@ def test_fix_trusts_no_hook_and_keeps_the_users_hooks(machine: HealthyMachine) -
 def test_fix_on_a_healthy_machine_changes_nothing(machine: HealthyMachine) -> None:
     machine.examine("--fix")  # creates the directories that are created on demand
     before = machine.modification_times()
-    assert machine.examine("--fix")["mended"] == []
+    assert machine.examine("--fix")["fixed"] == []
     assert machine.modification_times() == before
 
 

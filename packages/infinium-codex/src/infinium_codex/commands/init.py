@@ -24,7 +24,7 @@ def init(
     ] = None,
     trust: Annotated[
         bool | None,
-        Parameter(help="Trust the infinium-codex hooks in Codex (default: ask; yes where nobody can be asked)."),
+        Parameter(help="Trust the infinium-codex hooks in Codex (default: ask; yes without a terminal)."),
     ] = None,
     user_hooks: Annotated[
         bool | None,

@@ -15,7 +15,7 @@ from infinium_codex.doctor.context import CheckContext
 NAME = "duplicates"
 
 _Registered = tuple[str, str, str]
-"""A hook of ours: its event, its command and the file it is in."""
+"""A hook of the connector: its event, its command and the file it is in."""
 
 
 def duplicates(context: CheckContext) -> Check:

@@ -33,7 +33,7 @@ def our_listed_hooks(context: CheckContext) -> list[HookState]:
 
 
 def listed(context: CheckContext) -> Check:
-    """Check that Codex lists a hook of ours for every event."""
+    """Check that Codex lists a hook of the connector for every event."""
     if not context.answer.answered:
         return unknown(LISTED, codex.NO_ANSWER)
     found = {hook.event for hook in our_listed_hooks(context)}

@@ -42,7 +42,7 @@ def run_doctor(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
     )
     data = {
         "project": str(context.hooks.root),
-        "mended": list(fixed),
+        "fixed": list(fixed),
         "flow": flow.value,
         "checks": [check.to_json() for check in checks],
     }

@@ -35,7 +35,7 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
 
 
 def run_worker_probe(places: Places, environ: Mapping[str, str], cwd: Path) -> WorkerReport:
-    """Run `worker_probe` as the hook runs the worker, with no other descriptor of ours than one pipe for its output."""
+    """Run `worker_probe` as the hook runs the worker, and pass it one pipe for its output and no other descriptor."""
     command = _command(places, cwd)
     output, error = _run(command, environ)
     if error:

@@ -77,7 +77,7 @@ def apply_setup(found: Inspection, plan: SetupPlan, choices: Choices, ctx: Comma
 
 
 def _set_feature_flag(found: Inspection, ctx: CommandContext) -> str:
-    """Turn hooks on where this Codex needs a flag. Runs first, so that a failure leaves nothing of ours behind."""
+    """Turn hooks on where this Codex needs a flag. Runs first, so that a failure leaves nothing behind."""
     try:
         if found.codex is not None and features.needs_flag(found.codex, ctx.environ):
             return features.turn_on(found.codex, ctx.cwd, ctx.environ)

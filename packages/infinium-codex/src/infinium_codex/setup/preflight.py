@@ -11,7 +11,7 @@ UNCHANGED = "Nothing was changed."
 
 
 def check_policy(found: Inspection) -> None:
-    """Raise CommandError where hooks are turned off, or only managed hooks may run and ours are not managed."""
+    """Raise CommandError where hooks are turned off, or only managed hooks may run and these are not managed."""
     settings = found.survey.settings
     if settings.hooks_off == REQUIREMENTS:
         raise CommandError(

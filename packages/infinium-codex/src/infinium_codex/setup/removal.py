@@ -43,7 +43,7 @@ class Removal(Struct, frozen=True, kw_only=True):
     hooks: ProjectHooks
     """The hooks in the project's own file."""
     hooks_plan: Plan | None
-    """The project's hooks.json without our hooks; None where it has none of ours."""
+    """The project's hooks.json without the connector's hooks; None where it has none."""
     user_hooks: ProjectHooks
     """The hooks for all projects of the user."""
     user_plan: Plan | None
@@ -57,12 +57,12 @@ class Removal(Struct, frozen=True, kw_only=True):
 
     @property
     def has_hooks(self) -> bool:
-        """Whether hooks of ours are registered in the project."""
+        """Whether the connector's hooks are registered in the project."""
         return self.hooks_plan is not None
 
     @property
     def has_user_hooks(self) -> bool:
-        """Whether hooks of ours are registered for all projects of the user."""
+        """Whether the connector's hooks are registered for all projects of the user."""
         return self.user_plan is not None
 
     @property

@@ -62,7 +62,7 @@ def _confirm_destination(choices: Choices, options: InitOptions, ctx: CommandCon
 
 
 def _confirm_trust(options: InitOptions, ctx: CommandContext, *, needs_trust: bool) -> bool:
-    """Whether to trust our hooks: as the option says, else as the user answers, else yes where nobody can answer."""
+    """Whether to trust our hooks: as the option says, else as the user answers, else yes without a terminal."""
     if options.trust is not None or not needs_trust:
         return options.trust is True
     return not options.interactive or confirm(ctx, "Trust the infinium-codex hooks in Codex now?")
