@@ -141,7 +141,8 @@ def otlp_short(session: nox.Session) -> None:
 def otlp_size(session: nox.Session) -> None:
     """Bytes and spans of one turn: our export beside that of Codex itself."""
     session.install("./packages/infinium-codex[otlp]", *TEST_TOOLS)
-    session.run("python", str(ENGINES / "sizes.py"))
+    places = os.pathsep.join(map(str, (E2E, E2E.parent / "tests")))
+    session.run("python", str(ENGINES / "sizes.py"), env={"PYTHONPATH": places})
 
 
 @nox.session
