@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from api import Api, receive, reply, serve
+from infinium_codex.capture.install import home_of, is_our_command
 from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_transport import Outbox
 from machine import Machine, wait_for
@@ -259,3 +261,61 @@ def test_old_turns_are_left_out(machine: Machine, engine: Api) -> None:
     place_transcript(machine, RESUME)
     address = f"http://127.0.0.1:{engine.port}"
     assert machine.json("export", "--otlp", "--endpoint", address, "--since", "2099-01-01")["turns"] == 0
+
+
+def test_managed_hooks_export_every_project(tmp_path: Path, engine: Api) -> None:
+    """The administrator names the engine in the hooks' commands; a user's own environment wins."""
+    machine = Machine(tmp_path)
+    directory = tmp_path / "opt" / "infinium-codex"
+    address = f"http://127.0.0.1:{engine.port}"
+    variables = ("--set", f"CONNECTOR_OTLP_ENDPOINT={address}", "--set", "OTEL_METRICS_EXPORTER=otlp")
+    printed = machine.must_run("managed-config", "--prepare", "--directory", str(directory), *variables)
+    groups = {name: group for name, group in tomllib.loads(printed)["hooks"].items() if name != "managed_dir"}
+    machine.commands = {name: group[0]["hooks"][0]["command"] for name, group in groups.items()}
+    assert all(is_our_command(command) and home_of(command) == directory for command in machine.commands.values())
+    machine.play(TURN, {"CONNECTOR_OTLP_ENDPOINT": "off"})
+    machine.wait_until_idle()
+    assert engine.requests == []
+    machine.play(TURN)
+    machine.wait_until_idle()
+    assert spans(engine).count("invoke_agent codex") == 1
+    assert {request.path for request in engine.requests} == {"/v1/traces", "/v1/metrics"}
+
+
+@pytest.mark.parametrize("assignment", ["PATH=/tmp", "OTEL_EXPORTER_OTLP_HEADERS=x-key=a", "OTEL_SERVICE_NAME=$(id)"])
+def test_managed_hooks_set_no_other_variable_and_no_credential(machine: Machine, assignment: str) -> None:
+    assert machine.run("managed-config", "--set", assignment).returncode == 2
+
+
+def fleet_checks(machine: Machine, environ: dict[str, str]) -> dict[str, dict[str, str]]:
+    report = json.loads(machine.run("doctor", "--fleet", "--json", environ=environ).stdout)
+    return {check["name"]: check for check in report["checks"]}
+
+
+def test_the_doctor_checks_the_chain_to_the_engine(machine: Machine) -> None:
+    with serve([reply(200, b"")]) as engine:
+        found = fleet_checks(machine, pointing_at(engine))
+        verdicts = {name: found[name]["verdict"] for name in found if name.startswith("otlp")}
+        assert verdicts == dict.fromkeys(("otlp settings", "otlp libraries", "otlp engine", "otlp queue"), "ok")
+        assert (engine.requests[-1].path, engine.requests[-1].body) == ("/v1/traces", b"")
+        environ = pointing_at(engine)
+    down = fleet_checks(machine, environ)
+    assert (down["otlp engine"]["verdict"], down["otlp queue"]["verdict"]) == ("warning", "ok")
+    assert "stay queued" in down["otlp engine"]["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "words"),
+    [(401, "problem", "refuses the credentials"), (404, "problem", "HTTP 404"), (422, "ok", "has no spans")],
+)
+def test_the_doctor_says_why_an_engine_takes_no_spans(machine: Machine, status: int, verdict: str, words: str) -> None:
+    with serve([reply(status, b"no")]) as engine:
+        check = fleet_checks(machine, pointing_at(engine))["otlp engine"]
+    assert check["verdict"] == verdict
+    assert words in check["evidence"]
+
+
+def test_the_doctor_without_an_endpoint(machine: Machine) -> None:
+    found = fleet_checks(machine, {})
+    assert found["otlp settings"]["verdict"] == "warning"
+    assert fleet_checks(machine, {"CONNECTOR_OTLP_ENDPOINT": "nonsense"})["otlp settings"]["verdict"] == "problem"

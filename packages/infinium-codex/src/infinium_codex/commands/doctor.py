@@ -12,6 +12,9 @@ def doctor(
     *,
     online: Annotated[bool, Parameter(negative="", help="Also contact the API; the secret is not sent.")] = False,
     fix: Annotated[bool, Parameter(negative="", help="Fix problems that need no confirmation.")] = False,
+    fleet: Annotated[
+        bool, Parameter(negative="", help="Also check managed hooks and the export to an OTLP engine.")
+    ] = False,
     ctx: Context,
     json: AsJson = False,
 ) -> Result:
@@ -21,4 +24,4 @@ def doctor(
     """
     from infinium_codex.doctor.run import run_doctor  # imports every check; help does not need them
 
-    return run_doctor(ctx, online=online, fix=fix)
+    return run_doctor(ctx, online=online, fix=fix, fleet=fleet)

@@ -4,11 +4,13 @@ Managed hooks need no trust, run in every project, and users cannot turn them of
 project was set up or the environment names an agent.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from infinium_codex.background.schedule import SAVED_VARIABLES
 from infinium_codex.capture import install as hook_home
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.program import CodexProgram, find_codex
@@ -19,6 +21,8 @@ from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.support.paths import APP, Places
 from infinium_codex.support.result import CommandError, Result
 
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9:/._,=@%+-]+")
+"""Values that mean nothing to a shell."""
 DIRECTORY = Path(f"/opt/{APP}")
 
 
@@ -27,6 +31,12 @@ def managed_config(
     directory: Annotated[
         Path, Parameter(help=f"Directory the hooks run from on every machine. [default: {DIRECTORY}]")
     ] = DIRECTORY,
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--set", negative="", help="NAME=VALUE: a variable of the hooks, unless the user's environment has it."
+        ),
+    ] = (),
     only: Annotated[bool, Parameter(negative="", help="Allow managed hooks only.")] = False,
     prepare: Annotated[
         bool, Parameter(negative="", help="Create the directory on this machine from this installation.")
@@ -43,7 +53,8 @@ def managed_config(
         hook_home.install(places, CODEX, mode=0o644)
         directory.chmod(0o755)
     codex = find_codex(ctx.environ)
-    wanted = wanted_hooks(codex, lambda event: hook_home.hook_command(event, directory))
+    variables = "".join(map(_export, set_))
+    wanted = wanted_hooks(codex, lambda event: variables + hook_home.hook_command(event, directory))
     hooks = {hook.event: [hook.to_group()] for hook in wanted}
     document = {
         **({"allow_managed_hooks_only": True} if only else {}),
@@ -53,6 +64,17 @@ def managed_config(
     text = _with_comments(document, directory, codex)
     data = {"directory": str(directory), "requirements": document}
     return Result(ok=True, exit_code=0, lines=tuple(text.splitlines()), data=data, verbatim=True)
+
+
+def _export(assignment: str) -> str:
+    """Return the shell command that sets a variable of the settings or of the OTLP export, unless it is set."""
+    name, _, value = assignment.partition("=")
+    if name not in SAVED_VARIABLES:
+        hint = f"Use one of {', '.join(sorted(SAVED_VARIABLES))}. Credentials are in no file."
+        raise CommandError(f"--set does not take the variable {name!r}.", hint, exit_code=2)
+    if not _PLAIN_VALUE.fullmatch(value):
+        raise CommandError(f"--set {name}: use letters, digits and :/._,=@%+- only.", exit_code=2)
+    return f'export {name}="${{{name}:-{value}}}"; '
 
 
 def _with_comments(document: dict[str, object], directory: Path, codex: CodexProgram | None) -> str:
@@ -69,7 +91,7 @@ def _with_comments(document: dict[str, object], directory: Path, codex: CodexPro
             f"# Codex {oldest} and later run managed hooks. If you have other requirements, merge the tables.",
             f"# {directory} must exist: 'infinium-codex managed-config --prepare' creates it from an",
             "# installation that every user can read. Projects set up with 'infinium-codex init' are traced,",
-            "# or all projects where INFINIUM_AGENT_ID and INFINIUM_BASE_URL are set.",
+            "# or all projects where INFINIUM_AGENT_ID and INFINIUM_BASE_URL, or CONNECTOR_OTLP_ENDPOINT, are set.",
             "# On Windows, add windows_managed_dir to [hooks]; 'infinium-codex' must be on PATH.",
             "",
             tomlkit.dumps(document),

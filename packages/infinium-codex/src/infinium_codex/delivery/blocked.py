@@ -7,6 +7,7 @@ from infinium_transport import InfiniumTransportError, Outbox, Parked, ParkReaso
 from msgspec import Struct
 
 from infinium_codex.delivery.secrets import OTHER_AGENT_HINT
+from infinium_codex.otlp.variables import OTLP_AGENT
 
 RETRY = "infinium-codex retry"
 TO_CURRENT = "infinium-codex retry --to-current"
@@ -78,6 +79,8 @@ def _count_by_recipient(outbox: Outbox) -> Counter[tuple[str, str]]:
 
 
 def _fix(note: Parked, settings: Settings | None, *, secret_in_environment: bool) -> str:
+    if note.agent_id == OTLP_AGENT:
+        return f"'{RETRY}' in a shell with valid OTLP variables; '{DROP} {note.base_url}' deletes them"
     own = settings is not None and note.agent_id == settings.agent_id.value
     if own and settings is not None and note.base_url != settings.base_url.value:
         return f"{TO_CURRENT} sends them to {settings.base_url.value}; '{DROP} {note.base_url}' deletes them"

@@ -78,9 +78,13 @@ class Flow(StrEnum):
         return {Flow.YES: 0, Flow.NO: 1, Flow.UNKNOWN: 3}[self]
 
 
-def run_checks(context: CheckContext) -> tuple[Check, ...]:
-    """Run every check, in order."""
-    return tuple(check(context) for check in CHECKS)
+def run_checks(context: CheckContext, *, fleet: bool = False) -> tuple[Check, ...]:
+    """Run every check, in order; with `fleet` also those of managed hooks and an OTLP engine."""
+    if not fleet:
+        return tuple(check(context) for check in CHECKS)
+    from infinium_codex.doctor.fleet import FLEET_CHECKS
+
+    return tuple(check(context) for check in (*CHECKS, *FLEET_CHECKS))
 
 
 def will_flow(checks: tuple[Check, ...]) -> Flow:

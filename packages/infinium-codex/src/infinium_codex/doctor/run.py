@@ -19,7 +19,7 @@ _MARKS = {
 _FLOW_MARKS = {Flow.YES: Mark.OK, Flow.NO: Mark.PROBLEM, Flow.UNKNOWN: Mark.UNKNOWN}
 
 
-def run_doctor(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
+def run_doctor(ctx: CommandContext, *, online: bool, fix: bool, fleet: bool = False) -> Result:
     """Run every check; with `fix`, first fix what needs no confirmation."""
     collect_hook_errors(ctx.places)
     ctx.progress("Asking Codex about this project …")
@@ -30,7 +30,7 @@ def run_doctor(ctx: CommandContext, *, online: bool, fix: bool) -> Result:
     ctx.progress(
         "Starting the hook and a worker …" if not online else "Starting the hook and a worker, and asking the API …"
     )
-    checks = run_checks(probe(context, online=online))
+    checks = run_checks(probe(context, online=online), fleet=fleet)
     flow = will_flow(checks)
     rows = (
         Row(cells=(f"Project {context.hooks.root}",), mark=Mark.TITLE),

@@ -4,6 +4,7 @@ from infinium_config import LOCAL
 
 from infinium_codex.doctor.checks import Check, ok, problem, see, warning
 from infinium_codex.doctor.context import CheckContext
+from infinium_codex.otlp.variables import is_configured
 
 NOT_NEEDED = "Not needed: traces stay on this machine."
 _GRANULARITY = {"turn": "turn", "session": "session", "both": "turn and per session"}
@@ -51,4 +52,6 @@ def agent(context: CheckContext) -> Check:
         return ok(name, f"{context.settings.agent_id}")
     if not context.is_set_up:
         return see(name, "settings")
+    if is_configured(context.environ):
+        return ok(name, "None: turns are exported to an OTLP engine alone.")
     return problem(name, "No agent id configured.", "Run 'infinium-codex init', or set INFINIUM_AGENT_ID.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from infinium_config import InfiniumConfigError, SecretFound, load
 
 from infinium_codex.delivery.secrets import find_secret
+from infinium_codex.otlp.extra import is_installed
 from infinium_codex.support.paths import find_places
 from infinium_codex.support.settings import home_directory
 from infinium_codex.support.spawn import leave_directory
@@ -19,7 +20,7 @@ from infinium_codex.support.spawn import leave_directory
 def main(argv: list[str]) -> None:
     """Print the report as one line of JSON."""
     leave_directory()
-    report = {"python": sys.prefix, **look_up_secret(Path(argv[1]))}
+    report = {"python": sys.prefix, "otlp": "installed" if is_installed() else "", **look_up_secret(Path(argv[1]))}
     print(json.dumps(report))  # noqa: T201 - stdout is the doctor's pipe
 
 

@@ -32,6 +32,8 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it found no secret."""
     hint: str = ""
+    has_otlp: bool = False
+    """Whether it can import the libraries of the extra `otlp`."""
 
 
 def run_worker_probe(places: Places, environ: Mapping[str, str], cwd: Path) -> WorkerReport:
@@ -111,6 +113,7 @@ def _parse(output: bytes, python: str) -> WorkerReport:
         secret_source=text(report, "source") or "",
         reason=text(report, "reason") or "",
         hint=text(report, "hint") or "",
+        has_otlp=bool(text(report, "otlp")),
     )
 
 

@@ -11,6 +11,7 @@ from infinium_codex.support.paths import Places
 __all__ = ["home_directory", "is_set_up", "load_settings"]
 
 _DESTINATION_VARIABLES = ("INFINIUM_AGENT_ID", "INFINIUM_BASE_URL")
+_OTLP_VARIABLE = "CONNECTOR_OTLP_ENDPOINT"
 
 
 def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Settings | None:
@@ -31,4 +32,6 @@ def load_settings(places: Places, cwd: Path, environ: Mapping[str, str]) -> Sett
 
 def is_set_up(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Whether traces are recorded here: there is a project file, or the environment configures a destination."""
-    return settings.project is not None or any(environ.get(name, "").strip() for name in _DESTINATION_VARIABLES)
+    if settings.project is not None or any(environ.get(name, "").strip() for name in _DESTINATION_VARIABLES):
+        return True
+    return environ.get(_OTLP_VARIABLE, "off") not in ("", "off")  # as the hook decides
