@@ -20,6 +20,7 @@ nox.options.sessions = [
     "install",
     "tests",
     "e2e",
+    "browser",
     "faults_short",
     "windows_short",
     "otlp_short",
@@ -30,6 +31,7 @@ nox.needs_version = ">=2025.5"
 ROOT = Path(__file__).parent
 PACKAGES = ("infinium-config", "infinium-trace", "infinium-transport", "infinium-codex")
 E2E = ROOT / "packages" / "infinium-codex" / "e2e"
+BROWSER = ROOT / "packages" / "infinium-codex" / "browser"
 WINDOWS = ROOT / "packages" / "infinium-codex" / "windows"
 FAULTS = ROOT / "packages" / "infinium-codex" / "faults"
 ENGINES = ROOT / "packages" / "infinium-codex" / "engines"
@@ -65,6 +67,7 @@ def types(session: nox.Session) -> None:
         for group in (
             ("src", "tests", "e2e"),
             ("bench",),
+            ("browser",),
             ("engines",),
             ("faults",),
             ("redaction_bench",),
@@ -99,6 +102,24 @@ def e2e(session: nox.Session) -> None:
     session.run("pytest", "-p", "real_tests", str(E2E.relative_to(ROOT)), env=environ)
     if SKIPPED.exists():
         session.warn(f"Not tested on this machine:\n{SKIPPED.read_text('utf-8')}")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The HTML report in Chromium, and trace events in Speedscope; `-- --pictures` takes the pictures in docs again."""
+    session.install(*TEST_TOOLS, "selenium>=4.30", "./packages/infinium-codex")
+    environ = {"PYTHONPATH": str(ROOT / ".ci"), "INFINIUM_SKIPPED": str(SKIPPED)}
+    if "--pictures" in session.posargs:
+        environ["INFINIUM_PICTURES"] = str(ROOT / "docs")
+    session.run("pytest", "-p", "real_tests", str(BROWSER.relative_to(ROOT)), env=environ)
+
+
+@nox.session
+def browser_figures(session: nox.Session) -> None:
+    """Size of the report of 10,000 steps, how fast it opens and how it scrolls."""
+    session.install(*TEST_TOOLS, "selenium>=4.30", "./packages/infinium-codex")
+    tests = ROOT / "packages" / "infinium-codex" / "tests"
+    session.run("python", str(BROWSER / "measure.py"), env={"PYTHONPATH": str(tests)})
 
 
 @nox.session

@@ -1,6 +1,6 @@
 """A pytest plugin for tests of the real thing: skipped ones are told at the end, or fail where nothing may be missing.
 
-`INFINIUM_REQUIRE_REAL=1` (a CI machine) makes a skipped `codex`, `keyring` or `faults` test an error.
+`INFINIUM_REQUIRE_REAL=1` (a CI machine) makes a skipped `browser`, `codex`, `keyring` or `faults` test an error.
 `INFINIUM_SKIPPED` names a file that gathers the reasons over several pytest runs, so that the last line of a long run
 can repeat them.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-MARKERS = ("codex", "keyring", "faults")
+MARKERS = ("browser", "codex", "keyring", "faults")
 FORBIDDEN_BY_THE_MACHINE = ("no private mounts here", "this machine permits no namespaces")
 """Reasons no installation helps against: a container may permit neither. Told, but no failure."""
 _skipped: dict[str, int] = {}

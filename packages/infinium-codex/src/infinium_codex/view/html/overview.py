@@ -1,6 +1,7 @@
 """What the page says about all of its turns: figures, charts, slow and failing commands, changed files, tests."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from markupsafe import Markup
 from msgspec import Struct
@@ -45,6 +46,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """What a column of the charts stands for."""
     cost_chart: Markup | None
     cost: str
+    times: tuple[str, str]
+    """When the first and the last model call ended."""
     slowest: tuple[Entry, ...]
     failing: tuple[Entry, ...]
     changed: tuple[Entry, ...]
@@ -71,6 +74,7 @@ def overview(turns: Sequence[TurnView], link: Callable[[int, int | None], str]) 
         column="1 model call" if each == 1 else f"about {plural(round(each), 'model call')}",
         cost_chart=steps_line(running, "Cost so far") if len(running) > 1 and running[-1] else None,
         cost=money(running[-1]) if running else "",
+        times=_times([calls[0].ended_at_ms, calls[-1].ended_at_ms]) if calls else ("", ""),
         slowest=tuple(
             Entry(
                 what=one_line(one.step.title, 120),
@@ -91,6 +95,13 @@ def overview(turns: Sequence[TurnView], link: Callable[[int, int | None], str]) 
         changed=tuple(_changed(turns)),
         tests=tuple(_tests(turns, link)),
     )
+
+
+def _times(ends: Sequence[int]) -> tuple[str, str]:
+    """Return the local time of the first and the last, with the date where they are not of the same day."""
+    first, last = (datetime.fromtimestamp(end / 1000).astimezone() for end in (ends[0], ends[-1]))
+    form = "%H:%M" if first.date() == last.date() else "%d %b %H:%M"
+    return f"{first:{form}}", f"{last:{form}}"
 
 
 def _figures(turns: Sequence[TurnView]) -> list[Figure]:
