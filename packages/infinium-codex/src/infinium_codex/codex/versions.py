@@ -5,7 +5,7 @@ too. To support a new version: record it (`nox -s record`), add a constant here 
 constant with `CodexProgram.since` or `is_at_least`.
 """
 
-from infinium_trace.lazy_pattern import lazy_pattern
+import re
 
 Version = tuple[int, int, int]
 
@@ -26,7 +26,7 @@ ASYNC_SINCE: Version = (0, 150, 0)
 FULL_EVENTS_SINCE: Version = (0, 150, 0)
 """Codex has the events of subagents, interruption, compaction and permission requests."""
 
-_NUMBER = lazy_pattern(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
+_NUMBER = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
 
 
 def parse_version(text: str) -> Version | None:
