@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import msgspec
 
+_decode = msgspec.json.Decoder().decode
+"""One decoder for all values: `msgspec.json.decode` makes one for each."""
 _TOO_LARGE = 1 << 63
 _LONGEST_SECONDS = 1e9
 _OBJECT_STARTS = frozenset({"{", " ", "\t", "\r", "\n", b"{", b" ", b"\t", b"\r", b"\n"})
@@ -28,7 +30,7 @@ def parse_object(raw: bytes | str) -> dict[str, object] | None:
     if raw[:1] not in _OBJECT_STARTS:
         return None
     try:
-        value = msgspec.json.decode(raw)
+        value = _decode(raw)
     except (ValueError, RecursionError):
         value = _parse_leniently(raw)
     return value if isinstance(value, dict) else None
