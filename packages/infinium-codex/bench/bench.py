@@ -74,12 +74,13 @@ def worker(ours: Machine, public: Machine | None) -> Iterator[Row]:
     sessions = Sessions(ours)
     python = os.path.realpath(ours.data / "python")
     nothing = [python, "-I", "-S", "-c", "pass"]
+    sessions.turn(tools=10)  # the first worker of an installation compares the hook's home with it
     pairs = [(usage(nothing, cwd=ours.project, environ=ours.environ).cpu, sessions.turn(tools=10)) for _ in range(25)]
     bare, ten = (Sample(values=values) for values in zip(*pairs, strict=True))
     lengths = [1, 300, 1_000, TURNS]
     theirs = public_costs(public, lengths) if public is not None else {}
     short = theirs[1] / bare.median if theirs else None
-    yield Row.ratio("worker CPU, a turn of 10 tools (1.1.0: of 4) / bare interpreter", ten, bare, 10.0, short)
+    yield Row.ratio("worker CPU, a turn of 10 tools (1.1.0: of 4) / bare interpreter", ten, bare, 7.0, short)
     grown = dict(sessions.growing(lengths, repeat=7))
     first, last = Sample(values=tuple(grown[1])), Sample(values=tuple(grown[TURNS]))
     long = theirs[TURNS] / theirs[1] if TURNS in theirs else None
@@ -118,7 +119,7 @@ def cli(ours: Machine, _public: Machine | None) -> Iterator[Row]:
         {name: f"{command} >/dev/null" for name, command in cases.items()}, cwd=ours.project, environ=ours.environ
     )
     for name in ("help", "status"):
-        yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 2.5)
+        yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 2.0)
 
 
 GROUPS: dict[str, Group] = {
