@@ -299,22 +299,37 @@ def test_a_damaged_transcript_stops_nothing(machine: Machine) -> None:
     assert found["damaged"] == [str(broken)]
 
 
-def test_every_turn_arrives_once_although_the_run_is_killed(machine: Machine) -> None:
-    """Two runs, the first of which is killed while it sends, and a third one that finds nothing to do."""
+def set_up_for(machine: Machine, api: Api) -> None:
+    """Set up the project for an API, with the secret in the environment."""
+    machine.environ["INFINIUM_AGENT_SECRET"] = "own-secret"
+    machine.must_run("init", "--no-interactive", "--no-trust", "--agent-id", AGENT, "--base-url", api.base_url)
+    machine.read_hooks()
+
+
+def start_backfill(machine: Machine) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [*machine.program, "backfill"],
+        cwd=machine.project,
+        env=machine.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("moment", ["while it queues", "while it sends"])
+def test_every_turn_arrives_once_although_the_run_is_killed(machine: Machine, moment: str) -> None:
+    """Two runs, the first of which is killed, and a third one that finds nothing to do."""
     count = 30
     with receive(200) as api:
-        machine.environ["INFINIUM_AGENT_SECRET"] = "own-secret"
-        machine.must_run("init", "--no-interactive", "--no-trust", "--agent-id", AGENT, "--base-url", api.base_url)
+        set_up_for(machine, api)
         for number in range(count):
             add_session(machine, RESUME, number)
-        first = subprocess.Popen(
-            [*machine.program, "backfill"],
-            cwd=machine.project,
-            env=machine.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_for(lambda: len(api.requests) > 5 or first.poll() is not None, "the first traces")
+        outbox = machine.state / "outbox"
+        first = start_backfill(machine)
+        if moment == "while it queues":
+            wait_for(lambda: len([*outbox.glob("*.trace")]) > 5 or first.poll() is not None, "queued traces")
+        else:
+            wait_for(lambda: len(api.requests) > 5 or first.poll() is not None, "the first traces")
         first.send_signal(signal.SIGKILL)
         first.wait()
         done = machine.json("backfill")
@@ -326,6 +341,28 @@ def test_every_turn_arrives_once_although_the_run_is_killed(machine: Machine) ->
     repeated = Counter(request.headers["idempotency-key"] for request in api.requests)
     assert sum(repeated.values()) <= 2 * count + 1
     assert all(sent[request.headers["idempotency-key"]] == request.body for request in api.requests)
+
+
+def test_a_worker_at_the_same_time_doubles_nothing(machine: Machine) -> None:
+    """Hooks report new turns of the same project while past ones are sent."""
+    with receive(200) as api:
+        set_up_for(machine, api)
+        for number in range(30):
+            add_session(machine, RESUME, number)
+        run = start_backfill(machine)
+        for _ in range(3):
+            machine.play(TURN)
+        assert run.wait() == 0
+        machine.must_run("flush")
+        assert machine.json("backfill")["queued"] == 0
+        keys = Counter(request.headers["idempotency-key"] for request in api.requests)
+    turns = [request.trace for request in api.requests if tags(request.trace)["kind"] == "turn"]
+    assert set(keys.values()) == {1}
+    assert Counter(trace["input_summary"] for trace in turns) == {
+        "First question.": 30,
+        "Second question.": 30,
+        "Try the build, then leave a note.": 1,
+    }
 
 
 def test_a_second_run_at_the_same_time_is_refused(machine: Machine) -> None:

@@ -55,8 +55,11 @@ class Outbox:
         limits: OutboxLimits | None = None,
         sent: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.time,
+        durable: bool = True,
     ) -> None:
+        """Without `durable`, a power cut may lose what was queued last: for traces that can be built again."""
         self.directory = directory
+        self._durable = durable
         self.limits = limits or OutboxLimits()
         self._sent = sent
         self._clock = clock
@@ -68,7 +71,7 @@ class Outbox:
     # Queue a trace
 
     def put(self, envelope: Envelope) -> Put:
-        """Queue a trace; when this returns, it survives a power cut.
+        """Queue a trace; when this returns, it survives a power cut, unless the outbox is not `durable`.
 
         The first body put under a key is kept; a later one under the same key is ignored.
         """
@@ -81,7 +84,7 @@ class Outbox:
             if self._sent is not None and self._sent(envelope.key):
                 return Put.already_sent
             _files.make_private_directory(self.directory)
-            temporary = _files.write_temporary(path, encode(envelope), durable=True, modified=envelope.created)
+            temporary = _files.write_temporary(path, encode(envelope), durable=self._durable, modified=envelope.created)
             try:
                 # A link, not a rename: it fails when another process has put the same key meanwhile. A sender may have
                 # read that trace already, so its bytes must not change.
@@ -94,7 +97,8 @@ class Outbox:
                 _files.move(temporary, path)
             finally:
                 _files.remove_file(temporary)
-            _files.sync(self.directory)
+            if self._durable:
+                _files.sync(self.directory)
         return Put.queued
 
     # Send queued traces

@@ -98,8 +98,9 @@ class Backfill:
         self._known = KnownTraces(places, self._state)
         projects = Projects(places, environ, scope.directories)
         self._finder = TurnFinder(places, environ, self._known, projects, PauseLog(places).read(), clock=clock)
-        self._fresh = Outbox(places.outbox, sent=self._state.ledger.was_sent)
-        self._fast = Outbox(places.outbox, sent=self._known.is_sent)
+        # After a power cut, the next run builds what was lost again.
+        self._fresh = Outbox(places.outbox, sent=self._state.ledger.was_sent, durable=False)
+        self._fast = Outbox(places.outbox, sent=self._known.is_sent, durable=False)
         self._batch_traces = self._batch_bytes = 0
         self._scratch = places.state / "backfill"
         self.report = Report()

@@ -66,7 +66,8 @@ def backfill(
 def _lines(report: Report, waiting: int, *, dry_run: bool) -> Iterator[str]:
     yield f"Found      {plural(report.turns, 'turn')} in {plural(report.sessions, 'session')}"
     verb = "To send" if dry_run else "Queued"
-    yield f"{verb:<10} {plural(report.queued, 'trace')}"
+    sent = ", all sent" if report.queued and not waiting and not dry_run else ""
+    yield f"{verb:<10} {plural(report.queued, 'trace')}{sent}"
     if len(report.by_project) > 1:
         yield from (f"           {count:,} of {project}" for project, count in sorted(report.by_project.items()))
     if waiting:

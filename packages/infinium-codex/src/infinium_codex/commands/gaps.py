@@ -79,9 +79,16 @@ def _rows(
     yield Row(cells=(f"{plural(counts.total(), 'turn')} of {directories.root}: {total}",), mark=Mark.TITLE)
     if not missing:
         return
+    groups: dict[tuple[str, str], list[FoundTurn]] = {}
     for turn, reason in shown:
-        cells = (local_time(turn.span.started_ms / 1000), turn.key[:8], turn.state, reason)
-        yield Row(cells=cells, mark=_MARKS.get(turn.state))
+        groups.setdefault((turn.state, reason), []).append(turn)
+    for (state, reason), turns in groups.items():
+        yield Row(cells=("",))
+        yield Row(cells=(f"{state.capitalize()}: {reason}" if reason else state.capitalize(),), mark=_MARKS.get(state))
+        for turn in turns:
+            started = local_time(turn.span.started_ms / 1000)
+            yield Row(cells=(f"  {started}", turn.key[:8], f"session {turn.session.session_id}"))
+    yield Row(cells=("",))
     if missing > len(shown):
         yield Row(cells=(f"{missing - len(shown):,} more; --count shows them.",))
     if any(turn.is_missing for turn, _ in shown):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from infinium_codex.console.formatting import plural
 from infinium_codex.console.safe_text import safe
 
 _MARKER = re.compile(r"\[redacted:[a-z0-9-]+\]")
@@ -61,8 +62,8 @@ class PreviewDrawing(Struct, frozen=True, kw_only=True):
 
 
 def _counts(redactions: Mapping[str, int]) -> str:
-    found = ", ".join(f"{count:,} {kind}" for kind, count in redactions.items())
-    return f"{sum(redactions.values()):,}: {found}" if found else "nothing"
+    found = (f"{kind} in {plural(count, 'place')}" for kind, count in redactions.items())
+    return ", ".join(found) or "nothing"
 
 
 def _indented(body: bytes) -> list[str]:
