@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,18 @@ def test_turns_that_no_hook_saw_are_exported_from_transcripts(machine: Machine, 
     machine.must_run("export", "--otlp", "--endpoint", address, "--again")
     bodies = [request.body for request in engine.requests]
     assert sorted(bodies[:2]) == sorted(bodies[2:])
+
+
+def test_turns_of_a_pause_are_never_exported(machine: Machine, engine: Api) -> None:
+    place_transcript(machine, RESUME)
+    first = json.loads(RESUME.transcript.read_text("utf-8").splitlines()[0])["timestamp"]
+    started = datetime.fromisoformat(first).timestamp()
+    log = machine.state / "pauses.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lines = ({"at_ms": int(started - 60) * 1000, "paused": True}, {"at_ms": int(started + 3600) * 1000})
+    log.write_text("".join(json.dumps({**line, "config": str(machine.config)}) + "\n" for line in lines), "utf-8")
+    out = machine.json("export", "--otlp", "--endpoint", f"http://127.0.0.1:{engine.port}")
+    assert (out["turns"], engine.requests) == (0, [])
 
 
 def test_the_export_says_which_turns_wait_for_an_engine_that_is_down(machine: Machine) -> None:

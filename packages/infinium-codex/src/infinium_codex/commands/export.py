@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from infinium_config import Settings, load
+from infinium_config.project import CONFIG
 from infinium_trace import Session, TraceContext, TraceOptions, Turn, TurnStatus
 from infinium_transport import DeliveryReport, ProblemKind, Put
 from msgspec import Struct
@@ -26,6 +27,7 @@ from infinium_codex.otlp.exporter import OtlpExporter
 from infinium_codex.otlp.extra import MissingExtraError
 from infinium_codex.otlp.settings import OtlpSettings, OtlpSettingsError, read_settings
 from infinium_codex.otlp.variables import ENDPOINT_VARIABLE, header_secrets
+from infinium_codex.session.pause_log import PauseLog, Pauses
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 from infinium_codex.view.catalog import Catalog
@@ -60,7 +62,7 @@ def export(
     catalog = Catalog.at(ctx.cwd, ctx.places, ctx.environ, all_projects=all_projects)
     if perfetto:
         return _to_perfetto(catalog, perfetto, ctx, since, session)
-    turns = _turns(catalog, since, session.strip().lower())
+    turns = _turns(catalog, PauseLog(ctx.places).read(), since, session.strip().lower())
     return _to_otlp(turns, endpoint, ctx, again=again)
 
 
@@ -74,13 +76,16 @@ class _Exported(Struct, frozen=True, kw_only=True):
     project: str
 
 
-def _turns(catalog: Catalog, since: float, id_prefix: str) -> Iterator[_Exported]:
-    """Yield the turns that ended and began at `since` or later."""
+def _turns(catalog: Catalog, pauses: Pauses, since: float, id_prefix: str) -> Iterator[_Exported]:
+    """Yield the turns that ended and began at `since` or later, without those of a pause."""
     for found in catalog.sessions(since=since, id_prefix=id_prefix):
         project = catalog.project_of(found)
         session = catalog.read(found)
         for turn in session.turns:
-            if turn.status is not TurnStatus.RUNNING and turn.started_at_ms >= since * 1000:
+            if turn.status is TurnStatus.RUNNING or turn.started_at_ms < since * 1000:
+                continue
+            ended_ms = turn.ended_at_ms or turn.started_at_ms
+            if not pauses.covers(found.session_id, Path(project) / CONFIG, turn.started_at_ms, ended_ms):
                 yield _Exported(
                     session=session,
                     turn=turn,
