@@ -19,6 +19,7 @@ CONSTRAINT = "|".join((
     r"^(?:no (?!problem|thanks|worries|idea|longer)|nunca\b|sin\b)|\bno deben?\b",
     r"^(?:não|nunca|sem)\b|\bnão devem?\b|^(?:non|mai|senza)\b|\bnon dev\w+\b",
     r"^(?:geen|nooit|niet)\b|\b(?:mag|mogen) niet\b|^(?:nie|nigdy|bez)\b|\bnie mo(?:że|gą)\b",
+    r"\b(?:asla|sakın)\b|\w(?:mayın|meyin|mamalı|memeli)\w*|^(?=.*[ğışĞİŞ]).{1,200}\w(?:ma|me)[.!]?$",
     r"^(?:не|никогда|без)\b|\bнельзя\b|\bне долж",
     r"不要|不得|禁止|不能|请勿|しないで|してはいけ|してはなら|하지 ?마|금지|않도록",
 ))  # fmt: skip
@@ -29,7 +30,7 @@ CRITERION = "|".join((
     r"\b(?:muss|müssen|soll|sollen|sollte|sollten|stelle? sicher)\b",
     r"\b(?:doit|doivent|devrait|il faut|assure-toi|assurez-vous)\b",
     r"\b(?:debe|deben|debería|tiene que|hay que|asegúrate|deve|devem|devono|dovrebbe|garanta|assicurati)\b",
-    r"\b(?:moet|moeten|zorg dat|musi|muszą|powin\w+|upewnij|gerekir)\b",
+    r"\b(?:moet|moeten|zorg dat|musi|muszą|powin\w+|upewnij|gerekir|gerekiyor|zorunlu\w*|\w+m[ae]lı\w*)\b",
     r"\bдолж(?:ен|на|но|ны)\b|\bобязательно\b|\bубедись\b",
     r"必须|应该|应当|确保|必ず|しなければ|べき|ようにして|반드시|해야",
 ))  # fmt: skip
