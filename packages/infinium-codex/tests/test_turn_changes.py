@@ -210,10 +210,11 @@ def test_a_git_that_hangs_is_stopped(checkout: Path, tmp_path: Path, monkeypatch
 # From the hook to the trace
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+@pytest.fixture(params=["turn"])
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
+    """A machine with a checkout; the parameter is the granularity of its traces."""
     found = Machine(tmp_path)
-    found.set_up()
+    found.set_up("--granularity", request.param)
     (found.project / ".git").rmdir()
     git(found.project, "init", "-q", "-b", "trunk")
     (found.project / "kept.txt").write_text("one\ntwo\n")
@@ -265,3 +266,22 @@ def test_a_shell_commands_changes_are_in_the_trace_with_a_redacted_diff(machine:
 def test_a_broken_checkout_costs_no_trace(machine: Machine) -> None:
     trace = shell_turn(machine, lambda: (machine.project / ".git" / "index").write_bytes(b"DIRCgarbage"))
     assert trace["steps"][-1]["action"] == "tool_call"
+
+
+@pytest.mark.parametrize("machine", ["session", "both"], indirect=True)
+def test_a_summary_lists_what_shell_commands_changed_in_each_turn(machine: Machine) -> None:
+    """The files of a turn are kept until the summary, though a later turn changes the checkout further."""
+    for number in (1, 2):
+        time.sleep(0.15)
+        turn = f"turn-{number}"
+        call(machine, "UserPromptSubmit", turn_id=turn, prompt="change it")
+        tool = {"tool_name": "Bash", "tool_input": {"command": "./edit"}, "tool_use_id": f"c-{number}"}
+        call(machine, "PreToolUse", turn_id=turn, **tool)
+        (machine.project / f"made-{number}.txt").write_text("new\n" * number)
+        call(machine, "PostToolUse", turn_id=turn, **tool, tool_response="done")
+        call(machine, "Stop", turn_id=turn, last_assistant_message="done")
+        machine.wait_until_idle()
+    call(machine, "SessionEnd", reason="other")
+    [summary] = [one for one in machine.traces() if one["environment"]["custom_tags"]["kind"] == "session"]
+    assert summary["sections"]["development"]["files_modified"] == ["made-1.txt", "made-2.txt"]
+    assert summary["environment"]["custom_tags"]["lines_added"] == "3"

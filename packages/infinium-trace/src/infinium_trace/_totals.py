@@ -1,6 +1,6 @@
 """Sums up the turns of a payload, one at a time: a long session is never in memory as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from infinium_trace._bounded import BoundedText
 from infinium_trace._format import count, relative_path
@@ -22,15 +22,9 @@ _MAX_DISAGREEMENTS = 100
 class Totals:
     """Sums and lists over the turns so far."""
 
-    def __init__(
-        self, options: TraceOptions, renderer: Renderer, *, of_session: bool, tree: TreeChanges | None = None
-    ) -> None:
-        """Begin with nothing. In the totals `of_session`, the work of undone turns is left out.
-
-        `tree` is what the only turn changed in its checkout.
-        """
+    def __init__(self, options: TraceOptions, renderer: Renderer, *, of_session: bool) -> None:
+        """Begin with nothing. In the totals `of_session`, the work of undone turns is left out."""
         self._prices, self._renderer, self._of_session = options.prices, renderer, of_session
-        self._tree = tree
         self.turns = 0
         self.undone = 0
         """Number of turns that the user undid."""
@@ -59,8 +53,11 @@ class Totals:
         self._unlisted_disagreements = 0
         self._skipped: dict[str, int] = {}
 
-    def add(self, session: Session, turns: Sequence[Turn]) -> list[str | None]:
-        """Add more turns, with the session as it was read with them. Return each turn's last test run in words."""
+    def add(self, session: Session, turns: Sequence[Turn], trees: Mapping[str, TreeChanges]) -> list[str | None]:
+        """Add more turns, with the session as it was read with them. Return each turn's last test run in words.
+
+        `trees` has what turns changed in their checkouts, by the turns' ids.
+        """
         test_runs: list[str | None] = []
         self.sources |= session.sources
         for kind, number in session.skipped.items():
@@ -69,7 +66,7 @@ class Totals:
             self.turns += 1
             self.last_turn = turn
             self._add_times(turn)
-            self._add_changes(turn, turn.cwd or session.cwd)
+            self._add_changes(turn, trees.get(turn.id), turn.cwd or session.cwd)
             self.undone += turn.undone
             if turn.undone and self._of_session:
                 test_runs.append(None)
@@ -95,15 +92,15 @@ class Totals:
                 texts.add(text)
         self.rubric.add_request(self._renderer.text(turn.prompt))
 
-    def _add_changes(self, turn: Turn, cwd: str | None) -> None:
+    def _add_changes(self, turn: Turn, tree: TreeChanges | None, cwd: str | None) -> None:
         """Add what an undone turn has, too: its models, and its files, which undoing does not revert."""
         self.models |= dict.fromkeys(turn.models)
-        for change in merged_changes(turn.changes, self._tree, cwd):
+        for change in merged_changes(turn.changes, tree, cwd):
             self._add_file(relative_path(change.moved_to or change.path, cwd))
             self.lines_added += change.lines_added or 0
             self.lines_removed += change.lines_removed or 0
-        if self._tree is not None:
-            self.tests.add_change(self._tree.changed_at_ms)
+        if tree is not None:
+            self.tests.add_change(tree.changed_at_ms)
         for disagreement in turn.disagreements:
             self._add_disagreement(disagreement)
 

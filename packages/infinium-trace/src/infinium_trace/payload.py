@@ -11,7 +11,7 @@ from infinium_trace.context import TraceContext
 from infinium_trace.languages import languages_of
 from infinium_trace.options import TraceOptions
 from infinium_trace.session import Compaction, Session, ToolCall, Turn
-from infinium_trace.tree_changes import merged_changes, patches_of
+from infinium_trace.tree_changes import TreeChanges, merged_changes, patches_of
 
 MAX_NAME = 500
 MAX_DESCRIPTION = 10_000
@@ -30,7 +30,7 @@ class PayloadWriter:
         self.redactor = options.redactor()
         self.renderer = Renderer(self.redactor, metadata_only=options.metadata_only)
         self.steps = StepWriter(self.renderer, options, bounded=bounded)
-        self.totals = Totals(options, self.renderer, of_session=bounded, tree=context.changes)
+        self.totals = Totals(options, self.renderer, of_session=bounded)
         self._description = BoundedText("; ", MAX_DESCRIPTION)
 
     def title(self, turn: Turn) -> str:
@@ -40,11 +40,17 @@ class PayloadWriter:
             return "Conversation compacted"
         return line or f"Turn {turn.id}"
 
-    def add(self, session: Session, turns: Sequence[Turn]) -> None:
-        """Add turns, with the session as it was read with them."""
+    def add(self, session: Session, turns: Sequence[Turn], trees: Mapping[str, TreeChanges] | None = None) -> None:
+        """Add turns, with the session as it was read with them.
+
+        `trees` has what turns changed in their checkouts, by the turns' ids. For a single turn the context has it.
+        """
         self.session = session
-        for turn, test_run in zip(turns, self.totals.add(session, turns), strict=True):
-            changes = merged_changes(turn.changes, self.context.changes, turn.cwd or session.cwd)
+        if self.context.changes is not None:
+            trees = {turn.id: self.context.changes for turn in turns}
+        trees = trees or {}
+        for turn, test_run in zip(turns, self.totals.add(session, turns, trees), strict=True):
+            changes = merged_changes(turn.changes, trees.get(turn.id), turn.cwd or session.cwd)
             self._description.add(_describe(turn, len(changes), test_run))
         self.steps.write(turns, session.cwd)
         if not self._of_session:

@@ -11,6 +11,7 @@ from infinium_trace.identity import trace_key
 from infinium_trace.options import TraceOptions
 from infinium_trace.payload import PayloadWriter
 from infinium_trace.session import Session, Turn
+from infinium_trace.tree_changes import TreeChanges
 
 
 class Trace(Struct, frozen=True, kw_only=True):
@@ -53,12 +54,15 @@ class SummaryBuilder:
         self._title = ""
         self._writer = PayloadWriter(context, options, bounded=True)
 
-    def add(self, session: Session, turns: Sequence[Turn]) -> None:
-        """Add more turns, with the session as it was read with them."""
+    def add(self, session: Session, turns: Sequence[Turn], trees: Mapping[str, TreeChanges] | None = None) -> None:
+        """Add more turns, with the session as it was read with them.
+
+        `trees` has what turns changed in their checkouts, by the turns' ids.
+        """
         if turns and self.first_turn_id is None:
             self.first_turn_id = turns[0].id
             self._title = self._writer.title(next((turn for turn in turns if not turn.undone), turns[0]))
-        self._writer.add(session, turns)
+        self._writer.add(session, turns, trees)
 
     def build(self, *, part: int = 1) -> Trace:
         """Build the trace of the turns so far. `part` is more than 1 if the session continued after a summary."""

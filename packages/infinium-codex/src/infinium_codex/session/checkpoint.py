@@ -6,12 +6,14 @@ from typing import Literal, Self
 
 import msgspec
 from infinium_config.files import write_atomically
+from infinium_trace import TreeChanges
 from msgspec import Struct
 from msgspec.structs import replace
 
 from infinium_codex.agent import Offset, TranscriptPosition
 from infinium_codex.session.snapshot import ProjectSnapshot
 
+_MAX_FILES = 200
 _REMEMBERED = 64
 """Closed turns that are remembered: an older one gets no late event any more."""
 
@@ -53,6 +55,9 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     turn_projects: Mapping[str, Offset] = {}
     """For each turn that is open or in no summary yet, the number of its project in `projects`."""
 
+    changes: Mapping[str, TreeChanges] = {}
+    """For each turn in no summary yet, the files that it changed in its checkout, without their diff."""
+
     def projects_by_turn(self) -> dict[str, ProjectSnapshot]:
         """The project of each turn that is open or in no summary yet."""
         known = self.projects
@@ -63,6 +68,11 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
         known = tuple(dict.fromkeys(projects.values()))
         numbers = {turn: known.index(snapshot) for turn, snapshot in projects.items()}
         return replace(self, projects=known, turn_projects=numbers)
+
+    def with_changes(self, more: Mapping[str, TreeChanges]) -> Self:
+        """The checkpoint with what more turns changed, as far as a summary is still to contain them."""
+        known = {**self.changes, **{turn: _bounded(changes) for turn, changes in more.items()}}
+        return replace(self, changes={turn: known[turn] for turn in self.unsummarized if turn in known})
 
     @property
     def unsummarized(self) -> tuple[str, ...]:
@@ -87,6 +97,11 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, ValueError, RecursionError):
             return cls()
+
+
+def _bounded(changes: TreeChanges) -> TreeChanges:
+    """The first files alone: a checkpoint is written at the end of every turn."""
+    return TreeChanges(files=changes.files[:_MAX_FILES], changed_at_ms=changes.changed_at_ms)
 
 
 def remember(known: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infinium_config import Settings, resolve
 from infinium_config.files import remove_file
+from infinium_trace import TreeChanges
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -79,11 +80,12 @@ def trace_session(
         is_running=lambda: _is_running(agent, reading.transcript_path, reading.cwd),
         summarize=_wants_summary(opened),
     )
-    if not _queue_turns(plan, recipients):
+    changes = _queue_turns(plan, recipients)
+    if changes is None:
         return Progress(state=State.blocked, settings=settings, read_to=reading.spool_size)
     open_turns = reading.hook_turns.difference(plan.checkpoint.closed_turns)
     projects = recipients.snapshots(sorted(open_turns.union(plan.checkpoint.unsummarized)))
-    checkpoint = plan.checkpoint.with_projects(projects)
+    checkpoint = plan.checkpoint.with_projects(projects).with_changes(changes)
     files.save_checkpoint(checkpoint)
     end_reason, has_open_turns = plan.end_reason, plan.has_open_turns
     reading.events.clear()  # a summary may need the memory that the turns take
@@ -186,16 +188,27 @@ def _wants_summary(opened: _Opened) -> bool:
     return any(recipient.wants_summary for recipient in found)
 
 
-def _queue_turns(plan: Plan, recipients: Recipients) -> bool:
-    """Queue the traces of the plan's turns, each for the agent it belongs to; False if one has no agent."""
+def _queue_turns(plan: Plan, recipients: Recipients) -> dict[str, TreeChanges] | None:
+    """Queue the traces of the plan's turns, each for the agent it belongs to; None if one has no agent.
+
+    Returns what the turns changed that a summary will contain: when it is built, the checkout has changed further.
+    """
+    found: dict[str, TreeChanges] = {}
     complete = True
     for turn in plan.turns:
         recipient = recipients.of(turn.id)
         if recipient is None:
             complete = False
-        elif recipient.wants_turns:
-            recipient.tracer.queue_turn(plan.session, turn)
-    return complete
+            continue
+        if not recipient.wants_turns and not recipient.wants_summary:
+            continue
+        needed = recipient.tracer.sends_turns or recipient.wants_summary
+        changes = recipient.tracer.changes_of(plan.session, turn) if needed else None
+        if recipient.wants_turns:
+            recipient.tracer.queue_turn(plan.session, turn, changes)
+        if recipient.wants_summary and changes is not None and changes.files:
+            found[turn.id] = changes
+    return found if complete else None
 
 
 def _summarize(

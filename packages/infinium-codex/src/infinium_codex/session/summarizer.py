@@ -43,7 +43,7 @@ def queue_summaries(
         summary_part=part,
         summarized_turns=remember(checkpoint.summarized_turns, new_turns),
         turns_without_spool=(),
-    )
+    ).with_changes({})
 
 
 def _add_slice(
@@ -68,7 +68,7 @@ def _add_slice(
     if users := reading.users_turns(selection.session, selection.closed):
         turns = _by_recipient(users, recipients, summaries)
         for identity, (_, summary) in summaries.items():
-            summary.add(selection.session, turns.get(identity, ()))
+            summary.add(selection.session, turns.get(identity, ()), seen.changes)
     seen = replace(
         seen,
         closed_turns=(*seen.closed_turns, *(turn.id for turn in selection.closed)),

@@ -105,16 +105,19 @@ class Tracer(Struct, frozen=True, kw_only=True):
             exporter=None if otlp is None else _exporter(otlp, outbox, recipient.project),
         )
 
-    def queue_turn(self, session: Session, turn: Turn) -> None:
-        """Queue the turn's trace, and its spans if they are exported. Queuing it again has no effect."""
+    def queue_turn(self, session: Session, turn: Turn, changes: TreeChanges | None) -> None:
+        """Queue the turn's trace, and its spans if they are exported. Queuing it again has no effect.
+
+        `changes` is what the turn changed in its checkout (`changes_of`).
+        """
         if self.sends_turns:
-            self.queue(self.build_turn(session, turn))
+            self.queue(build_turn_trace(session, turn, replace(self.context, changes=changes), self.options))
         if self.exporter is not None:
             self._export(self.exporter, session, turn)
 
     def build_turn(self, session: Session, turn: Turn) -> Trace:
         """Return the turn's trace."""
-        context = replace(self.context, changes=self._changes(session, turn))
+        context = replace(self.context, changes=self.changes_of(session, turn))
         return build_turn_trace(session, turn, context, self.options)
 
     def _export(self, exporter: "OtlpExporter", session: Session, turn: Turn) -> None:
@@ -125,7 +128,7 @@ class Tracer(Struct, frozen=True, kw_only=True):
             labels = {"session": self.context.session_id, "turn": turn.id}
             record_error(self.places, "otlp", f"A turn is not exported: {error}", labels)
 
-    def _changes(self, session: Session, turn: Turn) -> TreeChanges | None:
+    def changes_of(self, session: Session, turn: Turn) -> TreeChanges | None:
         """Return what the turn changed in its checkout; None if it ran no tool, or ended too long ago to tell."""
         cwd, ended_ms = turn.cwd or session.cwd, turn.ended_at_ms
         if cwd is None or ended_ms is None or not turn.tool_calls or time.time() * 1000 - ended_ms > _RECENT_MS:
