@@ -100,6 +100,8 @@ REAL = {
     "deno": ("deno", 1, 1, 1),
     "go-json": ("go", 1, 1, 1),
     "go-v": ("go", 1, 1, 1),
+    "gradle": ("gradle", 2, 1, 1),
+    "gradle-lines": ("gradle", 2, 1, 1),
     "jest": ("jest", 1, 1, 2),
     "just": ("unittest", 2, 2, 1),
     "make": ("pytest", 2, 1, 1),
@@ -133,23 +135,6 @@ UNCOUNTED = {"go": 1, "go-ok": 0}
 """`go test` without `-v` prints failures, and no number of passed tests."""
 NOT_TESTS = {"node-test-dot"}
 """Outputs without numbers."""
-GRADLE = """\
-> Task :test FAILED
-
-CartTest > tax() FAILED
-    org.opentest4j.AssertionFailedError at CartTest.java:9
-
-3 tests completed, 1 failed, 1 skipped
-"""
-GRADLE_LINES = """\
-> Task :test
-
-CartTest > total() PASSED
-
-CartTest > later() SKIPPED
-
-BUILD SUCCESSFUL in 2s
-"""
 DOTNET = "Failed!  - Failed:     1, Passed:    11, Skipped:     2, Total:    14, Duration: 9 ms - Shop.dll (net8.0)\n"
 DOTNET_9 = "Test summary: total: 14, failed: 1, succeeded: 11, skipped: 2, duration: 1.2s\n"
 TWO_RUNNERS = "2 passed in 0.01s\n\nTests:       1 failed, 3 passed, 4 total\n"
@@ -202,8 +187,6 @@ def test_a_watching_runner_counts_its_last_run() -> None:
         (GO_WITH_PRINTS, RunOfTests(runner="go", passed=3, failed=0, skipped=1)),
         (GO + "out\n" * 9_000, RunOfTests(runner="go", passed=1, failed=1, skipped=1)),
         (JEST_WITH_TODO, RunOfTests(runner="jest", passed=2, failed=1, skipped=2)),
-        (GRADLE, RunOfTests(runner="gradle", passed=1, failed=1, skipped=1)),
-        (GRADLE_LINES, RunOfTests(runner="gradle", passed=1, failed=0, skipped=1)),
         (DOTNET, RunOfTests(runner="dotnet", passed=11, failed=1, skipped=2)),
         (DOTNET_9, RunOfTests(runner="dotnet", passed=11, failed=1, skipped=2)),
         (TWO_RUNNERS, RunOfTests(runner="jest, pytest", passed=5, failed=1)),
