@@ -4,7 +4,6 @@
 `nox -s bench -- hook worker` measures only these groups.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from connectors import install_ours, install_public
 from delivery import thousand_traces
+from hooks import hook
 from machine import Machine, end_background
 from processes import Sample, usage, wall
 from reading import transcript_speed
 from scaling import draw, public_costs
 from scheduler import idle_scheduler
-from sessions import SESSION
 from table import Row, print_table
 from turns import hundred_tool_calls
 from worker import TURNS, Sessions
@@ -41,27 +40,6 @@ def main(wanted: list[str]) -> None:
         finally:
             end_background(ours.root)
             print_table(rows)
-
-
-def hook(ours: Machine, public: Machine | None) -> Iterator[Row]:
-    """The hook as hooks.json registers it, through `sh -c`, over the bare interpreter."""
-    event = ours.home / "event.json"
-    event.write_text(json.dumps({"session_id": SESSION, "turn_id": "t", "tool_response": "x" * 1_500}), "utf-8")
-    # The worker is measured on its own: these hooks start a program that ends at once.
-    with ours.idle_hooks():
-        cases = {
-            "bare": f"exec <{event}; {os.path.realpath(ours.data / 'python')} -I -S -c pass",
-            "tool": f"exec <{event}; {ours.commands['PreToolUse']}",
-            "stop": f"exec <{event}; {ours.commands['Stop']}",
-        }
-        if public is not None:
-            cases["public"] = f"exec <{event}; {public.program[0]} -m infinium_codex_connector.hook"
-        found = wall(cases, cwd=ours.project, environ=ours.environ)
-    for path in ours.spool(SESSION).parent.iterdir():
-        path.unlink()
-    theirs = found["public"].median / found["bare"].median if public is not None else None
-    yield Row.ratio("hook, tool event / bare interpreter", found["tool"], found["bare"], 1.15, theirs)
-    yield Row.ratio("hook, Stop / bare interpreter", found["stop"], found["bare"], 1.4)
 
 
 def turn(ours: Machine, _public: Machine | None) -> Iterator[Row]:

@@ -40,6 +40,7 @@ class Sandbox(Machine):
 
     def codex_exec(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run one turn with `codex exec`, without approvals."""
+        self.settle_config()
         command = ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", *arguments]
         return self.execute(command, environ=environ)
 

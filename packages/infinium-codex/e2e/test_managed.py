@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from infinium_codex.capture.install import COMPILED, LAUNCHER, SOURCE
+from infinium_codex.capture.hook_command import COMPILED, SOURCE
+from infinium_codex.capture.install import LAUNCHER
 from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.demo.scripted_model import ScriptedModel
 from private_mounts import with_requirements

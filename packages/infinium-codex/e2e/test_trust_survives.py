@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from codex_install import NEWEST, CodexUnavailableError, install_codex
-from infinium_codex.capture.install import is_our_command
+from infinium_codex.capture.hook_command import is_our_command
 from infinium_codex.codex.app_server import AppServer, HookState
 from infinium_codex.codex.program import find_codex
 from infinium_codex.codex.trust import trust_ours

@@ -100,6 +100,7 @@ class Lab(Machine):
         """Send the project's traces to this address, and approve it."""
         config = {"agent_id": AGENT, "base_url": base_url, "flush_on_stop": True, "flush_on_session_end": False}
         self.config.write_text(json.dumps(config))
+        self.settle_config()
         ApprovedOrigins(self.state.parent / "infinium" / "origins.json").approve(AGENT, base_url)
 
     # Hook calls
@@ -107,6 +108,8 @@ class Lab(Machine):
     def command(self, event: str) -> list[str]:
         """The command of the hook without the shell around it, so that a test can kill the hook itself."""
         command = self.commands[event]
+        if f"e={event} " in command:  # the shell itself records the event
+            return [*self.prefix, "sh", "-c", command]
         below_home = command.partition('h="$HOME')[2].partition('"')[0]
         first = command.partition("&& { ")[2].partition(" || ")[0].replace("$h", f"{self.home}{below_home}")
         return [*self.prefix, *shlex.split(first)]
@@ -136,6 +139,11 @@ class Lab(Machine):
         except subprocess.TimeoutExpired:
             return None, time.monotonic() - started
         return done, time.monotonic() - started
+
+    def event_files(self) -> list[Path]:
+        """The events that the shell recorded and no worker has moved to a spool, oldest first."""
+        found = self.seen(self.tmp).glob("*/inbox/*/*")
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
     def event(self, event: str, session: str, turn: str, **fields: object) -> bytes:
         """The event that Codex writes to the hook's stdin."""

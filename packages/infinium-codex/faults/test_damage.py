@@ -34,11 +34,31 @@ def test_the_spools_tail(lab: Lab, times: Times, tell: Tell, damage: Damage) -> 
         session = f"s-{number % 3}"
         with lab.idle_hooks():
             lab.turn(session, f"t-{number}-before")
+            lab.config.touch()  # else the shell records the event, in a file of its own
             lab.call("PostToolUse", session, f"t-{number}", tool_name="Bash", tool_response="y" * 4_000)
         damage(lab.spool(session), 7 + 61 * number % 3_900)
         assert lab.worker(lab.spool(session)) == 0
         lab.turn(session, f"t-{number}")
     tell(lab.account(f"the spool's tail {damage.__name__}", count))
+
+
+@both
+def test_a_file_of_a_tool_event(lab: Lab, times: Times, tell: Tell, damage: Damage) -> None:
+    """A damaged event affects only itself, not the other events of its turn."""
+    count = times(5, 60)
+    for number in range(count):
+        session, turn = f"s-{number % 3}", f"t-{number}"
+        with lab.idle_hooks():
+            lab.call("UserPromptSubmit", session, turn, prompt="x")
+            for call in ("one", "two"):
+                lab.call("PostToolUse", session, turn, tool_name="Bash", tool_use_id=call, tool_response="y" * 4_000)
+            damage(lab.event_files()[-1], 1 + 61 * number % 4_000)
+            lab.call("Stop", session, turn, last_assistant_message="done")
+        assert lab.worker(lab.spool(session)) == 0
+        lab.expect(session, turn)
+    row = lab.account(f"a file of a tool event {damage.__name__}", count)
+    assert all(b"1 tool call" in body for _, body in lab.api.requests)
+    tell(row)
 
 
 @both

@@ -97,6 +97,18 @@ def test_worker_killed_at_every_system_call(lab: Lab, strace: str, tmp_path: Pat
     tell(lab.account("SIGKILL of the worker, at each system call", codes[-signal.SIGKILL]))
 
 
+def test_worker_killed_while_it_moves_tool_events(
+    lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell
+) -> None:
+    """At each system call: every trace has each of its tool calls once."""
+    codes = tamper_with_workers(lab, strace, "signal=KILL", tmp_path, times(16, 10_000), tools=3)
+    row = lab.account("SIGKILL of a worker with tool events, at each system call", codes[-signal.SIGKILL])
+    bodies = [body for _, body in lab.api.requests if b"again" not in body]
+    assert bodies
+    assert all(b"3 tool calls" in body for body in bodies)
+    tell(row)
+
+
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 def test_worker_whose_system_calls_fail(
     lab: Lab, strace: str, tmp_path: Path, times: Times, tell: Tell, error: str
@@ -105,25 +117,30 @@ def test_worker_whose_system_calls_fail(
     tell(lab.account(f"{error} in the worker, at each system call", codes.total()))
 
 
-def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: int) -> Counter[int]:
+def tamper_with_workers(lab: Lab, strace: str, what: str, tmp_path: Path, most: int, *, tools: int = 0) -> Counter[int]:
     """For each system call of the worker: a session, its worker with the fault, then another turn of the session.
 
-    Returns the exit codes of the workers.
+    The session's turn has `tools` tool calls. Returns the exit codes of the workers.
     """
     codes: Counter[int] = Counter()
     with lab.idle_hooks():
-        session_with_end(lab, 0)
+        session_with_end(lab, 0, tools)
         calls = chosen(count_calls(lab, strace, CHANGING, tmp_path, [*lab.worker_command, str(lab.spool("s-0"))]), most)
         for number, (call, which) in enumerate(calls, 1):
-            session_with_end(lab, number)
+            session_with_end(lab, number, tools)
             codes[lab.worker(lab.spool(f"s-{number}"), *tampering(strace, call, what, which, []))] += 1
             lab.turn(f"s-{number}", f"t-{number}-again")
     end_background(lab.root)  # and the tracers with them
     return codes
 
 
-def session_with_end(lab: Lab, number: int) -> None:
-    lab.turn(f"s-{number}", f"t-{number}")
+def session_with_end(lab: Lab, number: int, tools: int) -> None:
+    session, turn = f"s-{number}", f"t-{number}"
+    lab.call("UserPromptSubmit", session, turn, prompt=f"{session} asks {turn}")
+    for call in range(tools):
+        lab.call("PostToolUse", session, turn, tool_name="Bash", tool_use_id=f"c-{call}", tool_response="made")
+    lab.call("Stop", session, turn, last_assistant_message="done")
+    lab.expect(session, turn)
     lab.call("SessionEnd", f"s-{number}", "", reason="other")
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infinium_codex.capture.install import COMPILED, SOURCE
+from infinium_codex.capture.hook_command import COMPILED, SCRIPT, SOURCE
 from infinium_codex.support.paths import spool_directory
 from recorded import Recording
 
@@ -149,7 +149,14 @@ class Machine:
     def set_up(self, *arguments: str) -> None:
         """Run `init --local`, with more arguments, and read the hooks it registered."""
         self.must_run("init", "--local", "--no-interactive", *arguments)
+        self.settle_config()
         self.read_hooks()
+
+    def settle_config(self) -> None:
+        """Let the project file be a minute old: the shell records no events in the first seconds after a change."""
+        for path in (self.config, self.config.parent):
+            if path.exists():
+                os.utime(path, (time.time() - 60,) * 2)
 
     def read_hooks(self) -> None:
         """Read the commands that are registered in hooks.json."""
@@ -172,8 +179,9 @@ class Machine:
         home = self.data.parent.parent / "idle" / self.data.name
         if not home.exists():
             (home / "venv" / "bin").mkdir(parents=True)
-            for program in (SOURCE, COMPILED):
-                shutil.copy(self.data / program, home)
+            for program in (SOURCE, COMPILED, SCRIPT):
+                if (self.data / program).exists():  # Windows has no script
+                    shutil.copy(self.data / program, home)
             (home / "python").symlink_to((self.data / "python").readlink())
             (home / "venv" / "bin" / "python").symlink_to(shutil.which("true") or "/bin/true")
         commands = self.commands

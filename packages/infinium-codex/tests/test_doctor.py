@@ -14,7 +14,7 @@ import pytest
 from doctor_faults import FAULTS, FIX, PROBLEM, WARNING, Fault
 from doctor_injectors import same_hooks_for_the_user, session_without_trace, untrusted_project, worker_failed
 from doctor_machine import SECRET, HealthyMachine, checks, healthy_machine, problems
-from infinium_codex.capture.install import is_our_command
+from infinium_codex.capture.hook_command import is_our_command
 from syrupy.assertion import SnapshotAssertion
 
 pytest_plugins = ["no_leftovers"]

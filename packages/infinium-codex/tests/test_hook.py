@@ -16,14 +16,17 @@ from pathlib import Path
 
 import pytest
 from infinium_codex.capture.frame import PRIME, PROJECT, encode
-from infinium_codex.capture.install import FOR_USER, HOOK_MODULE, hook_program
+from infinium_codex.capture.hook_command import FOR_USER
+from infinium_codex.capture.install import HOOK_MODULES, hook_program
 from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.support.paths import spool_directory
 from infinium_config import find_project, load
 from infinium_config.files import MAX_BYTES, read_small_file
 
+HOOK_MODULE = HOOK_MODULES[-1]
 module = import_module(f"infinium_codex.capture.{HOOK_MODULE.removesuffix('.py')}")
+project_module = import_module(f"infinium_codex.capture.{HOOK_MODULES[0].removesuffix('.py')}")
 on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such thing")
 HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 SESSION = "01a20828-75a6-78d1-a88f-1c66e225ea32"
@@ -446,7 +449,8 @@ def test_hook_and_library_read_the_same_small_files(
     make: Callable[[Path], object], expected: bytes | None, tmp_path: Path
 ) -> None:
     make(tmp_path / "file")
-    assert module._read_small_file(str(tmp_path / "file")) == read_small_file(tmp_path / "file") == expected
+    own = getattr(project_module, "_read_small_file" if os.name == "nt" else "read_small_file")
+    assert own(str(tmp_path / "file")) == read_small_file(tmp_path / "file") == expected
 
 
 def test_the_record_is_the_frame_that_the_worker_reads(hook: Hook) -> None:
@@ -648,9 +652,10 @@ def test_the_hook_loads_nothing_the_interpreter_has_not_loaded(hook: Hook) -> No
 def test_concurrent_hooks_do_not_overwrite_records(tmp_path: Path) -> None:
     """Four processes append to one spool."""
     spool = tmp_path / "s.spool"
+    append = "_append" if os.name == "nt" else "append_record"
     code = (
-        f"import sys; from {module.__name__} import _append;"
-        "[_append(sys.argv[1], sys.argv[2].encode() * 200 + b'\\n') for _ in range(500)]"
+        f"import sys; from {module.__name__} import {append} as append;"
+        "[append(sys.argv[1], sys.argv[2].encode() * 200 + b'\\n') for _ in range(500)]"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(spool), letter]) for letter in "abcd"]
     assert [process.wait() for process in running] == [0, 0, 0, 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infinium_codex.capture.install import FOR_USER, home_of, hook_command, is_for_user, is_our_command
+from infinium_codex.capture.hook_command import FOR_USER, home_of, hook_command, is_for_user, is_our_command
 from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.capture.records import Record, read_records
 from machine import Machine

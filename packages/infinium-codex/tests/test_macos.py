@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-from infinium_codex.capture.install import hook_command
+from infinium_codex.capture.hook_command import hook_command
 from infinium_codex.codex.daemon import find_daemon
 from infinium_codex.codex.program import CodexProgram
 from infinium_codex.codex.settings import codex_settings

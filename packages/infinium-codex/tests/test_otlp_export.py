@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from api import Api, receive, reply, serve
-from infinium_codex.capture.install import home_of, is_our_command
+from infinium_codex.capture.hook_command import home_of, is_our_command
 from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_transport import Outbox
 from machine import Machine, wait_for

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from infinium_codex.capture.frame import encode
-from infinium_codex.capture.install import hook_command
+from infinium_codex.capture.hook_command import hook_command
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.checkpoint import Checkpoint, ReadPosition
 from infinium_codex.session.reader import read_session
@@ -32,7 +32,9 @@ def told(trace: dict[str, Any]) -> Any:
 
 def play(machine: Machine, one: Recording, *, twice: bool) -> list[Any]:
     for_project = machine.commands
-    for_user = {event: hook_command(event, for_user=True) for event in for_project}
+    for_user = {
+        event: hook_command(event, for_user=True, by_shell="tool_event" in for_project[event]) for event in for_project
+    }
     transcript = machine.home / "transcript.jsonl"
     if one.transcript.exists():
         transcript.write_bytes(one.transcript.read_bytes())

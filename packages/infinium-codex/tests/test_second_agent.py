@@ -19,7 +19,8 @@ INSTALL = """
 import json, os
 from api import Api, receive
 from foo_agent import FOO
-from infinium_codex.capture.install import hook_command, install
+from infinium_codex.capture.hook_command import hook_command
+from infinium_codex.capture.install import install
 from infinium_codex.support.paths import find_places
 places = find_places(os.environ)
 install(places, FOO)

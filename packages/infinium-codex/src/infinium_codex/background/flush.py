@@ -11,6 +11,7 @@ from msgspec import Struct
 from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.schedule import Schedule, entry_name, with_variables
 from infinium_codex.background.trace_and_send import lock_session
+from infinium_codex.capture.inbox import collect_events
 from infinium_codex.delivery.send import deliver_until_sent
 from infinium_codex.delivery.stores import open_outbox
 from infinium_codex.session.files import SessionFiles, find_sessions
@@ -69,6 +70,7 @@ def unfinished_sessions(places: Places, schedule: Schedule) -> Iterator[SessionF
     scheduled = (schedule.session(name) for name in schedule.entries())
     known = (Path(found[0]).parent for found in scheduled if found is not None)
     for directory in sorted({*find_spool_directories(places), *known}):
+        collect_events(str(directory))
         yield from (files for files in find_sessions(directory) if files.has_work)
 
 

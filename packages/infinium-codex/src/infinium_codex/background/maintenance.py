@@ -17,6 +17,7 @@ from infinium_codex.agent import Agent, load_agent
 from infinium_codex.background.deliveries import deliver_scheduled
 from infinium_codex.background.schedule import GRACE, OUTBOX, Schedule, entry_name, with_variables
 from infinium_codex.background.wake_up import wake
+from infinium_codex.capture.inbox import collect_events, remove_old_markers
 from infinium_codex.session.files import SessionFiles, find_sessions
 from infinium_codex.session.pause_log import PauseLog
 from infinium_codex.session.processor import Progress, State, close_session, give_up, record_lost, trace_session
@@ -42,6 +43,7 @@ def main(argv: list[str]) -> None:
         if entry != OUTBOX:
             _serve_entry(entry, int(size), places, schedule, os.environ)
     remove_old_snapshots(places.snapshots)
+    remove_old_markers(str(places.data))
     _send(places, schedule, os.environ)
 
 
@@ -56,6 +58,10 @@ def _serve_entry(entry: str, size: int, places: Places, schedule: Schedule, envi
     own = with_variables(environ, saved) | (variables_of(held) if held else {})
     try:
         agent = load_agent(reference)
+        was_due = files.spool_size == size
+        last_event = collect_events(str(files.directory))
+        if was_due and time.time() - last_event > session_ttl(own):  # the events in the inbox are as old as the spool
+            size = files.spool_size
         progress = close_timed_out(agent, files, size, places._replace(spool=files.directory), schedule, own)
         if held and progress is not None and progress.settings is not None:
             _hold_for_agent(progress.settings, held, schedule, environ)

@@ -11,6 +11,7 @@ from infinium_codex.background.deliveries import WAIT_SECONDS, deliver_and_sched
 from infinium_codex.background.hook_home import repair_hook_home
 from infinium_codex.background.schedule import Schedule, entry_name, link_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
+from infinium_codex.capture.inbox import collect_events
 from infinium_codex.session.files import SessionFiles
 from infinium_codex.session.processor import Progress, State, close_session, trace_session
 from infinium_codex.support.error_log import collect_hook_errors, record_error
@@ -75,6 +76,7 @@ def _trace(
 ) -> Progress | None:
     """Trace until hooks have added nothing new; None if another process still works on the session after `patience`."""
     settings = None
+    collect_events(str(files.directory))
     while True:
         lock = lock_session(files, patience)
         if lock is None:
@@ -90,6 +92,7 @@ def _trace(
                 schedule.remove(entry_name(str(files.spool)))
             else:
                 schedule.add_session(str(files.spool), agent.reference, environ)
+        collect_events(str(files.directory))
         if progress.settings is None or files.spool_size <= progress.read_to:
             return Progress(state=progress.state, settings=settings, read_to=progress.read_to)
 

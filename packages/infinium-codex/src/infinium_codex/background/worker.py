@@ -13,6 +13,7 @@ import sys
 from infinium_codex.background.schedule import Schedule, entry_name, linked_schedule
 from infinium_codex.background.wake_up import ensure_scheduler
 from infinium_codex.capture.frame import count_events
+from infinium_codex.capture.inbox import collect_events
 from infinium_codex.support.held_secrets import entry_variable
 from infinium_codex.support.spawn import leave_directory
 
@@ -39,8 +40,10 @@ def main(argv: list[str], agent: str, turn_started: str, turn_ended: tuple[str, 
     if not wait:
         _lower_priority()
     try:
-        tail = _read_tail(spool) if prompt else b""
+        tail = b""
         if prompt:
+            collect_events(os.path.dirname(spool))  # noqa: PTH120
+            tail = _read_tail(spool)
             _schedule_session(spool, agent, os.environ, look_early=_is_in_another_thread(tail, spool))
         # Such a prompt ends an open turn: there is a prompt before it, and no end of a turn in between.
         if not prompt or count_events(tail, turn_started, after=turn_ended) > 1:

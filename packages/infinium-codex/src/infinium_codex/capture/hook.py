@@ -1,33 +1,34 @@
-"""The hook: appends one event of the agent to the spool, and starts the worker when a turn begins or ends.
+"""The hook: records one event of the agent in the spool, and starts the worker when a turn begins or ends.
 
 The agent waits for this program, so it must be fast and must not fail. It runs as `python -I -S hook.pyc EVENT` from a
 copy in the user's data directory, uses only modules built into the interpreter, prints nothing and always exits 0. It
-parses JSON only where a project file leaves doubt. `install` appends the call of `main` with the agent's names.
+parses JSON only where a project file leaves doubt. `install` joins the program from this module, `hook_project` and
+`hook_marker`, and appends the call of `main` with the agent's names.
 
-It imports nothing of the connector, so it has its own copy of some rules. Tests compare each copy with the original:
-the spool's directory (`support.paths`), the record's frame (`capture.frame`), how a project is found
-(`infinium_config.find_project`), whose project files count (`infinium_config.ownership`), what is paused, and how a
-small file is read (`infinium_config.files`).
+It imports nothing else of the connector, so it has its own copy of some rules. Tests compare each copy with the
+original: the spool's directory (`support.paths`) and the record's frame (`capture.frame`), besides those of
+`hook_project`.
 """
 
 import posix
 from time import monotonic, sleep, time_ns
 
+from infinium_codex.capture.hook_marker import make_directories, marker_path, remove_marker, set_marker
+from infinium_codex.capture.hook_project import PAUSED, find_home, find_project, read_variable
+
 MAX_EVENT_BYTES = 64 << 20
 """A larger event is truncated here. It is then not valid JSON, and the trace is made from the transcript."""
-MAX_FILE_BYTES = 1 << 20
 PIPE_BYTES = 1 << 16
 """One read of stdin: a pipe holds no more, and Python would map and unmap memory for a larger buffer."""
 MAX_ERRORS_BYTES = 64 << 10
-MAX_PATH_BYTES = 4096
-"""A longer path in a `.git` file is ignored. The system accepts none, and looking at its parts would take long."""
 MAX_SPOOLED_BYTES = 512 << 20
 """With more in the spools than this no further turn is recorded: the connector was removed, or cannot work."""
 SHORT_LIVED_VARIABLES = (b"container", b"KUBERNETES_SERVICE_HOST", b"JENKINS_URL", b"TEAMCITY_VERSION", b"TF_BUILD")
 """Set in containers, and by CI systems that do not set CI."""
+UNIDENTIFIED = "unidentified"
+"""Name of the spool for events that name no session."""
 PROJECT = ".project"
 """Name of the record before a prompt's: the project that the turn belongs to."""
-PAUSED = (b"", b"", b"", b"paused")
 PRIME = 1_000_000_007
 """The checksum is the payload modulo this prime. In many Pythons a CRC would need a library to be loaded."""
 
@@ -37,8 +38,9 @@ def main(
 ) -> None:
     """Record the event named by `argv[1]`, read from stdin. Never raises, prints or returns.
 
-    `argv[2]` is `user` where the hook is registered for all projects of the user: its records carry the process id as a
-    negative number, so that an event of which a project's hook made a record too is traced once.
+    Options follow. A number is the agent's process id: then the shell may record events of this turn. `user` says that
+    the hook is registered for all projects of the user: its records carry the process id as a negative number, so that
+    an event of which a project's hook made a record too is traced once.
 
     Events in `triggers` start the worker. `session_field` is the quoted name of the field with the session's id. On
     `session_ended` the hook waits for the worker, at most `wait_limit` seconds, where the machine may end with the
@@ -47,9 +49,10 @@ def main(
     home = argv[0].rpartition("/")[0] or "."
     posix.umask(0o077)  # a stricter one would keep this hook's files from the next hook
     try:
-        event = argv[1] if len(argv) > 1 else ""
-        process = -posix.getpid() if argv[2:] == ["user"] else posix.getpid()
-        spool = _record(event, home, process, session_field, begins_turn=event == triggers[0])
+        event, options = argv[1] if len(argv) > 1 else "", argv[2:]
+        agent_process = next((option for option in options if option.isdigit()), "")
+        process = -posix.getpid() if "user" in options else posix.getpid()
+        spool = _record(event, home, process, agent_process, session_field, begins_turn=event == triggers[0])
         if spool and event in triggers:
             seconds = _wait_seconds(wait_limit) if event == session_ended else 0.0
             worker = _start_worker(home, spool, event, ("wait",) if seconds > 0 else ())
@@ -60,25 +63,51 @@ def main(
     posix._exit(0)  # noqa: SLF001 - the public name is in os, whose import takes 1.7 ms
 
 
-def _record(event: str, home: str, process: int, session_field: bytes, *, begins_turn: bool) -> str:
-    """Append the event to the session's spool; return the spool's path, empty if nothing is recorded here."""
+def _record(event: str, home: str, process: int, agent_process: str, session_field: bytes, *, begins_turn: bool) -> str:
+    """Record the event; return the path of the session's spool, empty if nothing is recorded here.
+
+    It is appended to the spool. While the inbox has events of the shell, it is written to the inbox, because the worker
+    appends those to the spool in the order of their times.
+    """
     payload = _read_stdin()
-    project = _project() if payload else None
+    project = find_project() if payload else None
+    directory = _spool_directory(home) if project is not None else ""
+    is_full = project is not None and project is not PAUSED and _is_full(directory, begins_turn=begins_turn)
+    inbox = f"{directory}/inbox/{agent_process}.{session_field[1:-1].decode()}" if agent_process else ""
+    if begins_turn and agent_process:
+        _mark_session(home, agent_process, inbox, b"" if project is None or is_full else project[0])
     if project is None:
         return ""
-    directory = _spool_directory(home)
-    session = f"{directory}/{_session_id(payload, session_field)}"
+    session = session_of(payload, session_field)
+    path = f"{directory}/{session}.spool"
     if project is PAUSED:  # the time alone: so that nothing of the transcript is used from here to the next event
-        _append(f"{session}.paused", b"%d\n" % time_ns())
+        append_record(f"{directory}/{session}.paused", b"%d\n" % time_ns())
         return ""
-    path = f"{session}.spool"
-    if _is_full(directory, begins_turn=begins_turn):
+    if is_full:
         return path
     record = _frame(event, process, payload)
     if begins_turn:  # the turn belongs to the project and the agent as they are now
         record = _frame(PROJECT, process, b"\0".join(project)) + record
-    _append(path, record)
+    if inbox and _has_files(inbox):
+        _write_file(inbox, f"{session}.{posix.getpid()}.records", record)
+    else:
+        append_record(path, record)
     return path
+
+
+def _mark_session(home: str, agent_process: str, inbox: str, config: bytes) -> None:
+    """Let the shell record the turn's events that start no worker; not where `config`, the project file, is empty.
+
+    Under `sudo` the home is another user's: no files are left there.
+    """
+    try:
+        marker = marker_path(home, agent_process)
+        if config and posix.lstat(home).st_uid == posix.getuid():
+            set_marker(marker, inbox, config.decode("utf-8", "surrogateescape"))
+        else:
+            remove_marker(marker)
+    except OSError:  # such as a path that is too long, or a read-only home: the hook's program records each event
+        return
 
 
 def _frame(event: str, process: int, payload: bytes) -> bytes:
@@ -101,203 +130,24 @@ def _read_stdin() -> bytes:
     return b"".join(chunks)
 
 
-def _session_id(payload: bytes, field: bytes) -> str:
+def session_of(payload: bytes, field: bytes) -> str:
     """The text in the first occurrence of the field. It is used as a file name, so only letters, digits and '-'."""
     start = payload.find(field)
     end = start + len(field)
     quoted = payload[end : end + 108].lstrip(b" \t\r\n:") if start >= 0 else b""
-    name = quoted[1:].split(b'"', 1)[0] if quoted[:1] == b'"' else b""
-    if 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum():
+    name, end_quote, _ = quoted[1:].partition(b'"') if quoted[:1] == b'"' else (b"", b"", b"")
+    if end_quote and 0 < len(name) <= 64 and name.replace(b"-", b"").isalnum():
         return name.decode("ascii")
-    return "unidentified"
-
-
-def _project() -> tuple[bytes, bytes, bytes, bytes] | None:
-    """The project's file, the variables that name agent and address, and the file's content.
-
-    None if tracing is not set up here; PAUSED if it is paused.
-    """
-    environ = posix.environ
-    agent, address = environ.get(b"INFINIUM_AGENT_ID", b""), environ.get(b"INFINIUM_BASE_URL", b"")
-    try:
-        found = _project_config(posix.getcwd())
-    except OSError:  # the directory was removed; the worker decides
-        return b"", agent, address, b""
-    if found is None:
-        otlp = environ.get(b"CONNECTOR_OTLP_ENDPOINT", b"off") not in (b"", b"off")
-        return (b"", agent, address, b"") if agent or address or otlp else None
-    path, config = found
-    if _is_paused(config):
-        return PAUSED
-    return path.encode("utf-8", "surrogateescape"), agent, address, _without_secret(config)
-
-
-def _project_config(directory: str) -> tuple[str, bytes] | None:
-    """The nearest project file at or above a directory; from a linked worktree, in its main checkout too."""
-    in_main_checkout = False
-    while True:
-        base = directory.rstrip("/")
-        path = f"{base}/.infinium/config.json"
-        config = _read_small_file(path)
-        if config is not None and not _is_home(directory) and _is_used(base):
-            return path, config
-        if not in_main_checkout and (main_checkout := _main_checkout(base)):
-            in_main_checkout = True
-            directory = main_checkout
-        elif base:
-            directory = base.rpartition("/")[0] or "/"
-        else:
-            return None
-
-
-def _is_used(base: str) -> bool:
-    """Whether a project file is used: the user or root owns it, or the user trusts its directory; and it is no link.
-
-    Anyone can put a file into a directory above the project, such as the system's temp directory. A linked `.infinium`
-    can hold the settings of another project. A linked file was not read.
-    """
-    user = posix.getuid()
-    for name in (".infinium", ".infinium/config.json"):
-        found = posix.lstat(f"{base}/{name}")
-        if found.st_mode & 0o170000 == 0o120000:
-            return False
-        if found.st_uid not in (user, 0) and not _is_allowed(base, found.st_uid):
-            return False
-    return True
-
-
-def _is_allowed(base: str, owner: int) -> bool:
-    """Whether the user trusts files of another user in this directory. Few projects need this, so it may load JSON."""
-    if posix.getuid() == 0 and posix.environ.get(b"SUDO_UID") == b"%d" % owner:
-        return True
-    allowed = _variable(b"CONNECTOR_SAFE_DIRECTORIES").split(":")
-    try:
-        import json
-
-        config = json.loads(_read_small_file(f"{_home()}/.infinium/config.json", follow_links=True) or b"{}")
-        allowed += config.get("safe_directories") or ()
-        return "*" in allowed or any(name.rstrip("/") == base for name in allowed if name[:1] == "/")
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        return False
-
-
-def _variable(name: bytes) -> str:
-    return posix.environ.get(name, b"").decode("utf-8", "surrogateescape")
-
-
-def _home() -> str:
-    """The user's home directory: HOME or, without it, that of the password database."""
-    home = _variable(b"HOME")
-    if not home:
-        import pwd  # part of the interpreter
-
-        home = pwd.getpwuid(posix.getuid()).pw_dir
-    return home.rstrip("/")
-
-
-def _is_home(directory: str) -> bool:
-    """Whether this is the user's home directory, whose `.infinium` is not a project's. `HOME` may be a link to it."""
-    try:
-        home = _home()
-    except KeyError:  # a user whom the password database does not know
-        return False
-    if directory.startswith(f"{home}/"):  # below it, which is the usual case
-        return False
-    try:
-        found, own = posix.stat(directory), posix.stat(home)
-    except OSError:
-        return False
-    return (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev)
-
-
-def _main_checkout(base: str) -> str | None:
-    """The main checkout of the linked worktree at `base`; None if it is not one. Its `.git` is then a file."""
-    link = _read_small_file(f"{base}/.git")
-    if link is None or not link.startswith(b"gitdir:") or len(link) > MAX_PATH_BYTES:
-        return None
-    git_dir = _join(base, link[7:])
-    common = (_read_small_file(f"{git_dir}/commondir") or b"").strip()
-    if not 0 < len(common) <= MAX_PATH_BYTES:
-        return None
-    parts = _collapse(_join(git_dir, common))
-    return "/" + "/".join(parts[:-1]) if parts and parts[-1] == ".git" else None
-
-
-def _join(directory: str, path: bytes) -> str:
-    name = path.strip().decode("utf-8", "surrogateescape")
-    return name if name.startswith("/") else f"{directory}/{name}"
-
-
-def _collapse(path: str) -> list[str]:
-    """The parts of an absolute path without `.` and `..`. Links are not resolved."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return parts
-
-
-def _read_small_file(path: str, *, follow_links: bool = False) -> bytes | None:
-    """The content of a regular file of at most 1 MiB; None for anything else, such as a link or a FIFO."""
-    no_follow = 0 if follow_links else posix.O_NOFOLLOW
-    try:
-        fd = posix.open(path, posix.O_RDONLY | no_follow | posix.O_NONBLOCK | posix.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    try:
-        status = posix.fstat(fd)
-        if status.st_mode & 0o170000 != 0o100000 or status.st_size > MAX_FILE_BYTES:
-            return None
-        return posix.read(fd, status.st_size)
-    except OSError:
-        return None
-    finally:
-        posix.close(fd)
-
-
-def _is_paused(config: bytes) -> bool:
-    """Whether the key `paused` of the file itself is true. JSON is only loaded for a file that leaves doubt: 7 ms."""
-    if b"\\" not in config and b"\0" not in config:  # no character is escaped, and the encoding is UTF-8
-        found = config.count(b'"paused"')
-        if found == 0:
-            return False
-        if found == 1 and config.count(b"{") == 1:
-            after = config.partition(b'"paused"')[2].lstrip()
-            return after[:1] == b":" and after[1:].lstrip().startswith(b"true")
-    try:
-        import json
-
-        record = json.loads(config)
-        return isinstance(record, dict) and record.get("paused") is True
-    except (ValueError, RecursionError):
-        return False
-
-
-def _without_secret(config: bytes) -> bytes:
-    """The project file's content without a secret that was put there by mistake; empty if it is then not JSON."""
-    if b"agent_secret" not in config and b"\\u" not in config and b"\0" not in config:  # no key is escaped either
-        return config
-    try:
-        import json
-
-        record = json.loads(config)
-        if not isinstance(record, dict) or "agent_secret" not in record:
-            return config
-        del record["agent_secret"]
-        return json.dumps(record).encode()
-    except (ValueError, RecursionError):
-        return b""
+    return UNIDENTIFIED
 
 
 def _spool_directory(home: str) -> str:
     """The private directory of all spools: the user's choice, else in the temp directory, else in the hook's home."""
     name = f"infinium-codex-{posix.getuid()}"
-    chosen = _variable(b"CONNECTOR_SESSION_DIR")
+    chosen = read_variable(b"CONNECTOR_SESSION_DIR")
     if chosen == "~" or chosen.startswith("~/"):
-        chosen = _home() + chosen[1:]
-    for base in (chosen, *map(_variable, (b"TMPDIR", b"TEMP", b"TMP")), "/tmp"):  # noqa: S108 - checked below
+        chosen = find_home() + chosen[1:]
+    for base in (chosen, *map(read_variable, (b"TMPDIR", b"TEMP", b"TMP")), "/tmp"):  # noqa: S108 - checked below
         if base.startswith("/"):
             try:
                 return _private_directory(f"{base.rstrip('/')}/{name}", make_parents=base is chosen)
@@ -316,7 +166,7 @@ def _private_directory(path: str, *, make_parents: bool) -> str:
     except FileNotFoundError:
         if not make_parents:
             raise
-        _make_directories(path)
+        make_directories(path)
     found = posix.lstat(path)
     if found.st_mode & 0o170000 != 0o040000 or found.st_uid != posix.getuid():
         raise PermissionError(f"{path} is not a directory that this user owns")
@@ -325,16 +175,19 @@ def _private_directory(path: str, *, make_parents: bool) -> str:
     return path
 
 
-def _make_directories(path: str) -> None:
-    """Create a directory and its missing parents, but none in the root directory."""
-    first, *others = path.split("/")[1:]
-    made = f"/{first}"
-    for part in others:
-        made += f"/{part}"
-        try:
-            posix.mkdir(made, 0o700)
-        except FileExistsError:
-            continue
+def _has_files(directory: str) -> bool:
+    try:
+        with posix.scandir(directory) as found:
+            return next(found, None) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _write_file(directory: str, name: str, content: bytes) -> None:
+    """Write a file that other processes find only when it is complete."""
+    unfinished = f"{directory}/.{name}"
+    append_record(unfinished, content)
+    posix.rename(unfinished, f"{directory}/{name}")
 
 
 def _is_full(directory: str, *, begins_turn: bool) -> bool:
@@ -342,8 +195,7 @@ def _is_full(directory: str, *, begins_turn: bool) -> bool:
     mark = f"{directory}/full"
     if not begins_turn:
         return posix.access(mark, posix.F_OK)
-    spools = (f"{directory}/{name}" for name in posix.listdir(directory) if name.endswith(".spool"))
-    if sum(posix.lstat(spool).st_size for spool in spools) > MAX_SPOOLED_BYTES:
+    if _spooled_bytes(directory) > MAX_SPOOLED_BYTES:
         posix.close(posix.open(mark, posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600))
         return True
     if posix.access(mark, posix.F_OK):
@@ -351,7 +203,24 @@ def _is_full(directory: str, *, begins_turn: bool) -> bool:
     return False
 
 
-def _append(path: str, record: bytes) -> None:
+def _spooled_bytes(directory: str) -> int:
+    """The size of all spools and inboxes."""
+    files = [f"{directory}/{name}" for name in posix.listdir(directory) if name.endswith(".spool")]
+    try:
+        for inbox in posix.listdir(f"{directory}/inbox"):
+            files += [f"{directory}/inbox/{inbox}/{name}" for name in posix.listdir(f"{directory}/inbox/{inbox}")]
+    except OSError:  # there is none, or the worker has just removed one
+        pass
+    total = 0
+    for path in files:
+        try:
+            total += posix.lstat(path).st_size
+        except FileNotFoundError:  # the worker has just removed it
+            continue
+    return total
+
+
+def append_record(path: str, record: bytes) -> None:
     """Append a record in one write. If the worker renamed the spool meanwhile to remove it, append to a new one."""
     flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
     for _ in range(3):

@@ -1,7 +1,8 @@
 """The hook's home: a directory in the user's data whose paths survive upgrades, so that the agent keeps trusting them.
 
-It holds the hook's program as source (`hook.py`) and compiled for this interpreter (`hook.pyc`), the launcher of the
-worker (`worker.py`), and two links: `python`, the interpreter that runs the hook without site packages, and `venv`, the
+It holds the hook's program as source (`hook.py`) and compiled for this interpreter (`hook.pyc`), the script with which
+the shell records tool events (`tool_event.sh`), the markers of traced sessions (`traced`), the launcher of the worker
+(`worker.py`), and two links: `python`, the interpreter that runs the hook without site packages, and `venv`, the
 environment that the connector is installed in, which runs the worker. On Windows there are no links: the interpreter is
 named in the hook's launcher (`launcher_windows`), and the directories of the packages in the worker's.
 """
@@ -9,8 +10,6 @@ named in the hook's launcher (`launcher_windows`), and the directories of the pa
 import ast
 import marshal
 import os
-import re
-import shlex
 import sys
 from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
@@ -23,17 +22,15 @@ from msgspec import Struct
 import infinium_codex
 from infinium_codex.agent import Agent, HookNames
 from infinium_codex.capture import launcher_windows
+from infinium_codex.capture.hook_command import COMPILED, SCRIPT, SOURCE
+from infinium_codex.capture.inbox import MARKERS
 from infinium_codex.support.files import replace_link
-from infinium_codex.support.paths import APP, HOOK_HOME, Places
+from infinium_codex.support.paths import Places
 
-SOURCE = "hook.py"
-COMPILED = "hook.pyc"
-LAUNCHER = "worker.py"
-FOR_USER = "user"
-"""The hook's last argument where it is registered for all projects of the user."""
+LAUNCHER: Final = "worker.py"
 _IS_WINDOWS: Final = os.name == "nt"
-HOOK_MODULE: Final = "hook_windows.py" if _IS_WINDOWS else "hook.py"
-"""The source of the hook of this system, in `infinium_codex.capture`."""
+HOOK_MODULES: Final = ("hook_windows.py",) if _IS_WINDOWS else ("hook_project.py", "hook_marker.py", "hook.py")
+"""The sources of the hook of this system, in `infinium_codex.capture`. The last one has `main`."""
 
 
 class HomeState(Struct, frozen=True, kw_only=True):
@@ -47,52 +44,6 @@ class HomeState(Struct, frozen=True, kw_only=True):
     @property
     def intact(self) -> bool:
         return not self.missing and not self.outdated
-
-
-def hook_command(event: str, directory: Path | None = None, *, for_user: bool = False) -> str:
-    """The shell command that the agent runs for `event`. It prints nothing and exits 0, even without a hook's home.
-
-    The command is the same for every user, so that a project can commit it: the shell finds the home below `HOME`.
-    With `directory` the hook runs from there, for all users of a machine. `for_user` is the command to register for all
-    projects of the user.
-
-    It does not `exec` the interpreter, because Python exits with 2 if its program is missing, which would block the
-    user's tool. The hook itself always exits 0. So what follows `||` runs only if no hook has read the event: the
-    source if the compiled program is damaged or of another Python version, and another interpreter if an upgrade
-    removed the first one. The worker then repairs the home. Without a home, `cat` reads the event: an agent
-    may report a hook as failed that exits without reading it.
-    """
-    home = f'"$HOME/{HOOK_HOME}"' if directory is None else shlex.quote(str(directory))
-    set_home = f"{_SET_HOME} " if directory is None else ""
-    programs = ('"$h/python"', COMPILED), ('"$h/python"', SOURCE), ("python3", SOURCE)
-    arguments = f"{event} {FOR_USER}" if for_user else event
-    attempts = " || ".join(f'{python} -I -S "$h/{program}" {arguments}' for python, program in programs)
-    return f"{set_home}h={home}; {{ {_IS_INSTALLED} && {{ {attempts}; }} || cat; }} >/dev/null 2>&1; exit 0"
-
-
-_SET_HOME: Final = '[ "$HOME" ] || { eval "HOME=~$(id -un)"; export HOME; } 2>/dev/null;'
-"""Sets `HOME` from the user database where the agent has no such variable."""
-_IS_INSTALLED: Final = f'[ -f "$h/{SOURCE}" ]'
-_OUR_COMMAND: Final = re.compile(rf"/{APP}(?:/{re.escape(SOURCE)}|[\"']?; {{ {re.escape(_IS_INSTALLED)})")
-"""Text that is in every command of the connector. Builds before 2.0.0 wrote the home's path before each program."""
-
-
-def home_of(command: str) -> Path:
-    """The directory that a hook command of the connector runs from."""
-    assigned = re.search(rf"\bh=(.*); {{ {re.escape(_IS_INSTALLED)}", command)
-    if assigned is None:  # a build before 2.0.0
-        return Path(shlex.split(command.removeprefix("{ "))[0]).parent
-    return Path(os.path.expandvars(shlex.split(assigned[1])[0]))
-
-
-def is_our_command(command: str) -> bool:
-    """Whether a hook command is the connector's, of this or an earlier build and of any user."""
-    return command.startswith(f"{launcher_windows.NAME} ") or _OUR_COMMAND.search(command) is not None
-
-
-def is_for_user(command: str) -> bool:
-    """Whether a hook command of the connector is the one to register for all projects of the user."""
-    return f" {FOR_USER} ||" in command or f" {FOR_USER};" in command
 
 
 def install(places: Places, agent: Agent, *, mode: int = 0o600) -> bool:
@@ -122,26 +73,38 @@ def check(places: Places, agent: Agent) -> HomeState:
 
 def remove(places: Places) -> bool:
     """Remove the hook's home. False if there is none. Other files in the directory are kept."""
+    import shutil
+
     found = False
     launcher = (str(launcher_windows.launcher_path()),) if _IS_WINDOWS else ()
-    for name in (SOURCE, COMPILED, LAUNCHER, "python", "venv", "hook.errors", *launcher):
+    for name in (SOURCE, COMPILED, LAUNCHER, SCRIPT, "python", "venv", "hook.errors", *launcher):
         path = places.data / name
         if path.is_symlink() or path.exists():
             remove_file(path)
             found = True
+    shutil.rmtree(places.data / MARKERS, ignore_errors=True)
     if found and not any(places.data.iterdir()):
         places.data.rmdir()
     return found
 
 
-def hook_program(names: HookNames, module: str = HOOK_MODULE) -> bytes:
-    """The hook's program: the source of a hook module, and the call of its `main` with the agent's names."""
-    source = (Path(infinium_codex.__path__[0]) / "capture" / module).read_text("utf-8")
+def hook_program(names: HookNames, modules: tuple[str, ...] = HOOK_MODULES) -> bytes:
+    """The hook's program: the sources of the hook's modules, and the call of `main` with the agent's names."""
+    source = "\n\n".join(_without_own_imports(_source_of(module)) for module in modules)
     session_field = f'"{names.session_id}"'.encode()
     arguments: tuple[object, ...] = (names.triggers, session_field)
-    if module == "hook.py":  # containers and CI on Windows use `flush`
+    if modules[-1] == "hook.py":  # containers and CI on Windows use `flush`
         arguments += (names.session_ended, names.end_wait_seconds)
     return f"{source}\n\nimport sys\n\nmain(sys.argv, {', '.join(map(repr, arguments))})\n".encode()
+
+
+def _source_of(name: str) -> str:
+    return (Path(infinium_codex.__path__[0]) / "capture" / name).read_text("utf-8")
+
+
+def _without_own_imports(source: str) -> str:
+    """A module's source without its imports of other modules of the hook: the program has them all in one file."""
+    return "\n".join(line for line in source.splitlines() if not line.startswith("from infinium_codex."))
 
 
 def _programs(agent: Agent) -> dict[str, bytes]:
@@ -149,6 +112,8 @@ def _programs(agent: Agent) -> dict[str, bytes]:
     programs = {SOURCE: hook_program(agent.hooks), LAUNCHER: _launcher(_package_directories(agent), agent).encode()}
     if _IS_WINDOWS:
         programs[str(launcher_windows.launcher_path())] = launcher_windows.launcher_program()
+    else:
+        programs[SCRIPT] = _source_of(SCRIPT).encode()
     return programs
 
 

@@ -25,20 +25,22 @@ class HookEvent(Struct, frozen=True, kw_only=True):
     """Codex ends the hook after this time. It caps SessionEnd and Interrupt at 3 s."""
     prefers_async: bool = False
     """Whether Codex should not wait for the hook: tool events, which come often and end no turn."""
+    by_shell: bool = False
+    """Whether the shell alone may record it: an event that starts no worker, in a session that is traced."""
 
 
 SESSION_START = HookEvent(name="SessionStart")
 USER_PROMPT_SUBMIT = HookEvent(name="UserPromptSubmit")
-PRE_TOOL_USE = HookEvent(name="PreToolUse", prefers_async=True)
-POST_TOOL_USE = HookEvent(name="PostToolUse", prefers_async=True)
+PRE_TOOL_USE = HookEvent(name="PreToolUse", prefers_async=True, by_shell=True)
+POST_TOOL_USE = HookEvent(name="PostToolUse", prefers_async=True, by_shell=True)
 STOP = HookEvent(name="Stop")
 SESSION_END = HookEvent(name="SessionEnd", since=SESSION_END_SINCE, timeout_seconds=3)
-SUBAGENT_START = HookEvent(name="SubagentStart", since=FULL_EVENTS_SINCE)
+SUBAGENT_START = HookEvent(name="SubagentStart", since=FULL_EVENTS_SINCE, by_shell=True)
 SUBAGENT_STOP = HookEvent(name="SubagentStop", since=FULL_EVENTS_SINCE)
 INTERRUPT = HookEvent(name="Interrupt", since=FULL_EVENTS_SINCE, timeout_seconds=3)
-PRE_COMPACT = HookEvent(name="PreCompact", since=FULL_EVENTS_SINCE)
-POST_COMPACT = HookEvent(name="PostCompact", since=FULL_EVENTS_SINCE)
-PERMISSION_REQUEST = HookEvent(name="PermissionRequest", since=FULL_EVENTS_SINCE)
+PRE_COMPACT = HookEvent(name="PreCompact", since=FULL_EVENTS_SINCE, by_shell=True)
+POST_COMPACT = HookEvent(name="PostCompact", since=FULL_EVENTS_SINCE, by_shell=True)
+PERMISSION_REQUEST = HookEvent(name="PermissionRequest", since=FULL_EVENTS_SINCE, by_shell=True)
 
 HOOK_EVENTS = (
     *(SESSION_START, USER_PROMPT_SUBMIT, PRE_TOOL_USE, POST_TOOL_USE, STOP, SESSION_END),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from infinium_codex.capture.install import FOR_USER
+from infinium_codex.capture.hook_command import FOR_USER
 from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.codex.hook_events import EVENT_NAMES
 from infinium_codex.codex.json_text import append_item, indent_of, newline_of, remove_item

@@ -11,9 +11,9 @@ from infinium_config import find_project, main_checkout
 from infinium_config.files import read_small_file, remove_file, write_atomically
 from msgspec import Struct, field
 
-from infinium_codex.capture.install import hook_command, is_for_user, is_our_command
+from infinium_codex.capture.hook_command import hook_command, is_for_user, is_our_command
 from infinium_codex.codex.app_server import AppServer, AppServerError, HookState
-from infinium_codex.codex.hook_events import hook_events_of
+from infinium_codex.codex.hook_events import HookEvent, hook_events_of
 from infinium_codex.codex.hooks_json import Hook, HooksFileError, Plan, our_hooks
 from infinium_codex.codex.program import CodexProgram, codex_home
 from infinium_codex.codex.settings import CodexSettings, read_codex_settings
@@ -42,14 +42,14 @@ def project_root(cwd: Path, home: Path | None) -> Path:
     return cwd
 
 
-def wanted_hooks(codex: CodexProgram | None, command: Callable[[str], str]) -> list[Hook]:
-    """Return the hooks to register for this Codex. `command` returns the command for an event's name."""
+def wanted_hooks(codex: CodexProgram | None, command: Callable[[HookEvent], str]) -> list[Hook]:
+    """Return the hooks to register for this Codex. `command` returns the command for an event."""
     # An unknown version might skip async hooks.
     can_async = codex is not None and codex.version is not None and codex.can_async
     return [
         Hook(
             event=event.name,
-            command=command(event.name),
+            command=command(event),
             timeout_seconds=event.timeout_seconds,
             run_async=event.prefers_async and can_async,
         )
@@ -128,7 +128,10 @@ class ProjectHooks:
 
     def wanted(self) -> list[Hook]:
         """Return the hooks to register."""
-        return wanted_hooks(self.codex, lambda event: hook_command(event, for_user=self.for_user))
+        return wanted_hooks(
+            self.codex,
+            lambda event: hook_command(event.name, for_user=self.for_user, by_shell=event.by_shell),
+        )
 
     @property
     def worktree_is_unread(self) -> bool:

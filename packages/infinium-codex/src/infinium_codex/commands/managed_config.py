@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from infinium_codex.background.schedule import SAVED_VARIABLES
 from infinium_codex.capture import install as hook_home
+from infinium_codex.capture.hook_command import hook_command
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import wanted_hooks
@@ -54,7 +55,7 @@ def managed_config(
         directory.chmod(0o755)
     codex = find_codex(ctx.environ)
     variables = "".join(map(_export, set_))
-    wanted = wanted_hooks(codex, lambda event: variables + hook_home.hook_command(event, directory))
+    wanted = wanted_hooks(codex, lambda event: variables + hook_command(event.name, directory))
     hooks = {hook.event: [hook.to_group()] for hook in wanted}
     document = {
         **({"allow_managed_hooks_only": True} if only else {}),

@@ -7,7 +7,7 @@ from infinium_config import SECRET_VARIABLE, InfiniumConfigError, Settings, load
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from infinium_codex.capture.install import home_of
+from infinium_codex.capture.hook_command import home_of
 from infinium_codex.codex.app_server import AppServer, AppServerError, HookList, HookState
 from infinium_codex.codex.program import CodexProgram, find_codex
 from infinium_codex.codex.project_hooks import ProjectHooks, project_root

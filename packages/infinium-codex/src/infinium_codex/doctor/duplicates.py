@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infinium_config.files import read_small_file
 
-from infinium_codex.capture.install import is_for_user
+from infinium_codex.capture.hook_command import is_for_user
 from infinium_codex.codex.hooks_json import HooksFileError, old_hooks, our_hooks
 from infinium_codex.codex.project_hooks import user_hooks_file
 from infinium_codex.doctor.checks import FIX, Check, ok, warning

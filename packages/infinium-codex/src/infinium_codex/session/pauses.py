@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from infinium_codex.capture.frame import PROJECT
+from infinium_codex.capture.inbox import collect_events
 from infinium_codex.capture.records import Record, read_records
 
 PAUSES_SUFFIX = ".paused"
@@ -66,6 +67,7 @@ def find_pauses(marks: Sequence[int], recorded: Sequence[HookTime]) -> tuple[Pau
 def mark_sessions(directory: Path, config_path: Path) -> None:
     """Mark now as a time of a pause in every open session of a project."""
     mark = b"%d\n" % time.time_ns()
+    collect_events(str(directory))
     for spool in directory.glob("*.spool"):
         if _project_of(spool) == os.fsencode(config_path):
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
