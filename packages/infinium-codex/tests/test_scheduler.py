@@ -462,7 +462,9 @@ def test_whose_traces_wait_for_another_shell_is_told_and_what_to_do(tmp_path: Pa
         [held] = machine.wait_for(lambda: machine.json("status", "--all")["held"], "the scheduler to try")
         assert held["reason"].startswith("this agent's secret is not in the environment, and the system keyring ")
         assert (held["agent_id"], held["traces"], held["kind"]) == (AGENT, 1, "refused")
-        told = next(error for error in machine.errors() if error.startswith(f"Traces of agent {AGENT} are queued"))
+        assert not [error for error in machine.errors() if AGENT in error], "it is no error of this project"
+        errors = [error["message"] for error in machine.json("errors", "--all")["errors"]]
+        told = next(error for error in errors if error.startswith(f"Traces of agent {AGENT} are queued"))
         assert "Run 'infinium-codex retry' in this agent's project, in a shell that has its secret" in told
         assert "is not set" not in told
         fixes = {OTHER: "Run 'infinium-codex retry' in this agent's project", AGENT: "infinium-codex retry: "}
