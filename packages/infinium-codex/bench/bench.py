@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from backfill import backfill_costs
 from connectors import install_ours, install_public
 from delivery import thousand_traces
 from hooks import hook
@@ -100,6 +101,11 @@ def cli(ours: Machine, _public: Machine | None) -> Iterator[Row]:
         yield Row.ratio(f"infinium-codex {name} / import cyclopts", found[name], found["import"], 2.0)
 
 
+def backfill(ours: Machine, _: Machine | None) -> Iterator[Row]:
+    """A backfill of many large sessions."""
+    yield from backfill_costs(ours)
+
+
 GROUPS: dict[str, Group] = {
     "hook": hook,
     "turn": turn,
@@ -108,6 +114,7 @@ GROUPS: dict[str, Group] = {
     "delivery": delivery,
     "scheduler": scheduler,
     "cli": cli,
+    "backfill": backfill,
 }
 
 if __name__ == "__main__":

@@ -99,6 +99,15 @@ def test_a_turn_that_no_hook_recorded_is_previewed_as_backfill_sends_it(machine:
     assert len(shown) == 3
 
 
+def test_a_review_is_previewed_with_the_reviewers_work(machine: Machine) -> None:
+    """It is in a transcript of its own, which is found although the session is chosen by its id."""
+    machine.set_up()
+    review = add_session(machine, recording("0.169.0", "review"))
+    [shown] = previews(machine, review.stem[-36:])
+    machine.must_run("backfill")
+    assert [trace["steps"] for trace in machine.traces()] == [json.loads(shown["body"])["steps"]]
+
+
 def test_a_queued_turn_is_previewed_with_its_queued_bytes(machine: Machine) -> None:
     with receive(401) as api:
         machine.environ["INFINIUM_AGENT_SECRET"] = SECRET

@@ -95,6 +95,8 @@ class Projects:
         root = settings.project.root if settings.project else self._own.root
         recipient = RecipientId(agent_id=agent_id, base_url=base_url, project=root)
         secrets = secrets_to_redact(settings, agent_id, base_url)
+        of_shell = self._environ.get(SECRET_VARIABLE, "").strip()
+        secrets += (of_shell,) if of_shell and of_shell not in secrets else ()
         secrets += header_secrets(self._environ) if is_configured(self._environ) else ()
         return TracedProject(
             root=root,

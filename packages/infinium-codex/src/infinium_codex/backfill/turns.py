@@ -94,14 +94,15 @@ class TurnFinder:
 
     def sessions(self, home: Path, *, since: float = 0.0, id_prefix: str = "") -> list["SessionToRead"]:
         """Return the user's sessions below Codex's `home` that were written since then, the oldest first."""
-        opened = [found.open() for found in find_transcripts(home, since=since, id_prefix=id_prefix)]
+        opened = [found.open() for found in find_transcripts(home, since=since)]
         threads = [session for session in opened if session is not None]
         reviews: dict[str, list[Path]] = {}
         for thread in threads:
             if thread.meta.kind is ThreadKind.REVIEW and thread.meta.parent is not None:
                 reviews.setdefault(thread.meta.parent, []).append(thread.path)
-        users = sorted((thread for thread in threads if thread.is_users), key=lambda one: one.meta.started_ms)
-        return [SessionToRead(file=one, reviews=tuple(reviews.get(one.session_id, ()))) for one in users]
+        users = [thread for thread in threads if thread.is_users and thread.session_id.startswith(id_prefix)]
+        users.sort(key=lambda one: one.meta.started_ms)
+        return [SessionToRead(file=one, reviews=tuple(sorted(reviews.get(one.session_id, ())))) for one in users]
 
     def read(self, session: "SessionToRead") -> FoundSession:
         """Find the turns of a session."""
