@@ -53,7 +53,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy, strict: sources and tests; the sources also for newer Pythons, macOS and Windows."""
     stubs = ("types-psutil>=6", "types-Pygments>=2.19", "types-regex>=2024.11.6")
-    session.install("mypy>=1.18", *stubs, "nox", *TEST_TOOLS, "./packages/infinium-codex")
+    session.install("mypy>=1.18", *stubs, "nox", "selenium>=4.30", *TEST_TOOLS, "./packages/infinium-codex")
     session.run("mypy", "noxfile.py", ".ci/real_tests.py", "tests")
     sources = [f"packages/{package}/src" for package in PACKAGES]
     for version in ("3.12", "3.13", "3.14"):

@@ -13,6 +13,7 @@ from infinium_codex.view.html.detail import MAX_BYTES
 from infinium_codex.view.html.prose import prose
 from infinium_codex.view.html.report import render_report
 from infinium_codex.view.model import SessionView
+from infinium_trace import ChangeKind, FileChange
 from kept_sessions import keep
 from machine import Machine
 from recorded import ROOT
@@ -121,6 +122,34 @@ def test_a_page_of_10_000_steps_has_every_step_and_is_at_most_2_mib() -> None:
     rows = re.findall(r"<li[^>]*>(?:<details><summary>|<p>)<b>shell</b>", page)
     assert len(rows) == steps
     assert "to keep this page below 2 MiB" in page
+
+
+@pytest.mark.parametrize("what", ["messages", "patches", "wide characters"])
+def test_10_000_steps_of_any_kind_fit(what: str) -> None:
+    story = view_samples.Story(1, "x", view_samples.START_MS)
+    for number in range(10_000):
+        if what == "messages":
+            story.say(f"Message **{number}** {'of many words ' * 20}")
+        elif what == "patches":
+            change = FileChange(path=f"src/{number}.py", kind=ChangeKind.ADDED, lines_added=1, lines_removed=0)
+            story.patch(f"*** Begin Patch\n*** Add File: src/{number}.py\n+x = {number}\n*** End Patch\n", change)
+        else:
+            story.shell(f"echo {'漢' * 60}{number}")
+    page = render_report([view_samples.session_view([story.end("Done.")])])
+    assert len(page.encode()) <= MAX_BYTES
+    assert "Done." in page
+
+
+def test_tests_are_stale_where_files_changed_afterwards() -> None:
+    story = (
+        view_samples.Story(1, "x", view_samples.START_MS)
+        .shell("python -m pytest", "== 2 passed in 0.1s ==\n")
+        .model(1.0)
+    )
+    change = FileChange(path="a.py", kind=ChangeKind.ADDED, lines_added=1, lines_removed=0)
+    story.patch("*** Begin Patch\n*** Add File: a.py\n+x\n*** End Patch\n", change)
+    words = page_of(view_samples.session_view([story.end("Done.")])).text
+    assert "passed: pytest, 2 run, 0 failed; files changed afterwards" in words
 
 
 def test_a_long_output_is_cut_in_the_middle_with_a_count() -> None:

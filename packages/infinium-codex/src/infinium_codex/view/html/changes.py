@@ -1,6 +1,7 @@
 """Renders what a turn changed: its files, each with its part of the diff."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from infinium_trace.events import FileChange
 from markupsafe import Markup
@@ -30,10 +31,10 @@ class ChangedFileView(Struct, frozen=True, kw_only=True):
 
 def changed_files(turn: TurnView, prefix: str, detail: Detail) -> tuple[ChangedFileView, ...]:
     """Return the files of a turn. Their anchors begin with `prefix`."""
-    diffs = {one.path: one for one in split_diff(turn.diff)}
+    diffs = _Diffs(split_diff(turn.diff))
     found = []
-    for number, change in enumerate(turn.files, 1):
-        diff = _diff_of(change, diffs)
+    for number, change in enumerate(turn.files[: detail.files], 1):
+        diff = diffs.of(change)
         found.append(
             ChangedFileView(
                 anchor=f"{prefix}f{number}",
@@ -46,15 +47,24 @@ def changed_files(turn: TurnView, prefix: str, detail: Detail) -> tuple[ChangedF
     return tuple(found)
 
 
-def _diff_of(change: FileChange, diffs: dict[str, FileDiff]) -> FileDiff | None:
-    """Return the diff of a file. An agent's patch may name a file by another path than the turn does."""
-    for path in (change.moved_to, change.path):
-        if path is None:
-            continue
-        found = diffs.get(path) or next((one for name, one in diffs.items() if name.endswith(f"/{path}")), None)
-        if found is not None and found.lines:
-            return found
-    return None
+class _Diffs:
+    """Finds the diff of a file. An agent's patch may name it by a longer path than the turn does."""
+
+    def __init__(self, diffs: Sequence[FileDiff]) -> None:
+        self._by_path = {diff.path: diff for diff in diffs}
+        self._by_name: dict[str, list[FileDiff]] = {}
+        for diff in diffs:
+            self._by_name.setdefault(PurePath(diff.path).name, []).append(diff)
+
+    def of(self, change: FileChange) -> FileDiff | None:
+        for path in (change.moved_to, change.path):
+            if path is None:
+                continue
+            longer = (one for one in self._by_name.get(PurePath(path).name, ()) if one.path.endswith(f"/{path}"))
+            found = self._by_path.get(path) or next(longer, None)
+            if found is not None and found.lines:
+                return found
+        return None
 
 
 def _rendered(diff: FileDiff, detail: Detail) -> Markup:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from infinium_codex.console.formatting import plural
 from infinium_codex.view.excerpts import excerpt, one_line
 from infinium_codex.view.formats import duration, money, tokens
-from infinium_codex.view.html.detail import Detail
+from infinium_codex.view.html.detail import ONE_LINE, Detail
 from infinium_codex.view.html.highlight import code
 from infinium_codex.view.html.prose import prose
 from infinium_codex.view.model import Outcome, StepKind, StepView
@@ -89,6 +89,8 @@ class Conversation:
         if step.kind is StepKind.MESSAGE:
             is_answer = (step.output or "").strip() == self._answer
             self.has_answer |= is_answer
+            if self._detail.message <= ONE_LINE and not is_answer:
+                return Item(kind="note", title=one_line(step.output or step.title, self._detail.message), anchor=anchor)
             return Item(
                 kind="message",
                 title="Answer" if is_answer else "Codex",
@@ -100,9 +102,9 @@ class Conversation:
         title = one_line(step.title, self._detail.title)
         if step.kind is StepKind.REASONING:
             rest = (step.output or "").strip().removeprefix(step.title).strip()
-            text = self.message(rest) if rest else Markup()
+            text = self.message(rest) if rest and self._detail.message > ONE_LINE else Markup()
             return Item(kind="thought", title=title.strip("*# "), text=text, anchor=anchor)
-        text = self.message(step.output) if step.output else Markup()
+        text = self.message(step.output) if step.output and self._detail.message > ONE_LINE else Markup()
         return Item(kind="note", title=title, text=text, anchor=anchor, facts=_some(duration(step.duration_ms)))
 
     def _subagent(self, step: StepView, anchor: str) -> Item:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from infinium_codex.view.model import Outcome, SessionView, StepView, TurnView
 
+ONE_LINE = 120
+"""Messages that may have only as many characters are shown on one line."""
 MAX_BYTES = 2 * 1024 * 1024
 """Size of the whole page."""
 
@@ -24,20 +27,32 @@ class Detail(Struct, frozen=True, kw_only=True):
     """Whether the timeline of a turn is unfolded at first."""
     figures: bool = True
     """Whether each step says when it began and what it cost."""
+    lanes: bool = True
+    """Whether each turn has a timeline."""
+    conditions: bool = True
+    """Whether each turn lists its delivery, settings and redactions."""
+    files: int = 200
+    """Changed files of a turn that are listed."""
 
     def output_of(self, step: StepView) -> int:
         """Return the limit for a step's input and output."""
         return self.failed_output if step.outcome is not Outcome.OK else self.output
 
 
+_PLAIN = Detail(message=3_000, output=400, failed_output=1_500, diff=3_000, colours=False)
+_ROWS = Detail(
+    title=60, message=300, output=0, failed_output=0, diff=0, colours=False, figures=False, conditions=False, files=50
+)
 LEVELS = (
     Detail(message=40_000, output=12_000, failed_output=16_000, diff=40_000, timeline=True),
     Detail(message=20_000, output=4_000, failed_output=8_000, diff=12_000),
     Detail(message=8_000, output=1_200, failed_output=4_000, diff=6_000),
-    Detail(message=3_000, output=400, failed_output=1_500, diff=3_000, colours=False),
-    Detail(title=120, message=1_200, output=120, failed_output=600, diff=1_200, colours=False),
-    Detail(title=90, message=600, output=0, failed_output=300, diff=600, colours=False, figures=False),
-    Detail(title=60, message=300, output=0, failed_output=0, diff=0, colours=False, figures=False),
+    _PLAIN,
+    replace(_PLAIN, title=120, message=1_200, output=120, failed_output=600, diff=1_200, files=100),
+    replace(_PLAIN, title=90, message=600, output=0, failed_output=300, diff=600, figures=False, files=100),
+    _ROWS,
+    replace(_ROWS, message=ONE_LINE, lanes=False, files=20),
+    replace(_ROWS, message=50, title=30, lanes=False, files=0),
 )
 """From the most to the least that a page shows."""
 
@@ -55,6 +70,8 @@ def in_words(detail: Detail) -> str | None:
     """Say what the page leaves out; None if that is little."""
     if detail is LEVELS[0]:
         return None
+    if detail is LEVELS[-1]:
+        return "Outputs and long texts are left out: this page has very many steps. A report of one request shows more."
     size = f"to keep this page below {MAX_BYTES // 1024 // 1024} MiB"
     if detail.output == 0:
         failed = (
@@ -65,7 +82,8 @@ def in_words(detail: Detail) -> str | None:
 
 
 def _least_bytes(turn: TurnView, detail: Detail) -> int:
-    size = 2_000 + min(len(turn.request), detail.message) + min(len(turn.diff), detail.diff * len(turn.files))
+    size = 700 + (2_000 if detail.lanes else 0) + min(len(turn.request), detail.message)
+    size += min(len(turn.diff), detail.diff * len(turn.files))
     for step in turn.walk():
         size += 60 + min(len(step.title), detail.title)
         for text in (step.input or "", step.output or ""):

@@ -88,7 +88,7 @@ def overview(turns: Sequence[TurnView], link: Callable[[int, int | None], str]) 
             Entry(
                 what=one_line(one.command, 80),
                 link=link(one.turn, one.step),
-                figure=f"{one.failures} of {one.runs}",
+                figure=f"{one.failures:,} of {one.runs:,}",
             )
             for one in failing_commands(turns, _ENTRIES)
         ),

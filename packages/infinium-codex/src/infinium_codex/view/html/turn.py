@@ -46,6 +46,8 @@ class TurnPage(Struct, frozen=True, kw_only=True):
     plan: Markup
     timeline: Timeline | None
     files: tuple[ChangedFileView, ...]
+    """The first ones, if there are more than the page has room for."""
+    files_count: int
     lines: str
     tests: str
     tests_failed: bool
@@ -65,12 +67,11 @@ def turn_page(turn: TurnView, at: int, detail: Detail, linked: set[str]) -> Turn
         linked.add(f"{anchor}s{step}")
         return f"#{anchor}s{step}"
 
-    drawn = timeline(turn, link, is_open=detail.timeline and len(turn.steps) > 2)
+    drawn = timeline(turn, link, is_open=detail.timeline and len(turn.steps) > 2) if detail.lanes else None
     files = changed_files(turn, anchor, detail)
+    listed = turn.files[: len(files)]
     by_path = {
-        change.moved_to or change.path: shown.anchor
-        for change, shown in zip(turn.files, files, strict=True)
-        if shown.diff
+        change.moved_to or change.path: shown.anchor for change, shown in zip(listed, files, strict=True) if shown.diff
     }
     conversation = Conversation(detail, _anchors(anchor, linked), by_path.get, turn.answer)
     items = conversation.items(turn.steps)
@@ -97,13 +98,14 @@ def turn_page(turn: TurnView, at: int, detail: Detail, linked: set[str]) -> Turn
         plan=conversation.message(turn.plan) if turn.plan else Markup(),
         timeline=drawn,
         files=files,
+        files_count=len(turn.files),
         lines=lines_changed(one.lines_added, one.lines_removed),
-        tests=one.tests or "" + ("; files changed afterwards" if one.tests_stale else ""),
+        tests=f"{one.tests}; files changed afterwards" if one.tests and one.tests_stale else one.tests or "",
         tests_failed=bool(one.tests) and (one.tests_passed or 0) < (one.tests_run or 0),
         commits=tuple((commit[:10], one_line(subject, 120)) for commit, subject in turn.commits),
         grade_words=grade_text(one.grade),
         grade=grade_table(one.grade) if isinstance(one.grade, dict | list) else Markup(),
-        details=tuple(_details(turn)),
+        details=tuple(_details(turn)) if detail.conditions else (),
         undone=one.undone,
         complete=turn.complete,
     )
