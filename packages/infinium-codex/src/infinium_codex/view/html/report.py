@@ -54,11 +54,16 @@ def _render(sessions: Sequence[SessionView], detail: Detail) -> str:
         return f"#{anchor}"
 
     above = overview(turns, link)
+    projects = {session.project for session in sessions}
     pages, at = [], 0
     for session in sessions:
         rendered = tuple(turn_page(turn, at + number, detail, linked) for number, turn in enumerate(session.turns))
         at += len(rendered)
-        pages.append(SessionPage(title=_title(session), facts=tuple(_facts(session)), turns=rendered))
+        pages.append(
+            SessionPage(
+                title=_title(session, with_project=len(projects) > 1), facts=tuple(_facts(session)), turns=rendered
+            )
+        )
     style, script = _asset("report.css"), _asset("report.js")
     page = _template().render(
         policy=_policy(style, script),
@@ -110,9 +115,10 @@ def _page_title(sessions: Sequence[SessionView]) -> str:
     return one_line(", ".join(projects[:3]) or "Codex", 80)
 
 
-def _title(session: SessionView) -> str:
+def _title(session: SessionView, *, with_project: bool) -> str:
     began = session.started_at_ms or (session.turns[0].summary.started_at_ms if session.turns else None)
-    return f"{datetime.fromtimestamp(began / 1000).astimezone():%A, %d %B %Y, %H:%M}" if began else "Session"
+    when = f"{datetime.fromtimestamp(began / 1000).astimezone():%A, %d %B %Y, %H:%M}" if began else "Session"
+    return f"{one_line(PurePath(session.project).name, 60)}, {when}" if with_project else when
 
 
 def _facts(session: SessionView) -> list[str]:
