@@ -12,6 +12,7 @@ from infinium_codex.view.grade import grade_lines, grade_score, grade_text
 from infinium_config import resolve
 from infinium_transport import Entry, EntryKind, NotReady, Rejected, ResultOutcome, StoredResult
 from machine import Machine
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from recorded import recordings
 
 pytest_plugins = ["no_leftovers"]
@@ -201,3 +202,18 @@ def test_the_secret_is_not_stored(machine: Machine, api: Api) -> None:
     machine.must_run("grade")
     stored = [path for path in machine.state.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert stored == []
+
+
+def test_the_score_is_a_metric_of_an_otlp_engine_once(machine: Machine, api: Api) -> None:
+    api.answers = [result(GRADE)]
+    with serve([reply(200, b"")]) as engine:
+        environ = {"CONNECTOR_OTLP_ENDPOINT": f"http://127.0.0.1:{engine.port}", "OTEL_METRICS_EXPORTER": "otlp"}
+        for _ in range(2):
+            assert machine.run("grade", environ=environ).returncode == 0
+        machine.wait_for(lambda: engine.requests, "the metric")
+        machine.must_run("retry", environ=environ)
+        [request] = engine.requests
+    [scope] = ExportMetricsServiceRequest.FromString(request.body).resource_metrics[0].scope_metrics
+    [metric] = scope.metrics
+    assert (metric.name, metric.histogram.data_points[0].sum) == ("infinium.grade", 82.0)
+    assert machine.run("grade").returncode == 0, "the latest trace is still the one at Infinium"

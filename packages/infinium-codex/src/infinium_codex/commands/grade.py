@@ -6,11 +6,16 @@ from cyclopts import Parameter
 from infinium_config import Settings, load
 from infinium_transport import LOCAL, Entry, EntryKind, NotReady, Rejected, ResultOutcome, Retry, StoredResult
 
+from infinium_codex.background.deliveries import schedule_delivery
+from infinium_codex.background.schedule import Schedule
+from infinium_codex.codex.agent import CODEX
 from infinium_codex.console.formatting import local_time, utc_time
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.delivery.grades import fetch_grade, grade_of
-from infinium_codex.delivery.projects import ProjectFilter, project_directory
-from infinium_codex.delivery.stores import open_ledger
+from infinium_codex.delivery.projects import ROOT_LABEL, ProjectFilter, project_directory
+from infinium_codex.delivery.stores import open_ledger, open_outbox
+from infinium_codex.otlp.variables import OTLP_AGENT, is_configured
+from infinium_codex.support.error_log import record_error
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 from infinium_codex.view.grade import grade_lines, grade_score
@@ -46,6 +51,8 @@ def grade(
         what, hint = _explain(found, trace, waited=wait)
         return Result.failure(what, hint, data=data)
     score = grade_score(found.result, field)
+    if score is not None and is_configured(ctx.environ):
+        _export(trace, score, settings, ctx)
     data |= {"fetched_at": utc_time(found.fetched), "score": score, "grade": found.result}
     lines = (
         f"Trace   {trace.message}",
@@ -66,12 +73,30 @@ def grade(
     return Result.success(lines, data)
 
 
+def _export(trace: Entry, score: float, settings: Settings, ctx: CommandContext) -> None:
+    """Queue the score for an OTLP engine, once. A failure is recorded and does not hide the grade."""
+    from infinium_codex.otlp.exporter import OtlpExporter
+    from infinium_codex.otlp.extra import MissingExtraError
+    from infinium_codex.otlp.settings import OtlpSettingsError, read_settings
+
+    try:
+        otlp = read_settings(ctx.environ)
+        if otlp is None or otlp.metrics_url is None:
+            return
+        exporter = OtlpExporter(otlp, open_outbox(ctx.places), {ROOT_LABEL: trace.labels.get(ROOT_LABEL, "")})
+        exporter.queue_grade(trace.key, score, CODEX.program, trace.labels.get("project"))
+    except (MissingExtraError, OtlpSettingsError) as error:
+        record_error(ctx.places, "otlp", f"A grade is not exported: {error}", {})
+        return
+    schedule_delivery(ctx.places, ctx.environ, settings, Schedule(str(ctx.places.schedule)))
+
+
 def _find_trace(key: str, ctx: CommandContext) -> Entry:
     """The ledger's entry of the sent trace. Raises CommandError if there is none, or none that has a grade."""
     entries = open_ledger(ctx.places).entries(EntryKind.sent)
     if key == LATEST:
         project = ProjectFilter(project_directory(ctx.cwd, home_directory(ctx.environ)))
-        entries = [entry for entry in entries if entry.where != LOCAL and project.owns(entry.labels)]
+        entries = [entry for entry in entries if _is_at_infinium(entry) and project.owns(entry.labels)]
         if not entries:
             raise CommandError(
                 f"No trace of {project.root} was sent to Infinium yet.", "'infinium-codex status' shows why."
@@ -89,6 +114,10 @@ def _find_trace(key: str, ctx: CommandContext) -> Entry:
     if found.trace_id is None:
         raise CommandError(f"The server named no id when it accepted trace {found.key}, so its grade cannot be found.")
     return found
+
+
+def _is_at_infinium(entry: Entry) -> bool:
+    return entry.where != LOCAL and entry.agent_id != OTLP_AGENT
 
 
 def _fetch(trace: Entry, settings: Settings, ctx: CommandContext, *, wait: bool) -> StoredResult | ResultOutcome:

@@ -69,6 +69,7 @@ TOOL_DURATION: Final = "gen_ai.execute_tool.duration"
 CHAT_DURATION: Final = "gen_ai.client.operation.duration"
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 - a name of tokens of text
 COST_METRIC: Final = "infinium.cost"
+GRADE_METRIC: Final = "infinium.grade"
 QUEUE_METRIC: Final = "infinium.queue.length"
 
 DURATION_BOUNDS: Final = (
@@ -76,4 +77,6 @@ DURATION_BOUNDS: Final = (
     *(163.84, 327.68, 655.36, 1310.72),
 )
 """Seconds. The bounds of the conventions, and four more: a turn of an agent may take minutes."""
+GRADE_BOUNDS: Final = (1.0, 2.0, 3.0, 4.0, 5.0, *(float(score) for score in range(10, 101, 10)))
+"""The scale is the server's: grades up to 5, 10 and 100 are told apart."""
 TOKEN_BOUNDS: Final = tuple(4.0**power for power in range(14))

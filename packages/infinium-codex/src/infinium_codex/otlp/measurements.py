@@ -86,6 +86,19 @@ def measure(turn: TurnSpans, *, queued: int) -> TurnMetrics:
     )
 
 
+def measure_grade(score: float, program: str, at_ms: int) -> TurnMetrics:
+    """Return the metric of one grade that Infinium gave a turn of this agent program."""
+    grade = Histogram(
+        name=names.GRADE_METRIC,
+        unit="1",
+        description="Scores that Infinium gave turns.",
+        attributes={names.AGENT_NAME: program},
+        values=(score,),
+        bounds=names.GRADE_BOUNDS,
+    )
+    return TurnMetrics(started_at_ms=at_ms, ended_at_ms=at_ms, histograms=(grade,), numbers=())
+
+
 def _durations(spans: Iterable[Span]) -> Iterable[Histogram]:
     for operation, (name, description) in _DURATIONS.items():
         chosen = [span for span in spans if span.attributes[names.OPERATION_NAME] == operation]
