@@ -90,11 +90,9 @@ def main() -> None:
         )
         time.sleep(3)
         shell.run("infinium-codex flush")
+        shell.run("infinium-codex list")
+        shell.run("infinium-codex show")
         shell.run("infinium-codex history")
-        shell.run(
-            'infinium-codex show $(infinium-codex history --json | grep -o \'"key": "[0-9a-f]*\' | head -1 | cut -c9-)',
-            shown="infinium-codex show KEY",
-        )
         for command in (
             "status",
             "doctor",
