@@ -88,11 +88,11 @@ def test_a_turn_read_alone_is_what_hooks_and_transcripts_report_together(one: Re
 def test_turns_are_found_with_their_times_without_parsing(one: Recording) -> None:
     for path in (one.transcript, *one.path.glob("thread-*.jsonl")):
         session = fold(Transcript(path).read())
-        found = [
-            (span.turn_id, span.started_ms, span.ended_ms, span.cwd or "/home/dev/project")
-            for span in read_turn_spans(path)
+        spans = read_turn_spans(path)
+        found = [(span.turn_id, span.started_ms, span.ended_ms, span.cwd or session.cwd) for span in spans]
+        assert found == [
+            (turn.id, turn.started_at_ms, turn.ended_at_ms, turn.cwd or session.cwd) for turn in session.turns
         ]
-        assert found == [(turn.id, turn.started_at_ms, turn.ended_at_ms, "/home/dev/project") for turn in session.turns]
 
 
 def test_past_turns_are_sent_once_and_marked(machine: Machine) -> None:

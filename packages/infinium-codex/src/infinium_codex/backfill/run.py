@@ -151,7 +151,8 @@ class Backfill:
         report.untraceable.update(str(turn.project) for turn in untraced if not isinstance(turn.project, TracedProject))
         report.untraceable_sessions += bool(untraced) and not traceable
         self._queue_turns(session, traceable)
-        self._queue_summaries(session, turns)
+        if turns:
+            self._queue_summaries(session)
 
     def _is_missing(self, turn: FoundTurn) -> bool:
         return turn.is_missing or (turn.missing is Missing.UNKNOWN and self._scope.since > 0)
@@ -173,15 +174,15 @@ class Backfill:
             if self.report.stopped:
                 return
 
-    def _queue_summaries(self, session: FoundSession, turns: list[FoundTurn]) -> None:
-        """Queue one summary for each project that wants one, of the turns that are in none yet."""
+    def _queue_summaries(self, session: FoundSession) -> None:
+        """Queue one summary for each project that wants one, of all turns of the session that are in none yet."""
         summarized = self._known.summarized_until(session.file.session_id)
         groups: dict[str, list[FoundTurn]] = {}
-        for turn in turns:
-            project, ended_ms = turn.project, turn.span.ended_ms or round(session.file.modified * 1000)
+        for turn in session.turns:
+            project = turn.project
             if not isinstance(project, TracedProject) or not project.settings.flush_on_session_end.value:
                 continue
-            if turn.missing not in (Missing.PAUSED, Missing.RUNNING) and ended_ms / 1000 > summarized:
+            if turn.missing not in (Missing.PAUSED, Missing.RUNNING) and turn.ended_ms / 1000 > summarized:
                 groups.setdefault(str(project.root), []).append(turn)
         if not self._is_idle(session):
             return

@@ -47,6 +47,11 @@ class FoundTurn(Struct, frozen=True, kw_only=True):
     """None if the trace is known."""
 
     @property
+    def ended_ms(self) -> int:
+        """When the turn ended at the latest, in UTC epoch milliseconds."""
+        return latest_end(self.session, self.span)
+
+    @property
     def state(self) -> str:
         """The state in words."""
         return str(self.known.state if self.known is not None else self.missing)
@@ -57,6 +62,11 @@ class FoundTurn(Struct, frozen=True, kw_only=True):
         return self.missing is Missing.NEVER_TRACED or (
             self.known is not None and self.known.state is TraceState.DROPPED
         )
+
+
+def latest_end(session: SessionFile, span: TurnSpan) -> int:
+    """Return when a turn ended at the latest: its end, else the next turn's start, else the session's last write."""
+    return span.ended_ms or span.next_ms or round(session.modified * 1000)
 
 
 class FoundSession(Struct, frozen=True, kw_only=True):
@@ -142,7 +152,7 @@ class TurnFinder:
     def _missing(self, session: SessionFile, span: TurnSpan, project: TracedProject | Untraceable) -> Missing:
         if self._is_running(session, span):
             return Missing.RUNNING
-        ended_ms = span.ended_ms or round(session.modified * 1000)
+        ended_ms = latest_end(session, span)
         config_path = project.config_path if isinstance(project, TracedProject) else None
         if project is Untraceable.PAUSED or self._pauses.covers(
             session.session_id, config_path, span.started_ms, ended_ms

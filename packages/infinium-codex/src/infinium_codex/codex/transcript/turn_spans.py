@@ -28,17 +28,17 @@ class TurnSpan(Struct, kw_only=True):
     """UTC epoch milliseconds."""
     ended_ms: int | None = None
     """None if no record reports the turn's end."""
-    superseded: bool = False
-    """Whether another turn follows."""
+    next_ms: int | None = None
+    """When the next turn started; None for the last one."""
     size: int = 0
     """Bytes of its records."""
     cwd: str | None = None
     """The session's directory in this turn; None if no record has it."""
 
     @property
-    def is_over(self) -> bool:
-        """Whether the turn ended, or another one follows."""
-        return self.ended_ms is not None or self.superseded
+    def superseded(self) -> bool:
+        """Whether another turn follows."""
+        return self.next_ms is not None
 
 
 def read_turn_spans(path: Path) -> tuple[TurnSpan, ...]:
@@ -66,7 +66,7 @@ def _spans(file: BinaryIO) -> Iterator[TurnSpan]:
             # Ids are ordered by time: a turn older than its session is copied from another session.
             is_copied = is_copied and turn_id <= thread
             if turn is not None and not is_empty:
-                turn.superseded, turn.size = True, start - began
+                turn.next_ms, turn.size = _time(line), start - began
                 yield turn
             is_empty = has_context = False
             turn = None if is_copied else TurnSpan(turn_id=turn_id, started_ms=_time(line))
