@@ -110,7 +110,7 @@ def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     """Libraries that only the command itself needs are imported when it runs."""
     code = (
         "import atexit, sys; from infinium_codex.cli import main;"
-        "heavy = ('niquests', 'keyring', 'structlog', 'rich.markdown', 'http.server');"
+        "heavy = ('niquests', 'keyring', 'structlog', 'rich.markdown', 'http.server', 'jinja2', 'markdown_it');"
         "atexit.register(lambda: print([name for name in heavy if name in sys.modules]));"
         "sys.argv = ['infinium-codex', sys.argv[1], '--help']; main()"
     )

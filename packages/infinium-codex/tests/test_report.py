@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -193,6 +194,17 @@ def test_the_command_reports_the_sessions_since_a_time(machine: Machine) -> None
     later = json.loads(machine.run("report", "--since", "2100-01-01", "--json").stdout)
     assert later["turns"] == 0
     assert "No requests are recorded" in (machine.project / "codex-report.html").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for a browser is a shell script")
+def test_the_command_opens_the_page_in_a_browser(machine: Machine) -> None:
+    machine.set_up()
+    keep(machine, TURN)
+    browser, opened = machine.root / "browser", machine.root / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n', "utf-8")
+    browser.chmod(0o700)
+    machine.must_run("report", "--open", environ={"BROWSER": f"{browser} %s"})
+    assert opened.read_text("utf-8").strip() == (machine.project / "codex-report.html").as_uri()
 
 
 def test_the_command_says_which_directory_is_missing(machine: Machine) -> None:

@@ -11,7 +11,6 @@ from infinium_codex.console.output_file import write_output
 from infinium_codex.console.parameters import AllProjects, AsJson, Context, Since
 from infinium_codex.support.result import CommandError, Result
 from infinium_codex.view.catalog import Catalog
-from infinium_codex.view.html.report import render_report
 
 
 def report(
@@ -33,6 +32,8 @@ def report(
     json: AsJson = False,
 ) -> Result:
     """Write one HTML file with the conversation, changes, tests, timeline, tokens and cost. It loads nothing else."""
+    from infinium_codex.view.html.report import render_report  # help does not need its libraries
+
     catalog = Catalog.at(ctx.cwd, ctx.places, ctx.environ, all_projects=all_projects)
     ctx.progress("Reading Codex's transcripts …")
     sessions = find_sessions(catalog, what, since)

@@ -14,8 +14,6 @@ from infinium_codex.console.prompts import confirm_or_yes
 from infinium_codex.support.result import CommandContext, CommandError, Result
 from infinium_codex.support.settings import home_directory
 from infinium_codex.view.catalog import LATEST, Catalog
-from infinium_codex.view.html.report import render_report
-from infinium_codex.view.markdown import turn_markdown
 from infinium_codex.view.model import SessionView
 from infinium_codex.view.shareable import Finding, shareable
 
@@ -47,7 +45,7 @@ def share(
     listed = _listed(found)
     question = "\n".join([*listed, f"Write {output} with the rest?"])
     confirm_or_yes(ctx, question, yes=yes, kept="Nothing was written.")
-    text = turn_markdown(turn) if suffix == ".md" else render_report([session])
+    text = _text(session, suffix)
     path = write_output(ctx.cwd, output, text.encode())
     data = {
         "path": str(path),
@@ -56,6 +54,17 @@ def share(
         "redactions": [{"kind": one.kind, "where": one.where, "count": one.count} for one in found],
     }
     return Result.success((*(listed if yes else ()), f"Wrote {path}. Read it before you share it."), data)
+
+
+def _text(session: SessionView, suffix: str) -> str:
+    """Return the file's text. The libraries of each form are imported where they are needed: help needs none."""
+    if suffix == ".md":
+        from infinium_codex.view.markdown import turn_markdown
+
+        return turn_markdown(session.turns[0])
+    from infinium_codex.view.html.report import render_report
+
+    return render_report([session])
 
 
 def _redacted(ctx: CommandContext, what: str) -> tuple[SessionView, tuple[Finding, ...]]:

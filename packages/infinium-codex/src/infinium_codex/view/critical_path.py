@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from infinium_codex.view.model import StepKind, StepView, TurnView
+from infinium_codex.view.model import Outcome, StepKind, StepView, TurnView
 
 
 class Work(StrEnum):
@@ -73,7 +73,7 @@ def step_activity(step: StepView) -> Activity | None:
         label=step.title,
         step=step.number,
         background=step.background,
-        failed=step.outcome.value not in ("ok", "running"),
+        failed=step.outcome is Outcome.FAILED,
         awaits=step.kind is StepKind.TOOL and step.name in _AWAITING,
     )
 

@@ -55,40 +55,38 @@ def _signed_lines(diff: str) -> Iterator[tuple[str, DiffLine | None]]:
     path: str | None = None
     old = new = 0
     """Lines of the current hunk of a unified diff that are still to come."""
-    unified = False
+    in_patch = False
     before = ""
     for line in diff.split("\n"):
-        if old > 0 or new > 0:
+        if path is not None and (old > 0 or new > 0):
             sign = line[:1] or " "
             if sign != "\\":
                 old -= sign in "- "
                 new -= sign in "+ "
-                assert path is not None
                 yield path, DiffLine(sign if sign in "+- " else " ", line[1:])
-            continue
-        if line.startswith("diff --git "):
-            path, unified = _path_of_header(line), True
+        elif (match := _PATCH_FILE.match(line)) is not None:
+            path, in_patch = match[1].strip(), True
+            yield path, None
+        elif line.startswith("*** "):
+            in_patch = in_patch and line != "*** End Patch"
+        elif in_patch and path is not None:
+            if line.startswith("@@"):
+                yield path, DiffLine("@", line[2:].strip())
+            elif line[:1] in ("+", "-", " "):
+                yield path, DiffLine(line[0], line[1:])
+        elif line.startswith("diff --git "):
+            path = _path_of_header(line)
             yield path, None
         elif line.startswith("--- "):
             before = line
         elif line.startswith("+++ "):
-            path, unified = _path_of_sides(before, line), True
+            path = _path_of_sides(before, line)
             yield path, None
-        elif (match := _PATCH_FILE.match(line)) is not None:
-            path, unified = match[1].strip(), False
-            yield path, None
-        elif line.startswith("*** ") or path is None:
-            continue
-        elif (hunk := _HUNK.match(line)) is not None:
+        elif path is not None and (hunk := _HUNK.match(line)) is not None:
             old, new = int(hunk[2] or 1), int(hunk[4] or 1)
             yield path, DiffLine("@", line)
-        elif line.startswith("@@"):
-            yield path, DiffLine("@", line[2:].strip())
-        elif unified:
-            if not line.startswith(_META) and line:
-                yield path, DiffLine("@", line)
-        elif line[:1] in ("+", "-", " "):
-            yield path, DiffLine(line[0], line[1:])
+        elif path is not None and line and not line.startswith(_META):
+            yield path, DiffLine("@", line)
 
 
 def _path_of_sides(before: str, after: str) -> str:

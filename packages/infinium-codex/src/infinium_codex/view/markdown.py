@@ -68,7 +68,8 @@ def _facts(turn: TurnView) -> Iterator[str]:
         yield f"**{one.status.value}**"
     if one.duration_ms:
         yield duration(one.duration_ms)
-    yield plural(one.tools, "tool call") + (f" ({one.failures} failed)" if one.failures else "")
+    if one.tools:
+        yield plural(one.tools, "tool call") + (f" ({one.failures} failed)" if one.failures else "")
     if one.subagents:
         yield plural(one.subagents, "subagent")
     if one.tests:

@@ -153,7 +153,7 @@ class Conversation:
         """Return what unfolds below a row; empty if the row says everything."""
         limit = self._detail.output_of(step)
         parts: list[Markup] = []
-        if step.reason and limit:
+        if step.reason and limit and step.reason.strip() != (step.output or "").strip():
             parts.append(Markup('<p class="why">{}</p>').format(step.reason[:1_000]))
         links = {link: change for change in step.files if (link := self._link_of_file(change.moved_to or change.path))}
         if links:
