@@ -352,7 +352,7 @@ def huge(steps: int = 10_000, turns: int = 25) -> SessionView:
             if step % 9 == 0:
                 story.model(1.5, 20_000 + 40 * step, 300)
             failed = step % 37 == 5
-            output = "\n".join(f"line {line} of the output of step {step} in request {number}" for line in range(8))
+            output = "\n".join(f"line {line} of the output of step {step} in request {number}" for line in range(4))
             story.shell(
                 f"python -m pytest tests/unit/test_module_{step}.py -k 'case_{step % 7}' --maxfail={step % 5}",
                 output,
