@@ -59,6 +59,21 @@ def test_a_name_that_means_no_secret_is_none(text: str) -> None:
     assert Redactor().text(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "确认密码：`ConfirmButton`", "这台电脑的私钥是 `id_ed25519`。",
+        "密码应保存为字符串；`math.random(1000, 9999)` 只有四位。",
+        "トークンに `appendChunk` を追加し、`commandDone` まで待つ。",
+        "Das Passwort prüft `checkStrength` in `auth.ts`.",
+        "пароль проверяет validateLogin в модуле", "- `appendToken` `src/storage/items.ts:141`",
+    ],
+)  # fmt: skip
+def test_code_in_a_sentence_about_passwords_is_kept(text: str) -> None:
+    """Assistants write about passwords in the user's language and name functions and files between backticks."""
+    assert Redactor().text(text) == text
+
+
 def test_counts_of_what_passed_are_no_passwords() -> None:
     """Results of tests and of tokenizers keep their numbers and lists."""
     value = {"pass": 12, "tests_pass": 5, "tokens": ["hello", "world"], "total_tokens": 1_284}

@@ -63,7 +63,7 @@ NOTATION = (
 
 SENTENCE = (
     r"[\"'`*]{0,3}+(?:[^\n:=,;!?]{0,64}?[ \t](?i:is|to|was|be|as|es|ist|lautet|est|adalah|e|è|é|use)[ \t:]{1,3}+"
-    r"[\"'`]?|[ \t](?:[^\n:=,;!?]{0,64}?(?=[\"'`]))?[\"'`]?)(?P<value>[^\s\"'`,;<>()]{6,256}+)"
+    r"[\"'`]?|[ \t](?:[^\n:=,;!?`]{0,64}?(?=[\"']))?[\"']?)(?P<value>[^\s\"'`,;<>()]{6,256}+)"
 )
 """A sentence that gives a password away: `the password for slack is …`."""
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from infinium_trace.lazy_pattern import lazy_pattern
-from infinium_trace.redact_names import foreign_names, in_english, mentions_secret, plain_letters, words_of
+from infinium_trace.redact_names import foreign_names, in_english, plain_letters, words_of
 from infinium_trace.redact_spans import Rank, Span, line_around
-from infinium_trace.redact_values import has_inner_capital, is_harmless, is_mixed, is_passphrase, is_word
+from infinium_trace.redact_values import has_inner_capital, is_harmless, is_mixed, is_passphrase, is_word, looks_random
 
 _QUOTES = "\"'`«„“"
 _ASSIGNED = (
@@ -106,7 +106,7 @@ def _assigned(text: str, start: int, end: int, quote: str) -> Iterator[Span]:
         yield Span(start, closing, Rank.ASSIGNMENT, "password")
         return
     value = text[start:end].rstrip(".:!?")
-    code = text[end : end + 1] in ("(", "[")
+    code = text[end : end + 1] in ("(", "[") or (quote == "`" and not looks_random(value))
     if value.isascii() and len(value) >= 6 and not code and not is_harmless("password", value):
         yield Span(start, start + len(value), Rank.ASSIGNMENT, "password")
 
@@ -116,16 +116,15 @@ def _in_sentence(sentence: str, start: int) -> Iterator[Span]:
     after_colon = False
     for word in [*re.finditer(r"\S+", sentence)][:_MOST_WORDS]:
         value = re.sub(r"^[^\x00-\x7f]+", "", word[0]).strip(_PUNCTUATION)
-        quoted = word[0][0] in _QUOTES or sentence[max(0, word.start() - 2) : word.start()].strip() in (*_QUOTES, " ")
+        quote = sentence[: word.start() + word[0].index(value)].rstrip(" ")[-1:] if value else ""
+        quoted = quote != "" and quote in _QUOTES and quote != "`"
         if quoted and (phrase := _phrase(sentence, word.start() + word[0].index(value))):
             yield Span(start + phrase[0], start + phrase[1], Rank.ASSIGNMENT, "password")
             return
-        long = value.isascii() and value.isalpha() and len(value) >= _LONG_WORD
         if (
-            is_mixed(value)
-            or (quoted and long)
-            or _is_two_words(value)
-            or (after_colon and value.isascii() and _is_no_word(value))
+            (is_mixed(value) and (quote != "`" or looks_random(value)))  # between backticks is code
+            or (quoted and value.isascii() and value.isalpha() and value.islower() and len(value) >= _LONG_WORD)
+            or (after_colon and quote != "`" and value.isascii() and _is_no_word(value))
         ):
             at = start + word.start() + word[0].index(value)
             yield Span(at, at + len(value), Rank.ASSIGNMENT, "password")
@@ -137,10 +136,6 @@ def _phrase(sentence: str, start: int) -> tuple[int, int] | None:
     closing = _CLOSING_QUOTE.search(sentence, start)
     phrase = sentence[start : closing.start()].rstrip() if closing else ""
     return (start, start + len(phrase)) if " " in phrase and is_passphrase(phrase) else None
-
-
-def _is_two_words(value: str) -> bool:
-    return len(value) >= _LONG_WORD and value[0].islower() and has_inner_capital(value) and not mentions_secret(value)
 
 
 def _is_no_word(value: str) -> bool:
