@@ -39,6 +39,11 @@ class CodexTerminal(Terminal):
         self.see_one_of(text)
         time.sleep(0.3)  # Codex takes an Enter right after fast typing for a pasted line break
         self.press(key)
+        time.sleep(1)
+        shown = self._tmux("capture-pane", "-p", "-J", check=False).stdout  # nothing if Codex has quit
+        prompts = [line for line in shown.splitlines() if line.startswith("›")]
+        if key == "Enter" and prompts and prompts[-1].rstrip().endswith(text[-40:]):
+            self.press(key)  # a busy machine: it was taken for a pasted line break all the same
 
     def leave(self) -> None:
         """Quit, and wait until Codex and the terminal have ended."""
