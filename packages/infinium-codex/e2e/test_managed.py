@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from infinium_codex.capture.hook_command import COMPILED, SOURCE
+from infinium_codex.capture.hook_command import COMPILED, SCRIPT, SOURCE
 from infinium_codex.capture.install import LAUNCHER
 from infinium_codex.capture.launcher_windows import windows_command
 from infinium_codex.demo.scripted_model import ScriptedModel
@@ -36,7 +36,7 @@ def roll_out(sandbox: Sandbox, *options: str) -> tuple[str, ...]:
     printed = sandbox.must_run("managed-config", "--prepare", "--directory", str(directory), *options)
     assert tomllib.loads(printed)["hooks"]["managed_dir"] == str(directory)
     modes = {path.name: oct(path.stat().st_mode) for path in directory.iterdir() if not path.is_symlink()}
-    assert modes == dict.fromkeys((SOURCE, COMPILED, LAUNCHER), "0o100644")
+    assert modes == dict.fromkeys((SOURCE, COMPILED, LAUNCHER, SCRIPT), "0o100644")
     return with_requirements(sandbox, printed)
 
 
