@@ -149,10 +149,10 @@ def test_error_message(machine: Machine, arguments: tuple[str, ...], snapshot: S
 
 
 def test_init_is_idempotent_byte_for_byte(machine: Machine) -> None:
-    machine.set_up("--gitignore")
+    machine.must_run("init", "--local", "--no-interactive", "--gitignore")
     files = [path for path in machine.home.rglob("*") if path.is_file()]
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
-    machine.set_up("--gitignore")
+    machine.must_run("init", "--local", "--no-interactive", "--gitignore")
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files} == before
 
 
