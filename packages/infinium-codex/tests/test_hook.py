@@ -22,7 +22,7 @@ from infinium_codex.capture.records import Damage, Record, read_records
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.support.paths import spool_directory
 from infinium_config import find_project, load
-from infinium_config.files import MAX_BYTES, read_small_file
+from infinium_config.files import MAX_BYTES, long_path, read_small_file
 
 HOOK_MODULE = HOOK_MODULES[-1]
 module = import_module(f"infinium_codex.capture.{HOOK_MODULE.removesuffix('.py')}")
@@ -661,3 +661,10 @@ def test_concurrent_hooks_do_not_overwrite_records(tmp_path: Path) -> None:
     assert [process.wait() for process in running] == [0, 0, 0, 0]
     lines = spool.read_bytes().splitlines()
     assert sorted(lines) == sorted(letter * 200 for letter in (b"a", b"b", b"c", b"d") for _ in range(500))
+
+
+@pytest.mark.skipif(os.name != "nt", reason="other systems have one form of a path")
+@pytest.mark.parametrize("start", ["C:\\a b\\", "\\\\server\\share\\"])
+def test_hook_and_library_use_the_same_long_form_of_a_path(start: str) -> None:
+    for path in (start, f"{start}{'x' * 300}"):
+        assert module._long(path) == long_path(path)

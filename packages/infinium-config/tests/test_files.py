@@ -2,10 +2,19 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from infinium_config.files import open_regular, read_small_file, read_tail, write_atomically
+from infinium_config.files import (
+    long_path,
+    open_regular,
+    read_small_file,
+    read_tail,
+    remove_file,
+    write_atomically,
+)
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes and no owners' numbers")
 
@@ -124,3 +133,35 @@ def test_a_full_disk_leaves_the_old_content_and_no_other_file(tmp_path: Path, mo
         write_atomically(tmp_path / "file", b"after")
     assert (tmp_path / "file").read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_path_of_any_length_and_alphabet(tmp_path: Path) -> None:
+    """Windows needs a prefix for paths of more than 260 characters."""
+    directory = tmp_path / "Größe ж" / ("d" * 120) / ("e" * 120)
+    os.makedirs(long_path(directory))  # noqa: PTH103 - pathlib takes no prefix
+    write_atomically(directory / "file", b"1")
+    assert read_small_file(directory / "file") == b"1"
+    remove_file(directory / "file")
+    assert read_small_file(directory / "file") is None
+
+
+@pytest.mark.skipif(os.name != "nt", reason="only Windows denies access to a file that is held open")
+def test_a_file_that_another_process_holds_open_is_replaced_when_it_is_closed(tmp_path: Path) -> None:
+    """As a virus scanner does for moments."""
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    code = "import sys, time; file = open(sys.argv[1]); print(flush=True); time.sleep(0.5)"
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        write_atomically(path, b"after")
+    assert path.read_bytes() == b"after"
+
+
+@pytest.mark.skipif(os.name != "nt", reason="other systems have one form of a path")
+def test_the_long_form_of_a_path_on_a_drive_and_on_a_server() -> None:
+    name = "x" * 300
+    assert long_path(f"C:\\a b/{name}") == f"\\\\?\\C:\\a b\\{name}"
+    assert long_path(f"\\\\server\\share\\{name}") == f"\\\\?\\UNC\\server\\share\\{name}"
+    assert long_path("C:\\short") == "C:\\short"

@@ -16,7 +16,7 @@ from infinium_codex.support.paths import Places
 from infinium_codex.support.spawn import module_command
 
 _PROBE = "infinium_codex.doctor.worker_probe"
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0 if sys.platform == "win32" else 10.0
 """The probe's own look-up of the secret times out after 3 s."""
 
 
