@@ -61,3 +61,9 @@ def test_the_launcher_of_the_hook_has_no_window(user: User) -> None:
     [start] = struct.unpack_from("<I", header, 0x3C)
     assert header[start : start + 4] == b"PE\0\0"
     assert struct.unpack_from("<H", header, start + 24 + 68) == (_GUI,)
+
+
+def test_init_says_that_the_launcher_is_not_on_path(user: User) -> None:
+    command = (r"C:\py\python.exe", "-m", "infinium_codex.cli", "init", "--no-interactive", "--local", "--no-trust")
+    printed = [user.run(*command, environ=environ).stdout for environ in ({}, {"WINEPATH": r"C:\windows"})]
+    assert [b"infinium-codex-hook' is not on PATH: add C:\\py\\Scripts" in each for each in printed] == [False, True]

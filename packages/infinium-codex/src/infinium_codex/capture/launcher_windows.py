@@ -7,6 +7,7 @@ process that the hook starts holds a file open that an upgrade of the connector 
 """
 
 import io
+import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -31,6 +32,14 @@ def launcher_path() -> Path:
     """Where the launcher is, or is to be written: beside `infinium-codex.exe`."""
     program = shutil.which("infinium-codex.exe")
     return Path(program).parent / f"{NAME}.exe" if program else Path(sysconfig.get_path("scripts"), f"{NAME}.exe")
+
+
+def missing_on_path() -> list[str]:
+    """What `init` prints if the agent will not find the launcher by its name. The agent may have another PATH."""
+    if os.name != "nt" or shutil.which(NAME):
+        return []
+    directory = launcher_path().parent
+    return [f"           '{NAME}' is not on PATH: add {directory} to PATH and start the agent again."]
 
 
 def launcher_program() -> bytes:

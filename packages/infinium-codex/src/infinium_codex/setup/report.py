@@ -5,6 +5,7 @@ from pathlib import Path
 
 from infinium_config import find_checkout
 
+from infinium_codex.capture.launcher_windows import missing_on_path
 from infinium_codex.codex.hooks_json import Plan
 from infinium_codex.codex.versions import ASYNC_SINCE, format_version
 from infinium_codex.setup.apply import Applied
@@ -21,6 +22,7 @@ def report(found: Inspection, plan: SetupPlan, applied: Applied, *, trust_declin
     lines = [f"Project    {found.root}", *applied.settings]
     lines += [f"Ignored    {applied.gitignore}"] if applied.gitignore else []
     lines.append(f"Hooks      {_hook_changes(found, plan.hooks)}")
+    lines += missing_on_path()
     lines += _may_be_committed(found, plan.hooks.text)
     lines += _worktrees(found, applied)
     lines += [f"Feature    {applied.feature}"] if applied.feature else []
