@@ -58,6 +58,13 @@ def test_help_imports_no_command() -> None:
     assert done.stdout.endswith("\n[]\n")
 
 
+def test_completion_for_powershell_has_the_commands_of_a_group(machine: Machine) -> None:
+    script = machine.run("completion", "powershell").stdout
+    assert "'queue' = @('--all', " in script
+    assert "'drop', 'list')" in script
+    assert "--ctx" not in script
+
+
 @pytest.mark.parametrize(
     ("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])]
 )

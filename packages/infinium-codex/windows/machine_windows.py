@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infinium_codex.demo.scripted_model import ScriptedModel, codex_config
+from infinium_codex.demo.scripted_model import Patch, Reply, Say, ScriptedModel, Shell, codex_config
+from scenarios import PATCH, usage
 from wine_lab import Lab, new_codex_home, windows_path
 
 AGENT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 SECRET = b"sesame-4711-canary"
+COMMAND = "echo building& exit 3"
 WAIT_SECONDS = 60.0
 
 
@@ -87,6 +89,15 @@ class User:
     def remove_everything(self) -> None:
         """End the connector's processes and remove what it keeps."""
         self.run("infinium-codex", "uninstall", "--yes", "--purge")
+
+
+def turn() -> list[Reply]:
+    """A command with exit code 3, a patch and a message."""
+    return [
+        Reply([Shell(COMMAND)], usage(1)),
+        Reply([Patch(PATCH)], usage(2)),
+        Reply([Say("The build fails; a note is left.")], usage(3)),
+    ]
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

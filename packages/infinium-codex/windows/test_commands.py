@@ -5,9 +5,8 @@ import struct
 import pytest
 from api import receive
 from infinium_codex.demo.scripted_model import ScriptedModel
-from machine_windows import User, wait_for
+from machine_windows import User, turn, wait_for
 from scenarios import PROMPT
-from test_turn import turn
 
 pytestmark = pytest.mark.codex
 

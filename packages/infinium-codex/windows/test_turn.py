@@ -5,23 +5,13 @@ import time
 
 import pytest
 from api import receive
-from infinium_codex.demo.scripted_model import Patch, Reply, Say, ScriptedModel, Shell
-from machine_windows import SECRET, User, wait_for
-from scenarios import PATCH, PROMPT, usage
+from infinium_codex.demo.scripted_model import ScriptedModel
+from machine_windows import COMMAND, SECRET, User, turn, wait_for
+from scenarios import PROMPT
 from tables import Tables
 from wine_lab import windows_path
 
 pytestmark = pytest.mark.codex
-
-COMMAND = "echo building& exit 3"
-
-
-def turn() -> list[Reply]:
-    return [
-        Reply([Shell(COMMAND)], usage(1)),
-        Reply([Patch(PATCH)], usage(2)),
-        Reply([Say("The build fails; a note is left.")], usage(3)),
-    ]
 
 
 def test_a_turn_arrives_once_and_true(user: User, version: str, tables: Tables) -> None:

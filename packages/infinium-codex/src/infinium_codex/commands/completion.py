@@ -26,8 +26,13 @@ def _powershell(app: App) -> str:
 
 
 def _options(command: App) -> list[str]:
+    """The options of a command; of a group such as `config` also its commands."""
+    if command.default_command is None:
+        words = [name for name in command if not name.startswith("-")]
+        return sorted({*words, *(option for word in words for option in _options(command[word]))})
     arguments = command.assemble_argument_collection(parse_docstring=False)
-    return sorted({name for argument in arguments for name in argument.names if name.startswith("--")} | {"--help"})
+    parsed = [argument for argument in arguments if argument.parse]
+    return sorted({name for argument in parsed for name in argument.names if name.startswith("--")} | {"--help"})
 
 
 def _quoted(name: str) -> str:
