@@ -89,7 +89,7 @@ def _record(event: str, home: str, process: int, agent_process: str, session_fie
     if begins_turn:  # the turn belongs to the project and the agent as they are now
         record = _frame(PROJECT, process, b"\0".join(project)) + record
     if inbox and _has_files(inbox):
-        _write_file(inbox, f"{session}.{posix.getpid()}.records", record)
+        _write_file(inbox, f"{session}.{time_ns()}.{posix.getpid()}.records", record)
     else:
         append_record(path, record)
     return path
@@ -236,6 +236,7 @@ def append_record(path: str, record: bytes) -> None:
             continue  # the worker has just renamed the file
         finally:
             posix.close(fd)
+    raise OSError(f"{path} was removed each time that an event was written to it")
 
 
 def _start_worker(home: str, spool: str, event: str, options: tuple[str, ...]) -> int:

@@ -31,7 +31,7 @@ _BATCH_BYTES = 1 << 20
 
 
 class _File:
-    """A file in an inbox. Its name is `EVENT.PROCESS` or `EVENT.user.PROCESS`, or `SESSION.PROCESS.records`.
+    """A file in an inbox. Its name is `EVENT.PROCESS` or `EVENT.user.PROCESS`, or `SESSION.TIME.PROCESS.records`.
 
     The shell writes an event, and COMPLETE behind it. The hook writes records, and renames the file when they are
     complete: until then its name begins with a dot.
