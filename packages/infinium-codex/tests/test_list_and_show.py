@@ -157,3 +157,13 @@ def test_a_grade_that_was_fetched_is_shown(machine: Machine) -> None:
     assert "82" in shown
     assert "missing" in shown
     assert "\x1b" not in shown
+
+
+def test_the_demo_shows_a_whole_turn(machine: Machine) -> None:
+    """The first command of a new user: it ran through hook and worker, and the outputs are there."""
+    shown = machine.must_run("demo")
+    for words in ("Run hello.py", "exit 2", "Hello from Codex", "added hello.py", "hello.py was missing; I added it"):
+        assert words in shown
+    told = machine.json("demo")
+    assert told["turns"][0]["summary"]["delivery"]["state"] == "local"
+    assert told["traces"][0]["environment"]["custom_tags"]["trace_key"] == told["key"]

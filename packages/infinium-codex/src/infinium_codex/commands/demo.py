@@ -5,14 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from infinium_codex.codex.program import find_codex
 from infinium_codex.console.parameters import AsJson, Context
 from infinium_codex.demo.home import DemoError, DemoHome, play_recording, run_codex
 from infinium_codex.support.result import Result
-from infinium_codex.view.from_trace import view_of_trace
-from infinium_codex.view.model import Delivery, DeliveryState
+from infinium_codex.view.model import TurnView
 from infinium_codex.view.terminal import TurnDrawing
 
 
@@ -34,11 +34,11 @@ def demo(
         home = DemoHome(Path(directory), ctx.environ)
         try:
             session = run_codex(home, program) if program else play_recording(home)
-            key, payload = home.wait_for_trace()
+            key, shown = home.wait_for_trace()
         except DemoError as error:
             return Result.failure(
                 str(error), "This is a bug in the connector or a problem of this machine. Your own files were not used."
             )
     ctx.progress(f"{session}, traced by the installed hook and worker:")
-    view = view_of_trace(payload, str(home.project), Delivery(state=DeliveryState.LOCAL))
-    return Result.drawn(TurnDrawing(view=view), {"key": key, "trace": payload})
+    [view] = msgspec.convert(shown["turns"], tuple[TurnView])
+    return Result.drawn(TurnDrawing(view=view), {"key": key, **{name: shown[name] for name in ("turns", "traces")}})

@@ -71,15 +71,14 @@ class DemoHome:
                 commands[event] = text(groups[0]["hooks"][0], COMMAND_FIELD) or ""
         return commands
 
-    def wait_for_trace(self) -> tuple[str, dict[str, object]]:
-        """Wait for a trace in the local destination; returns its key and its content."""
+    def wait_for_trace(self) -> tuple[str, Mapping[str, object]]:
+        """Wait for a trace in the local destination; returns its key and what `show` tells of it as JSON."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             traces = (parse_object(self.connector("history", "--json")) or {}).get("traces")
             if isinstance(traces, list) and traces:
                 key = text(traces[0], "key") or ""
-                shown = parse_object(self.connector("show", key, "--json")) or {}
-                return key, dict(mapping(shown, "trace"))
+                return key, parse_object(self.connector("show", key, "--json")) or {}
             time.sleep(POLL_SECONDS)
         raise DemoError(f"No trace arrived within {WAIT_SECONDS:.0f} seconds.")
 
@@ -106,7 +105,8 @@ def play_recording(home: DemoHome) -> str:
         _with_paths((recording / name).read_text("utf-8"), home)
         for name in ("events.jsonl", "transcript.jsonl", "recording.json")
     )
-    path = home.codex_home / "transcript.jsonl"
+    path = _transcript_path(home, transcript)
+    path.parent.mkdir(parents=True)
     path.write_text(_shift_to_now(transcript.splitlines()), "utf-8")
     for line in events.splitlines():
         payload = json.loads(line)["payload"] | {"transcript_path": str(path)}
@@ -130,6 +130,13 @@ def _with_paths(recorded: str, home: DemoHome) -> str:
     """Replace the recording's paths by the home's, written as JSON texts have them."""
     project, above = (json.dumps(str(path), ensure_ascii=False)[1:-1] for path in (home.project, home.home))
     return recorded.replace("/home/dev/project", project).replace("/home/dev", above)
+
+
+def _transcript_path(home: DemoHome, transcript: str) -> Path:
+    """Where Codex would keep this transcript."""
+    meta = mapping(parse_object(transcript.partition("\n")[0]) or {}, "payload")
+    now = datetime.now(UTC)
+    return home.codex_home / f"sessions/{now:%Y/%m/%d}" / f"rollout-{now:%Y-%m-%dT%H-%M-%S}-{text(meta, 'id')}.jsonl"
 
 
 def _shift_to_now(lines: list[str]) -> str:
