@@ -161,9 +161,9 @@ def test_answer_cut_short_in_its_body_counts_by_its_status() -> None:
 def test_late_answer_is_discarded_and_the_next_trace_uses_a_new_connection() -> None:
     def late(connection: socket.socket) -> None:
         answer = reply(200, b'{"traceId": "late"}')
-        for start in range(0, len(answer), 25):  # each chunk within the timeout
+        for start in range(0, len(answer), 5):  # each chunk within the timeout
             time.sleep(0.1)
-            connection.sendall(answer[start : start + 25])
+            connection.sendall(answer[start : start + 5])
 
     with serve([reply(200), late, reply(200)]) as api, client(timeout=0.3) as sender:
         found = [sender.send(envelope(api.base_url), SECRET) for _ in range(4)]
