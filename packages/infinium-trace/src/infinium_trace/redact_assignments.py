@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from infinium_trace.lazy_pattern import lazy_pattern
 from infinium_trace.redact_commands import NAMES as COMMAND_NAMES
@@ -35,6 +36,7 @@ _LETTERS_BEFORE = {b"slo": b"ae"}
 """Letters of which one stands before a part: one search finds both `haslo` and `heslo`."""
 _SHORT = frozenset((b"pw", b"pat", b"tok", b"psw", b"psk"))
 """Parts that denote a secret only at the end of a word."""
+_FEW_PARTS = 3
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 _REST_OF_NAME = lazy_pattern(r"[A-Za-z0-9_.-]{0,64}+")
 _MAX_QUOTED = 4096
@@ -160,18 +162,44 @@ def _is_part_of_a_path(text: str, begin: int, end: int) -> bool:
 
 
 def _hits(text: str, low: bytes) -> Iterator[int]:
-    """Return the places of all parts of names. One search for each part is faster than one pattern for all."""
-    for part in _PARTS:
-        before = _LETTERS_BEFORE.get(part)
+    """Return the places of all parts of names.
+
+    One search for each part is faster than one pattern for all, which would be tried at every character. A pattern for
+    the parts with one first letter is faster still, if there are several: it is tried at that letter alone.
+    """
+    alone, patterns = _part_searches()
+    for pattern in patterns:
+        for hit in pattern.finditer(low):
+            if _is_part(text, low, hit.start(), hit[0]):
+                yield hit.start()
+    for part in alone:
         at = low.find(part)
         while at >= 0:
-            end = at + len(part)
-            if before and (at == 0 or low[at - 1] not in before):
-                at = low.find(part, end)
-                continue
-            if part not in _SHORT or not text[end : end + 1].islower() or low.startswith((b"en", b"d"), end):
+            if _is_part(text, low, at, part):
                 yield at
-            at = low.find(part, end)
+            at = low.find(part, at + len(part))
+
+
+@cache
+def _part_searches() -> tuple[list[bytes], list[re.Pattern[bytes]]]:
+    """Return the parts to search for alone, and a pattern for each first letter that several parts have."""
+    by_letter: dict[bytes, list[bytes]] = {}
+    for part in _PARTS:
+        by_letter.setdefault(part[:1], []).append(part)
+    alone = [part for parts in by_letter.values() if len(parts) < _FEW_PARTS for part in parts]
+    groups = [(letter, parts) for letter, parts in by_letter.items() if len(parts) >= _FEW_PARTS]
+    return alone, [
+        re.compile(letter + b"(?:" + b"|".join(part[1:] for part in parts) + b")") for letter, parts in groups
+    ]
+
+
+def _is_part(text: str, low: bytes, at: int, part: bytes) -> bool:
+    """Return whether the letters around the part allow it there."""
+    end = at + len(part)
+    before = _LETTERS_BEFORE.get(part)
+    if before and (at == 0 or low[at - 1] not in before):
+        return False
+    return part not in _SHORT or not text[end : end + 1].islower() or low.startswith((b"en", b"d"), end)
 
 
 def _name_around(text: str, at: int) -> tuple[int, int]:

@@ -81,7 +81,7 @@ _Rules = dict[bytes, list[tuple[str, str, str]]]
 
 @cache
 def _key_starts() -> tuple[re.Pattern[bytes], re.Pattern[bytes], _Rules]:
-    """Return patterns of a key's first character, and the rules by the first two bytes of a key, longest prefix first.
+    """Return patterns of a key's first two characters, and the rules by these two, longest prefix first.
 
     The first pattern is for keys that start a word. The second also finds keys behind an escape, and is slower. Rules
     whose prefix is one character are also under that character. A pattern of all prefixes would take longer to compile
@@ -95,14 +95,24 @@ def _key_starts() -> tuple[re.Pattern[bytes], re.Pattern[bytes], _Rules]:
         for start in rules if len(literal) == 1 else (literal[:2],):
             if start.startswith(literal[:2]):
                 rules[start].append(row)
-    first = "".join(sorted({row[0][0] for row in rows}))
+    starts = _starts({row[0][:2] for row in rows})
     # A letter before a key may be the end of an escape: `\n`, `%3D`, `\u0022`.
     start_or_escape = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
     return (
-        re.compile(f"(?<![A-Za-z0-9])[{first}]".encode()),
-        re.compile(f"{start_or_escape}[{first}]".encode()),
+        re.compile(f"(?<![A-Za-z0-9]){starts}".encode()),
+        re.compile(f"{start_or_escape}{starts}".encode()),
         rules,
     )
+
+
+def _starts(starts: set[str]) -> str:
+    """Return a pattern for texts of one or two characters. Where the first one is enough, the second is not read."""
+    parts = []
+    for first in sorted({start[0] for start in starts}):
+        second = "".join(sorted(start[1:] for start in starts if start[0] == first))
+        is_enough = first in starts
+        parts.append(re.escape(first) + ("" if is_enough else f"[{re.escape(second)}]"))
+    return f"(?:{'|'.join(parts)})"
 
 
 def _anchored(text: str, low: bytes) -> Iterator[Span]:
