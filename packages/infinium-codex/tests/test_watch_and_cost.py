@@ -30,6 +30,7 @@ def test_watch_shows_what_is_added_and_survives_a_resize(machine: Machine) -> No
     [path] = machine.codex_home.rglob(f"*{session}.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
     controller, terminal = pty.openpty()
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     watching = subprocess.Popen(
@@ -61,7 +62,7 @@ def test_watch_shows_what_is_added_and_survives_a_resize(machine: Machine) -> No
         wait_for(lambda: shows("completed"), "the end of the turn")
     finally:
         watching.send_signal(signal.SIGINT)
-        code = watching.wait()
+        code = watching.wait(60)
         os.close(controller)
     assert code == 0
 

@@ -290,6 +290,7 @@ def test_process_exits_while_a_request_is_overdue() -> None:
 def test_ctrl_c_ends_a_request() -> None:
     with serve([_hold]) as api:
         command = [sys.executable, "-c", _PROGRAM, api.base_url, "60"]
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             while not api.requests:
                 assert process.poll() is None
