@@ -106,6 +106,8 @@ def test_sentences_of_several_languages_are_recognized(request_text: str, kind: 
         "Should I use a class?",
         "go on",
         "Never mind.",
+        "Take your time.",
+        "List the files by name.",
         "Try the build, then leave a note.",
         "No problem.\nAdd a cart\nwith a total.",
     ],

@@ -19,7 +19,7 @@ CONSTRAINT = "|".join((
     r"^(?:no (?!problem|thanks|worries|idea|longer)|nunca\b|sin\b)|\bno deben?\b",
     r"^(?:não|nunca|sem)\b|\bnão devem?\b|^(?:non|mai|senza)\b|\bnon dev\w+\b",
     r"^(?:geen|nooit|niet)\b|\b(?:mag|mogen) niet\b|^(?:nie|nigdy|bez)\b|\bnie mo(?:że|gą)\b",
-    r"\b(?:asla|sakın)\b|\w(?:mayın|meyin|mamalı|memeli)\w*|^(?=.*[ğışĞİŞ]).{1,200}\w(?:ma|me)[.!]?$",
+    r"\b(?:asla|sakın)\b|\w(?:mayın|meyin|mamalı|memeli)\w*|^(?=.*(?-i:[ğışĞİŞ])).{1,200}\w(?:ma|me)[.!]?$",
     r"^(?:не|никогда|без)\b|\bнельзя\b|\bне долж",
     r"不要|不得|禁止|不能|请勿|しないで|してはいけ|してはなら|하지 ?마|금지|않도록",
 ))  # fmt: skip
