@@ -51,7 +51,7 @@ def test_workers_are_killed(user: User, version: str, tables: Tables) -> None:
         user.initialize(api.base_url)
         killed = 0
         for prompt in prompts:
-            with kill_first(user.lab, r"worker\.py .* Stop$", chance.uniform(0, 1.0)) as victims:
+            with kill_first(user.lab, r"worker\.py .* Stop$", chance.uniform(0, 0.3)) as victims:
                 user.codex_exec(prompt)
             killed += len(victims)
         user.run("infinium-codex", "flush", "--timeout", "60")  # else the scheduler does, after CONNECTOR_SESSION_TTL
