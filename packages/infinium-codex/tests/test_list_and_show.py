@@ -167,3 +167,24 @@ def test_the_demo_shows_a_whole_turn(machine: Machine) -> None:
     told = machine.json("demo")
     assert told["turns"][0]["summary"]["delivery"]["state"] == "local"
     assert told["traces"][0]["environment"]["custom_tags"]["trace_key"] == told["key"]
+
+
+@pytest.mark.parametrize("before", [0, 470, 490])
+def test_a_secret_at_the_end_of_a_long_request_is_redacted_in_the_list(machine: Machine, before: int) -> None:
+    """Also where the request is cut, and where an escape sequence stands in the secret."""
+    machine.set_up()
+    session = keep(machine, TURN)
+    [path] = machine.codex_home.rglob(f"*{session}.jsonl")
+    prompt = machine.json("list")["turns"][0]["request"]
+    secret = "ghp_" + "\\u001b[0m".join(("q8Zr3TbN5wXk1", "LmV7yHc2JdP9sFgA4eUiO0K"))
+    path.write_text(path.read_text("utf-8").replace(prompt, f"{'x' * before} {secret}"), "utf-8")
+    for command in (("list",), ("list", "--json")):
+        assert "q8Zr" not in machine.must_run(*command)
+
+
+def test_a_pager_that_cannot_be_parsed_is_left_alone(machine: Machine) -> None:
+    machine.set_up()
+    keep(machine, SUBAGENT)
+    shown = in_terminal(machine, "show", environ={"PAGER": "less 'x"})
+    assert "Traceback" not in shown
+    assert "Timeline" in shown

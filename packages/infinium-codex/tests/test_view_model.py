@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 from infinium_codex.codex.agent import CODEX
 from infinium_codex.session.whole import read_whole_session
@@ -11,6 +12,8 @@ from infinium_codex.view.from_trace import view_of_trace
 from infinium_codex.view.from_transcript import view_session, view_turn
 from infinium_codex.view.model import Delivery, Outcome, StepKind, TurnView
 from infinium_trace import (
+    ChangeKind,
+    FileChange,
     ModelCall,
     Session,
     TokenUsage,
@@ -93,3 +96,12 @@ def test_the_tokens_of_a_model_call_stand_at_the_first_step_that_it_began() -> N
 
 def test_a_call_without_an_end_is_shown_as_running() -> None:
     assert view_of(ToolCall(call_id="c", tool="shell", started_at_ms=1)).steps[0].outcome is Outcome.RUNNING
+
+
+def test_names_of_files_and_directories_are_redacted_too() -> None:
+    token = f"ghp_{sha256(b'y').hexdigest()[:36]}"
+    change = FileChange(path=f"/project/{token}.txt", kind=ChangeKind.ADDED)
+    call = ToolCall(call_id="c", tool="apply_patch", started_at_ms=1, arguments="*** Begin Patch", changes=(change,))
+    turn = Turn(id="t", started_at_ms=0, prompt="x", steps=(call,), cwd=f"/project/{token}", disagreements=(token,))
+    view = view_turn(Session(turns=(turn,)), turn, "s", "/project", OPTIONS, {})
+    assert token not in msgspec.json.encode(view).decode()

@@ -11,6 +11,9 @@ from fcntl import ioctl
 from pathlib import Path
 
 import pytest
+from infinium_codex.support.paths import Places
+from infinium_codex.view.catalog import Catalog
+from infinium_codex.view.live import follow
 from kept_sessions import keep
 from machine import Machine, wait_for
 from recorded import ROOT
@@ -90,3 +93,20 @@ def test_a_model_without_a_price_is_named(machine: Machine) -> None:
     keep(machine, TURN)
     assert machine.json("cost")["unpriced_models"] == ["gpt-5.5"]
     assert "No price for gpt-5.5" in machine.must_run("cost")
+
+
+def test_a_followed_session_learns_of_the_delivery_after_its_last_record(machine: Machine) -> None:
+    """Nothing is added to the transcript when the trace of the last turn arrives."""
+    session = keep(machine, TURN)
+    places = Places(data=machine.data, state=machine.state, spool=machine.spool("s").parent)
+    environ = {**machine.environ, "CODEX_HOME": str(machine.codex_home)}
+    catalog = Catalog.at(machine.project, places, environ)
+    views = follow(catalog, wait=lambda _: None)
+    before = next(views).session
+    assert before is not None
+    assert [turn.summary.delivery.state for turn in before.turns] == ["not traced"]
+    assert machine.json("backfill", "--session", session)
+    after = next(views).session
+    views.close()
+    assert after is not None
+    assert [turn.summary.delivery.state for turn in after.turns] == ["local"]

@@ -7,7 +7,6 @@ import sys
 from typing import TextIO
 
 from infinium_codex.console.layout import plain_rows, wrap
-from infinium_codex.console.pager import show_paged
 from infinium_codex.console.safe_text import safe, safe_json
 from infinium_codex.console.streams import write
 from infinium_codex.support.result import Result
@@ -41,6 +40,8 @@ def _write_json(result: Result) -> bool:
 def _write_text(result: Result, stream: TextIO) -> bool:
     width = terminal_width(stream)
     if result.drawing is not None:
+        from infinium_codex.console.pager import show_paged  # imports subprocess, which most commands do not need
+
         lines = result.drawing.draw(width or WIDTH_OF_FILES, colour=width is not None and _has_colour())
         if width is not None and show_paged(lines):
             return True

@@ -15,7 +15,10 @@ def show_paged(lines: Sequence[str]) -> bool:
     """
     if not sys.stdout.isatty() or len(lines) < shutil.get_terminal_size().lines:
         return False
-    command = shlex.split(os.environ.get("PAGER", "less"))
+    try:
+        command = shlex.split(os.environ.get("PAGER", "less"))
+    except ValueError:  # a quotation mark is not closed
+        return False
     program = shutil.which(command[0]) if command else None
     if program is None or command[0] == "cat":
         return False

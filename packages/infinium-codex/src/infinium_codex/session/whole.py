@@ -43,6 +43,10 @@ class WholeSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the transcripts."""
         self._opened.close()
 
     def read(self) -> bool:

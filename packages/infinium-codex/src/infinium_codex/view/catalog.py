@@ -1,13 +1,14 @@
 """Finds sessions and turns for the commands that show them, in Codex's transcripts and in the stores of traces."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
 from infinium_config import InfiniumConfigError, Settings, load
-from infinium_trace import Session, TraceOptions
-from infinium_transport import EntryKind, InfiniumTransportError, StateDirectory
+from infinium_trace import Session, TraceOptions, Turn, trace_key
+from infinium_transport import DeadLetter, EntryKind, InfiniumTransportError, Queued, StateDirectory
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -17,16 +18,18 @@ from infinium_codex.codex.session_files import ProjectDirectories, SessionFile, 
 from infinium_codex.delivery.projects import ROOT_LABEL, ProjectFilter, project_directory
 from infinium_codex.delivery.secrets import secrets_to_redact
 from infinium_codex.delivery.stores import open_state
+from infinium_codex.otlp.variables import OTLP_AGENT
 from infinium_codex.session.known_traces import KnownTraces
 from infinium_codex.session.trace_builder import trace_options
 from infinium_codex.session.whole import WholeSession, read_whole_session
 from infinium_codex.support.json_fields import parse_object
 from infinium_codex.support.paths import Places
 from infinium_codex.support.settings import home_directory
-from infinium_codex.view.deliveries import deliveries_of, delivery_of
+from infinium_codex.view.deliveries import delivery_of, delivery_of_turn
 from infinium_codex.view.from_trace import summary_of_trace, view_of_trace, with_changes
 from infinium_codex.view.from_transcript import summarize_turn, view_session
 from infinium_codex.view.model import Delivery, SessionView, TurnSummary, TurnView
+from infinium_codex.view.texts import Texts
 
 LATEST = "latest"
 _SHORTEST_PREFIX = 4
@@ -73,6 +76,7 @@ class Catalog:
         self._home = home_directory(environ)
         self._state: StateDirectory = open_state(places)
         self._known = KnownTraces(places, self._state)
+        self._seen_stores: tuple[object, ...] | None = None
         self._options: dict[str, TraceOptions] = {}
         self._settings: dict[str, Settings] = {}
 
@@ -120,7 +124,7 @@ class Catalog:
         options = self.options_of(project)
         session = self.read(found)
         deliveries = self._deliveries(session, found.session_id, project)
-        redactor = options.redactor()
+        texts = Texts(options.redactor())
         summaries = []
         for turn in reversed(session.turns):
             summary = summarize_turn(session, turn, found.session_id, project, options.prices, deliveries)
@@ -134,7 +138,7 @@ class Catalog:
                     lines_removed=files.lines_removed,
                     tests_stale=files.tests_stale,
                 )
-            request = redactor.text(summary.request[:_LONGEST_REQUEST])
+            request = texts.text(summary.request)[:_LONGEST_REQUEST]  # a cut secret would not be recognized
             summaries.append(replace(summary, request=request, grade=self._grade_of(summary.key)))
         return summaries
 
@@ -181,12 +185,23 @@ class Catalog:
         """Return a session that can be read again while it runs."""
         self._places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         source = WholeSession(CODEX, found.path, self._places.state)
-        return FollowedSession(source, lambda session: self._view_read(found, session))
+        return FollowedSession(source, lambda session: self._view_read(found, session), self._delivered)
+
+    def _delivered(self, turn: TurnView) -> TurnView:
+        """Return the view of a turn with what became of its trace by now."""
+        one = turn.summary
+        delivery = self._delivery_of_turn(one.key, one.turn_id, one.session_id, one.ended_at_ms, one.project)
+        return replace(turn, summary=replace(one, delivery=delivery))
 
     def queue_lengths(self) -> tuple[int, int]:
         """Return the number of queued traces and of dead letters, and note what became of each trace since."""
-        self._known = KnownTraces(self._places, self._state)
-        return sum(1 for _ in self._state.outbox.pending()), sum(1 for _ in self._state.outbox.dead_letters())
+        pending, dead = list(self._state.outbox.pending()), self._state.outbox.dead_letters()
+        log = self._state.ledger.directory / "ledger.jsonl"
+        written = log.stat().st_mtime_ns if log.exists() else 0
+        stores = (written, *(trace.key for trace in pending), *(letter.key for letter in dead))
+        if stores != self._seen_stores:  # else nothing was queued or sent since the ledger was read
+            self._known, self._seen_stores = KnownTraces(self._places, self._state), stores
+        return len(pending), len(dead)
 
     def payloads(self, session: SessionView) -> list[Mapping[str, object]]:
         """Return the traces of the view's turns, as they were sent or queued, where they are still stored."""
@@ -251,10 +266,10 @@ class Catalog:
         entries = self._state.ledger.entries(EntryKind.sent, EntryKind.dead)
         everywhere = anywhere or self.project is None
         owner = None if everywhere or self.project is None else ProjectFilter(self.project.root, entries)
-        labelled = [(entry.key, entry.when, entry.labels) for entry in entries]
+        labelled = [(entry.key, entry.when, entry.labels) for entry in entries if entry.agent_id != OTLP_AGENT]
         for queued in self._state.outbox.pending():
             header = self._state.outbox.read_header(queued)
-            if header is not None:
+            if header is not None and header.agent_id != OTLP_AGENT:
                 labelled.append((queued.key, queued.created, header.labels))
         seen: set[str] = set()
         for key, at, labels in sorted(labelled, key=lambda one: one[1], reverse=True):
@@ -273,8 +288,15 @@ class Catalog:
         return replace(summary, key=trace.key, grade=self._grade_of(trace.key))
 
     def _deliveries(self, session: Session, session_id: str, project: str) -> dict[str, Delivery]:
+        """Return what became of each turn's trace, by the key of the trace."""
+        turns = ((trace_key(session_id, None, turn.id, "turn"), turn) for turn in session.turns)
+        return {key: self._delivery_of_turn(key, turn.id, session_id, turn.ended_at_ms, project) for key, turn in turns}
+
+    def _delivery_of_turn(
+        self, key: str, turn_id: str, session_id: str, ended_at_ms: int | None, project: str
+    ) -> Delivery:
         summaries = not self._settings_of(project).flush_on_stop.value
-        return deliveries_of(session, session_id, self._known, summaries=summaries)
+        return delivery_of_turn(key, turn_id, session_id, ended_at_ms, self._known, summaries=summaries)
 
     def _delivery(self, trace: StoredTrace) -> Delivery:
         known = self._known.of(trace.key, "", trace.session_id)
@@ -293,17 +315,19 @@ class Catalog:
         return parse_object(body) if body is not None else None
 
     def _queued_body(self, key: str) -> bytes | None:
-        outbox = self._state.outbox
+        queued, dead = self._queue
         try:
-            for queued in outbox.pending():
-                if queued.key == key:
-                    return outbox.read(queued).body
-            for letter in outbox.dead_letters():
-                if letter.key == key:
-                    return outbox.read_dead(letter).body
+            if key in queued:
+                return self._state.outbox.read(queued[key]).body
+            return self._state.outbox.read_dead(dead[key]).body if key in dead else None
         except InfiniumTransportError:
             return None
-        return None
+
+    @cached_property
+    def _queue(self) -> tuple[dict[str, Queued], dict[str, DeadLetter]]:
+        """The queued traces and the dead letters by key, as they were when the first one was read."""
+        outbox = self._state.outbox
+        return {one.key: one for one in outbox.pending()}, {one.key: one for one in outbox.dead_letters()}
 
     def read(self, found: SessionFile) -> Session:
         """Return the whole session of a transcript."""
@@ -341,15 +365,32 @@ class Catalog:
 
 
 class FollowedSession:
-    """A running session."""
+    """A running session. Only turns to which something was added are viewed again: that redacts all of their texts."""
 
-    def __init__(self, source: WholeSession, view: Callable[[Session], SessionView]) -> None:
-        self._source, self._view = source, view
+    def __init__(
+        self,
+        source: WholeSession,
+        view: Callable[[Session], SessionView],
+        delivered: Callable[[TurnView], TurnView],
+    ) -> None:
+        """`view` returns the view of a session, `delivered` a turn with what became of its trace by now."""
+        self._source, self._view, self._delivered = source, view, delivered
+        self._turns: dict[str, tuple[Turn, TurnView]] = {}
+        self._session: SessionView | None = None
 
     def read(self) -> SessionView | None:
-        """Return the session as it is now; None if nothing was added since the last call."""
-        return self._view(self._source.fold()) if self._source.read() else None
+        """Return the session as it is now; None if there is nothing of it yet."""
+        if self._source.read():
+            session = self._source.fold()
+            known = {turn_id: turn for turn_id, (turn, _) in self._turns.items()}
+            changed = tuple(turn for turn in session.turns if known.get(turn.id) != turn)
+            self._session = self._view(replace(session, turns=changed))
+            for turn, view in zip(changed, self._session.turns, strict=True):
+                self._turns[turn.id] = turn, view
+        if self._session is None:
+            return None
+        return replace(self._session, turns=tuple(self._delivered(view) for _, view in self._turns.values()))
 
     def close(self) -> None:
         """Close its transcripts."""
-        self._source.__exit__(None, None, None)
+        self._source.close()

@@ -1,7 +1,5 @@
 """Tells what became of the trace of each turn."""
 
-from infinium_trace import Session, trace_key
-
 from infinium_codex.session.known_traces import KnownTrace, KnownTraces, TraceState
 from infinium_codex.view.model import Delivery, DeliveryState
 
@@ -16,21 +14,18 @@ _STATES = {
 }
 
 
-def deliveries_of(session: Session, session_id: str, known: KnownTraces, *, summaries: bool) -> dict[str, Delivery]:
-    """Return the delivery of the turns of a session whose trace is known, by the key of the trace.
+def delivery_of_turn(
+    key: str, turn_id: str, session_id: str, ended_at_ms: int | None, known: KnownTraces, *, summaries: bool
+) -> Delivery:
+    """Return what became of the trace of a turn; `key` is the trace's.
 
     With `summaries`, turns have no traces of their own in this project: the summary of the session contains them.
     """
-    found: dict[str, Delivery] = {}
-    for turn in session.turns:
-        key = trace_key(session_id, None, turn.id, "turn")
-        trace = known.of(key, turn.id, session_id)
-        summarized = known.summarized_until(session_id)
-        if trace is None and summaries and turn.ended_at_ms is not None and turn.ended_at_ms / 1000 <= summarized:
-            trace = KnownTrace(state=TraceState.SUMMARIZED, at=summarized)
-        if trace is not None:
-            found[key] = delivery_of(trace)
-    return found
+    trace = known.of(key, turn_id, session_id)
+    summarized = known.summarized_until(session_id)
+    if trace is None and summaries and ended_at_ms is not None and ended_at_ms / 1000 <= summarized:
+        trace = KnownTrace(state=TraceState.SUMMARIZED, at=summarized)
+    return Delivery() if trace is None else delivery_of(trace)
 
 
 def delivery_of(trace: KnownTrace) -> Delivery:

@@ -22,7 +22,7 @@ from infinium_trace import (
     TurnStatus,
     trace_key,
 )
-from infinium_trace.facts import read_turn_facts
+from infinium_trace.facts import TurnFacts, read_turn_facts
 from infinium_trace.failure_reason import failure_reason
 from msgspec.structs import replace
 
@@ -87,8 +87,8 @@ def view_turn(
 ) -> TurnView:
     """Return the view of one turn. `changes` is what it changed in its checkout, if that is known."""
     texts = Texts(options.redactor())
-    summary = summarize_turn(session, turn, session_id, project, options.prices, deliveries, changes)
     facts = read_turn_facts(session, turn, options.prices, changes)
+    summary = _summary(turn, facts, session_id, project, deliveries)
     steps = _Steps(turn, session, texts, options.prices)
     cwd = turn.cwd or session.cwd
     diff = changes.diff if changes is not None and changes.diff else _patches(turn)
@@ -100,13 +100,13 @@ def view_turn(
         reason=texts.text(turn.reason) or None,
         steps=steps.build(turn.steps, None),
         calls=steps.calls(),
-        files=tuple(_relative(change, cwd) for change in facts.files),
+        files=tuple(_shown(change, cwd, texts) for change in facts.files),
         diff=texts.text(diff),
         commits=tuple((one.commit, texts.text(one.subject)) for one in (changes.commits if changes else ())),
         time=facts.time,
-        conditions=_conditions(session, turn),
+        conditions={name: texts.text(value) for name, value in _conditions(session, turn).items()},
         unpriced=facts.unpriced,
-        warnings=tuple(f"The sources disagree on {what}." for what in turn.disagreements),
+        warnings=tuple(f"The sources disagree on {texts.text(what)}." for what in turn.disagreements),
     )
     return replace(view, redactions=texts.redactions)
 
@@ -121,8 +121,13 @@ def summarize_turn(
     changes: TreeChanges | None = None,
 ) -> TurnSummary:
     """Return the figures of one turn. Its request is not redacted: a list redacts the ones that it shows."""
+    return _summary(turn, read_turn_facts(session, turn, prices, changes), session_id, project, deliveries)
+
+
+def _summary(
+    turn: Turn, facts: TurnFacts, session_id: str, project: str, deliveries: Mapping[str, Delivery]
+) -> TurnSummary:
     key = trace_key(session_id, None, turn.id, "turn")
-    facts = read_turn_facts(session, turn, prices, changes)
     return TurnSummary(
         key=key,
         turn_id=turn.id,
@@ -243,13 +248,13 @@ class _Steps:
     def _tool_call(self, call: ToolCall, number: int) -> StepView:
         shown = self._texts.arguments(call.arguments)
         output = self._texts.text(call.output)
-        files = tuple(_relative(change, self._cwd) for change in call.changes)
+        files = tuple(_shown(change, self._cwd, self._texts) for change in call.changes)
         is_patch = bool(files) and isinstance(call.arguments, str)
         command = call.arguments.get("command") if isinstance(call.arguments, Mapping) else None
         if isinstance(command, str):
             title = first_line(self._texts.text(command))
         elif files:
-            title = ", ".join(self._texts.text(change.moved_to or change.path) for change in files)
+            title = ", ".join(change.moved_to or change.path for change in files)
         else:
             title = " ".join((shown or "").split())
         return StepView(
@@ -329,11 +334,12 @@ def _patches(turn: Turn) -> str:
     return "\n".join(call.arguments for call in turn.tool_calls if call.changes and isinstance(call.arguments, str))
 
 
-def _relative(change: FileChange, cwd: str | None) -> FileChange:
+def _shown(change: FileChange, cwd: str | None, texts: Texts) -> FileChange:
+    """Return the change with redacted paths, relative to `cwd`."""
     return replace(
         change,
-        path=_relative_path(change.path, cwd),
-        moved_to=_relative_path(change.moved_to, cwd) if change.moved_to else None,
+        path=texts.text(_relative_path(change.path, cwd)),
+        moved_to=texts.text(_relative_path(change.moved_to, cwd)) if change.moved_to else None,
     )
 
 

@@ -89,7 +89,6 @@ def follow(catalog: Catalog, *, wait: Callable[[float], object] = time.sleep) ->
     """Yield the view of the newest session, again whenever something changed and at least once a second."""
     current: SessionFile | None = None
     followed: FollowedSession | None = None
-    view: SessionView | None = None
     try:
         while True:
             newest = next(iter(catalog.sessions()), None)
@@ -97,9 +96,8 @@ def follow(catalog: Catalog, *, wait: Callable[[float], object] = time.sleep) ->
                 if followed is not None:
                     followed.close()
                 current, followed = newest, catalog.follow(newest)
-            if followed is not None:
-                view = followed.read() or view
             queue = catalog.queue_lengths()
+            view = followed.read() if followed is not None else None
             yield LiveView(session=view, waiting=queue[0], dead=queue[1], at=time.time())
             wait(POLL_SECONDS)
     finally:
